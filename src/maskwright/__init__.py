@@ -1,0 +1,57 @@
+"""maskwright: promptable segmentation for robot data.
+
+    import maskwright as mw
+    model = mw.load_model("tiny")
+    embedding = mw.embed(model, mw.read_image("photo.jpg"))
+    masks = mw.predict(model, embedding, [mw.PointPrompt([(500, 375)])])
+
+Names are resolved on first use, so that `import maskwright` costs no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "maskwright.core": (
+        "BoxPrompt",
+        "CombinedPrompt",
+        "Frame",
+        "FrameRef",
+        "Image",
+        "MaskPrompt",
+        "MaskRecord",
+        "PointPrompt",
+        "Prompt",
+        "Provenance",
+        "ReviewEvent",
+        "RLE",
+        "TextPrompt",
+    ),
+    "maskwright.datasets": ("read_image",),
+    "maskwright.models": ("list_models", "load_model"),
+    "maskwright.predict": ("embed", "embed_batch", "everything", "predict", "refine", "to_records"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+if TYPE_CHECKING:
+    from maskwright.core import (
+        RLE as RLE,
+    )
+    from maskwright.core import (
+        BoxPrompt as BoxPrompt,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'maskwright' has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOME_OF, "__version__"])
+
+
+__all__ = ["__version__", *_HOME_OF]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,0 +1,78 @@
+"""The error tree. Every error a user can cause is one of these; anything else that escapes is a bug of ours.
+
+    MaskwrightError
+    ├── InputError                  something the user passed in is wrong (also a ValueError)
+    │   ├── ImageError              a picture cannot be read, or is outside the limits
+    │   ├── PromptError             a prompt is malformed: empty, NaN, unknown label, inverted box
+    │   │   └── PromptOutsideImage  a point or box lies wholly outside the image
+    │   ├── MaskError               a mask, RLE or polygon is malformed
+    │   ├── RecordError             a stored value (record, provenance, event) cannot be read back
+    │   └── SettingError            an option has a value it cannot have
+    └── ModelError                  something about a model or its weights
+        ├── UnknownModel            no model of that name; lists the nearest three
+        ├── WeightsMissing          the model is known, its checkpoint is not on this machine
+        ├── CheckpointError         a checkpoint is truncated, unsafe, or of another architecture
+        ├── DownloadError           a download failed or its hash does not match
+        └── UnsupportedPrompt       this model cannot take that kind of prompt (text, for most)
+
+A message says what was expected, what was got and what to do next; a path or URL goes last.
+"""
+
+
+class MaskwrightError(Exception):
+    """Base class of every error that maskwright raises on purpose."""
+
+
+class InputError(MaskwrightError, ValueError):
+    """Something the user passed in is wrong."""
+
+
+class ImageError(InputError):
+    """A picture cannot be read, or is outside the limits."""
+
+
+class PromptError(InputError):
+    """A prompt is malformed."""
+
+
+class PromptOutsideImage(PromptError):
+    """A point or a box lies wholly outside the image."""
+
+
+class MaskError(InputError):
+    """A mask, RLE or polygon is malformed."""
+
+
+class RecordError(InputError):
+    """A stored value cannot be read back."""
+
+
+class SettingError(InputError):
+    """An option has a value that it cannot have."""
+
+
+class ModelError(MaskwrightError):
+    """Something about a model or its weights."""
+
+
+class UnknownModel(ModelError):
+    """No model of that name is registered."""
+
+
+class WeightsMissing(ModelError):
+    """The model is known, but its checkpoint is not on this machine."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint is truncated, unsafe, or of another architecture."""
+
+
+class DownloadError(ModelError):
+    """A download failed, or what arrived is not what was expected."""
+
+
+class UnsupportedPrompt(ModelError):
+    """The model cannot take that kind of prompt."""
+
+
+__all__ = [name for name, value in list(globals().items()) if isinstance(value, type)]

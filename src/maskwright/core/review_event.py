@@ -1,0 +1,75 @@
+"""`ReviewEvent`: one thing a person (or program) decided about a record. The log of events only grows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from maskwright.core.errors import RecordError
+from maskwright.core.rle import RLE
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The mask is right as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """The mask must not be used."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """The mask's pixels are replaced."""
+
+    rle: RLE
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """The mask's label is replaced; None removes it."""
+
+    label: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """The record takes in other records, which stop being listed on their own."""
+
+    absorbed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The record is replaced by the records named."""
+
+    into: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Revert:
+    """An earlier event is undone; reverting a revert redoes it."""
+
+    event_id: str
+
+
+Action = Accept | Reject | Edit | Relabel | Merge | Split | Revert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewEvent:
+    """`actor` did `action` to the record at `at` (timezone-aware)."""
+
+    id: str
+    record_id: str
+    actor: str
+    at: datetime
+    action: Action
+
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise RecordError(f"the time of a review event must have a time zone, got {self.at.isoformat()}")
+
+
+__all__ = ["Accept", "Action", "Edit", "Merge", "Reject", "Relabel", "Revert", "ReviewEvent", "Split"]

@@ -1,0 +1,123 @@
+"""What every model family offers to `predict`, and the values that pass between the two.
+
+A model turns pixels of its own square frame into `Features`, and features plus `FramePrompts` into logits and scores.
+It knows nothing of files, records, caches or image pixels: `ModelFrame` (frame.py) is where the two frames meet.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from maskwright.models.cards import ModelCard
+from maskwright.models.frame import FrameSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Features:
+    """What an encoder makes of images: the image embedding, and what some decoders want beside it.
+
+    `extra` is empty for SAM; HQ-SAM puts its fused early features there, `tiny` its high-resolution skips.
+    """
+
+    image_embedding: Float[Tensor, "B C h w"]
+    extra: tuple[Float[Tensor, "B _c _h _w"], ...] = ()
+
+    def __getitem__(self, index: int) -> "Features":
+        """Take the features of one image, as a batch of one."""
+        one = slice(index, index + 1)
+        return Features(image_embedding=self.image_embedding[one], extra=tuple(x[one] for x in self.extra))
+
+    @property
+    def num_images(self) -> int:
+        """How many images the batch holds."""
+        return self.image_embedding.shape[0]
+
+    def to(self, *args: object, **kwargs: object) -> "Features":
+        """Move or cast every tensor, as `Tensor.to` does."""
+        return Features(
+            image_embedding=self.image_embedding.to(*args, **kwargs),  # pyright: ignore[reportCallIssue, reportArgumentType]
+            extra=tuple(x.to(*args, **kwargs) for x in self.extra),  # pyright: ignore[reportCallIssue, reportArgumentType]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramePrompts:
+    """N prompts in the model's frame, as tensors on one device.
+
+    `labels` are 1 on the object, 0 not on it, 2 and 3 the corners of a box, -1 padding (SAM's convention).
+    `mask_logits` are low-resolution logits of the frame, or None when no prompt has a mask.
+    `text` holds vocabulary indices, -1 padding, for models that take text.
+    """
+
+    points: Float[Tensor, "N K 2"]
+    labels: Int[Tensor, "N K"]
+    mask_logits: Float[Tensor, "N 1 _h _w"] | None = None
+    text: Int[Tensor, "N _k"] | None = None
+
+    @property
+    def num_prompts(self) -> int:
+        """N."""
+        return self.points.shape[0]
+
+    def __getitem__(self, index: slice) -> "FramePrompts":
+        """Take some of the prompts."""
+        return FramePrompts(
+            points=self.points[index],
+            labels=self.labels[index],
+            mask_logits=None if self.mask_logits is None else self.mask_logits[index],
+            text=None if self.text is None else self.text[index],
+        )
+
+
+# Decides from predicted IoU (N, M) which masks are worth upscaling; everything-mode drops most of them here.
+KeepMasks = Callable[[Float[Tensor, "N M"]], Bool[Tensor, "N M"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """Low-resolution mask logits of the model's frame, and the predicted IoU of each."""
+
+    logits: Float[Tensor, "N M h w"]
+    predicted_iou: Float[Tensor, "N M"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecodedSome:
+    """The masks that `keep` chose, flattened: mask i belongs to prompt `prompt_index[i]`, candidate `mask_index[i]`."""
+
+    logits: Float[Tensor, "Q h w"]
+    predicted_iou: Float[Tensor, " Q"]
+    prompt_index: Int[Tensor, " Q"]
+    mask_index: Int[Tensor, " Q"]
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A promptable segmentation network with its weights."""
+
+    card: ModelCard
+    frame: FrameSpec
+    checkpoint_sha256: str
+
+    def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
+        """Encode normalised, padded frames."""
+        ...
+
+    def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
+        """Decode prompts on one image: M is 3 with `multimask`, else 1. Features hold one image."""
+        ...
+
+    def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
+        """Decode three candidates per prompt, upscaling only those whose predicted IoU `keep` accepts."""
+        ...
+
+    @property
+    def device(self) -> "object":
+        """The one torch device that all parameters are on."""
+        ...
+
+
+__all__ = ["Decoded", "DecodedSome", "Features", "FramePrompts", "KeepMasks", "Model"]
