@@ -1,0 +1,111 @@
+"""`SamModel`: an image encoder, a prompt encoder and a mask decoder, composed. Every SAM-shaped family is one of these."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from maskwright.models.cards import ModelCard
+from maskwright.models.frame import FrameSpec
+from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
+from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder
+from maskwright.models.sam.prompt_encoder import PADDING, PromptEncoder
+
+# Cells of one prompt are 4 MiB for SAM; eight prompts at a time stay near the cache and are as fast as any number.
+_PROMPTS_PER_STEP = 8
+
+
+class ImageEncoder(Protocol):
+    """What a model needs of an encoder: the image embedding, and a map that some decoders want."""
+
+    img_size: int
+
+    def __call__(self, pixels: Float[Tensor, "B 3 S S"]) -> tuple[Float[Tensor, "B C h w"], Tensor]: ...
+
+
+class SamModel(nn.Module):
+    """A promptable segmentation network of SAM's shape. Implements `Model`."""
+
+    mask_threshold: float = 0.0
+
+    def __init__(
+        self,
+        *,
+        card: ModelCard,
+        frame: FrameSpec,
+        image_encoder: nn.Module,
+        prompt_encoder: PromptEncoder,
+        mask_decoder: MaskDecoder,
+        checkpoint_sha256: str = "",
+    ) -> None:
+        super().__init__()
+        self.card = card
+        self.frame = frame
+        self.image_encoder = image_encoder
+        self.prompt_encoder = prompt_encoder
+        self.mask_decoder = mask_decoder
+        self.checkpoint_sha256 = checkpoint_sha256
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the weights are on."""
+        return self.prompt_encoder.no_mask_embed.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The weights' dtype."""
+        return self.prompt_encoder.no_mask_embed.weight.dtype
+
+    def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
+        """Encode normalised, padded frames."""
+        embedding, _ = self.image_encoder(pixels.to(self.dtype))
+        return Features(image_embedding=embedding)
+
+    def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
+        """Decode prompts on one image: candidates 1..3 with `multimask`, else candidate 0."""
+        wanted = torch.arange(1, self.mask_decoder.num_mask_tokens) if multimask else torch.zeros(1, dtype=torch.long)
+        wanted = wanted.to(self.device)
+        logits: list[Tensor] = []
+        scores: list[Tensor] = []
+        for step, decoding in self._decodings(features, prompts):
+            N, M = step.num_prompts, len(wanted)
+            rows = torch.arange(N, device=self.device).repeat_interleave(M)
+            logits.append(self.mask_decoder.draw(decoding, rows, wanted.repeat(N)).unflatten(0, (N, M)))
+            scores.append(decoding.predicted_iou[:, wanted])
+        return Decoded(logits=torch.cat(logits), predicted_iou=torch.cat(scores))
+
+    def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
+        """Decode candidates 1..3 of each prompt and draw only those whose predicted IoU `keep` accepts."""
+        found: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        start = 0
+        for step, decoding in self._decodings(features, prompts):
+            scores = decoding.predicted_iou[:, 1:]
+            rows, candidates = keep(scores).nonzero(as_tuple=True)
+            if len(rows):
+                logits = self.mask_decoder.draw(decoding, rows, candidates + 1)
+                found.append((logits, scores[rows, candidates], rows + start, candidates))
+            start += step.num_prompts
+        if not found:
+            side, empty = self.frame.logits_side, torch.zeros(0, dtype=torch.long, device=self.device)
+            none = torch.zeros(0, side, side, device=self.device, dtype=self.dtype)
+            return DecodedSome(logits=none, predicted_iou=none[:, 0, 0], prompt_index=empty, mask_index=empty)
+        logits, predicted_iou, prompt_index, mask_index = (torch.cat(x) for x in zip(*found, strict=True))
+        return DecodedSome(logits=logits, predicted_iou=predicted_iou, prompt_index=prompt_index, mask_index=mask_index)
+
+    def _decodings(self, features: Features, prompts: FramePrompts) -> Iterator[tuple[FramePrompts, Decoding]]:
+        """Run the decoder's transformer over a few prompts at a time."""
+        positions = self.prompt_encoder.positions()
+        for i in range(0, prompts.num_prompts, _PROMPTS_PER_STEP):
+            step = prompts[i : i + _PROMPTS_PER_STEP]
+            yield step, self._run(features, positions, step)
+
+    def _run(self, features: Features, positions: Tensor, prompts: FramePrompts) -> Decoding:
+        sparse = self.prompt_encoder.tokens(prompts.points, prompts.labels)
+        mask_logits = None if prompts.mask_logits is None else prompts.mask_logits.to(self.dtype)
+        dense = self.prompt_encoder.dense(mask_logits)
+        return self.mask_decoder.run(features.image_embedding, positions, sparse.to(self.dtype), dense)
+
+
+__all__ = ["PADDING", "ImageEncoder", "SamModel"]
