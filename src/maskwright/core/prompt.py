@@ -1,7 +1,7 @@
 """`Prompt`: what a person, a tracker or a trainer says about one object, in image pixels.
 
-A union of small frozen values, matched with `match`. Each checks itself when made; whether it fits a particular image is
-checked where the two meet, in `predict`. Model-frame coordinates never appear here.
+A union of small frozen values, matched with `match`. Each checks itself when made; whether it fits an image is checked
+where the two meet, in `predict`. Model-frame coordinates never appear here.
 """
 
 import math

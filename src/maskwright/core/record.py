@@ -12,7 +12,7 @@ from maskwright.core.shapes import BoxXYXY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """What the model thinks of its own mask: predicted IoU and stability score, about 0 to 1, None where not computed."""
+    """What the model thinks of its own mask: predicted IoU and stability, about 0 to 1, None where not computed."""
 
     predicted_iou: float | None = None
     stability: float | None = None

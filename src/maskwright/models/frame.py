@@ -58,7 +58,7 @@ class ModelFrame:
         return np.array([w / width, h / height])
 
     def resize(self, pixels: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:
-        """Resize with Pillow's antialiased bilinear filter on uint8, the filter the official checkpoints were run with."""
+        """Resize with Pillow's antialiased bilinear filter on uint8, as the official checkpoints were run."""
         if pixels.shape[:2] == self.input_hw:
             return pixels
         h, w = self.input_hw

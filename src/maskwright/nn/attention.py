@@ -1,4 +1,4 @@
-"""Attention with decomposed relative positions (MViTv2, as SAM's ViT uses it), without the full attention map in memory.
+"""Attention with decomposed relative positions (MViTv2, used by SAM's ViT), without the whole map in memory.
 
 The bias of a query is one number for each row and one for each column of the key grid. The published code materialises
 scores and bias for all heads at once (4096 x 4096 x 12 floats, 805 MB); here a block of queries at a time is filled

@@ -1,5 +1,7 @@
 """Small layers that the families share: a LayerNorm over channels, an MLP head, an MLP block."""
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float
@@ -28,7 +30,7 @@ class MLP(nn.Module):
     def __init__(self, in_width: int, hidden: int, out_width: int, num_layers: int) -> None:
         super().__init__()
         widths = [in_width, *[hidden] * (num_layers - 1), out_width]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
 
     def forward(self, x: Float[Tensor, "*n D"]) -> Float[Tensor, "*n E"]:
         """Apply the layers; no activation after the last."""

@@ -1,16 +1,16 @@
 """The two-way transformer of SAM's mask decoder, arranged for many prompts on one image.
 
 Source: Kirillov et al., "Segment Anything" (2023), section A. Parameter names and shapes are those of the checkpoints.
-The results are the reference's; the order of the products is not. A prompt has few tokens (T is 7 for one click, 8 heads
-give 56 rows), the image has L = 4096 cells, so projecting all cells is the cost. By associativity
+The results are the reference's; the order of the products is not. A prompt has few tokens (T is 7 for one click, 8
+heads give 56 rows), the image has L = 4096 cells, so projecting all cells is the cost. By associativity
 
     scores  = (q Wk) x^T        instead of   q (x Wk)^T      56 columns instead of 128
     values  = (A x) Wv          instead of   A (x Wv)
     update  = A^T (v Wo)        instead of   (A^T v) Wo
 
 and no cell is ever projected: 1.1 GFLOP a prompt instead of 2.8, without a 128-wide copy of the image for each prompt.
-The bias of k cancels in the softmax over cells; the bias of v passes through, since attention sums to one. Until the first
-image update, cells are the same for every prompt and are never repeated.
+The bias of k cancels in the softmax over cells; the bias of v passes through, since attention sums to one. Until the
+first image update, cells are the same for every prompt and are never repeated.
 """
 
 import torch
@@ -52,7 +52,7 @@ class Attention(nn.Module):
         self, tokens: Float[Tensor, "N T D"], cells: Float[Tensor, "_N L D"], placed: Float[Tensor, "_N L D"]
     ) -> Float[Tensor, "N T D"]:
         """Tokens read the image: keys from `placed` (cells with positions), values from `cells`; _N is 1 or N."""
-        N, T, _ = tokens.shape
+        T = tokens.shape[1]
         query = self.heads(self.q_proj(tokens)) * self.scale  # N heads T c
         rows = torch.matmul(query, self.k_proj.weight.unflatten(0, (self.num_heads, -1)))  # N heads T D
         attention = _rows_by_cells(rows.flatten(1, 2), placed).softmax(-1)  # N heads*T L

@@ -46,7 +46,7 @@ class GridAttention(nn.Module):
 
     def forward(self, x: Float[Tensor, "B h w D"]) -> Float[Tensor, "B h w D"]:
         """Attend within windows, or over the whole grid where the window is 0."""
-        B, h, w, D = x.shape
+        _, h, w, _ = x.shape
         side_h, side_w = (self.window, self.window) if self.window else (h, w)
         qkv = self._windows(self.qkv(x), side_h, side_w)  # 3 B nh nw heads side_h side_w c
         q, k, v = qkv.flatten(1, 4).flatten(2, 3)  # X L c
@@ -81,10 +81,11 @@ class GridAttention(nn.Module):
         return out.flatten(3)
 
 
-def _pieces(
-    h: int, w: int, side_h: int, side_w: int
-) -> Iterator[tuple[tuple[slice, int], tuple[slice, int], slice, slice]]:
-    """Split a grid into whole windows and the cut ones at its bottom and right: (windows, cells in each), grid slices."""
+_Span = tuple[slice, int]  # windows, and how many cells of each lie in the grid
+
+
+def _pieces(h: int, w: int, side_h: int, side_w: int) -> Iterator[tuple[_Span, _Span, slice, slice]]:
+    """Split a grid into whole windows and those cut at its bottom and right: spans in y and x, grid slices."""
     for windows_y, grid_y, cells_y in _spans(h, side_h):
         for windows_x, grid_x, cells_x in _spans(w, side_w):
             yield (windows_y, cells_y), (windows_x, cells_x), grid_y, grid_x

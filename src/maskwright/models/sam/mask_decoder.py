@@ -2,8 +2,8 @@
 
 Source: Kirillov et al., "Segment Anything" (2023). Parameter names and shapes are those of the published checkpoints.
 Two stages, so that a caller can look at predicted IoU before any mask is drawn: `run` the transformer, then `draw` the
-masks that are wanted. Upscaling works on (cell, channel) matrices, where a stride-2 transposed convolution is one matrix product
-and the LayerNorm is over the last axis; only the finished logits are put back into picture order.
+masks that are wanted. Upscaling works on (cell, channel) matrices, where a stride-2 transposed convolution is one
+matrix product and the LayerNorm is over the last axis; only the finished logits are put into picture order.
 """
 
 from dataclasses import dataclass
@@ -77,7 +77,7 @@ class MaskDecoder(nn.Module):
     def draw(
         self, decoding: Decoding, prompt_index: Int[Tensor, " Q"], mask_index: Int[Tensor, " Q"]
     ) -> Float[Tensor, "Q h4 w4"]:
-        """Draw Q masks, candidate `mask_index[i]` of prompt `prompt_index[i]`; prompts that draw nothing cost nothing."""
+        """Draw Q masks, candidate `mask_index[i]` of prompt `prompt_index[i]`; other prompts cost nothing."""
         drawn, row = torch.unique(prompt_index, return_inverse=True)
         all_drawn = drawn.numel() == decoding.cells.shape[0]
         pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn])  # P L*16 C
@@ -89,14 +89,17 @@ class MaskDecoder(nn.Module):
 
     def upscale(self, cells: Float[Tensor, "P L D"]) -> Float[Tensor, "P L*16 C"]:
         """Upscale cells by four; pixels are in cell order (see `to_picture`)."""
-        first, norm, _, second, _ = self.output_upscaling
+        first, norm, second = (self.output_upscaling[i] for i in (0, 1, 3))
+        assert isinstance(first, nn.ConvTranspose2d)
+        assert isinstance(second, nn.ConvTranspose2d)
+        assert isinstance(norm, LayerNorm2d)
         x = transposed_conv(cells, first)  # P L*4 D/4
         x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
         return F.gelu(transposed_conv(x, second))
 
 
 def transposed_conv(x: Float[Tensor, "P L D"], layer: nn.ConvTranspose2d) -> Float[Tensor, "P L*4 E"]:
-    """Apply a 2x2, stride-2 transposed convolution to cells: each becomes four, in the order top left, right, bottom."""
+    """Apply a 2x2, stride-2 transposed convolution to cells: each becomes its four pixels, row by row."""
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)  # 4E D
     bias = None if layer.bias is None else layer.bias.repeat(4)
     return F.linear(x, weight, bias).unflatten(-1, (4, -1)).flatten(1, 2)

@@ -1,4 +1,4 @@
-"""`SamModel`: an image encoder, a prompt encoder and a mask decoder, composed. Every SAM-shaped family is one of these."""
+"""`SamModel`: an image encoder, a prompt encoder and a mask decoder, composed. Every SAM-shaped family is one."""
 
 from collections.abc import Iterator
 from typing import Protocol

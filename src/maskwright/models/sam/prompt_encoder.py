@@ -39,7 +39,7 @@ class RandomPositions(nn.Module):
 
 
 class PromptEncoder(nn.Module):
-    """Points, boxes and masks of a frame of `side` pixels to tokens and maps of width D on a `grid` x `grid` embedding."""
+    """Points, boxes and masks of a frame of `side` pixels to tokens, and maps on a `grid` x `grid` embedding."""
 
     def __init__(self, *, side: int, grid: int, width: int = 256, mask_channels: int = 16) -> None:
         super().__init__()
@@ -67,7 +67,9 @@ class PromptEncoder(nn.Module):
     def tokens(self, points: Float[Tensor, "N K 2"], labels: Int[Tensor, "N K"]) -> Float[Tensor, "N K D"]:
         """Embed points by label; a padding point carries no position, as the reference has it."""
         positions = self.pe_layer((points + 0.5) / self.side)
-        kinds = torch.cat([self.not_a_point_embed.weight, *(e.weight for e in self.point_embeddings)])
+        kinds = torch.cat(
+            [e.weight for e in (self.not_a_point_embed, *self.point_embeddings) if isinstance(e, nn.Embedding)]
+        )
         return positions * (labels != PADDING)[..., None] + kinds[labels + 1]
 
     def dense(self, mask_logits: Float[Tensor, "N 1 _h _w"] | None) -> Float[Tensor, "N L D"] | Float[Tensor, "1 1 D"]:
