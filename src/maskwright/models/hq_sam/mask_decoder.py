@@ -1,0 +1,113 @@
+"""HQ-SAM's mask decoder: SAM's, and a high-quality token whose mask is drawn on fused features.
+
+Source: Ke et al., "Segment Anything in High Quality" (2023). Parameter names and shapes are those of the published
+checkpoints, which put HQ-SAM's parameters beside SAM's in one module: that is why `HqMaskDecoder` extends
+`MaskDecoder`.
+
+Fusing early and late encoder features does not depend on prompts, so `fuse` runs once per image. The last 3 x 3
+convolution of a prompt's own features is followed by a product with one vector per prompt; both are linear, so the
+vector goes into the kernel first, and one channel is convolved out of 64 instead of 32 out of 64.
+"""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_picture, transposed_conv
+from maskwright.nn.layers import MLP, LayerNorm2d
+from maskwright.nn.two_way import TwoWayTransformer
+
+
+class HqMaskDecoder(MaskDecoder):
+    """SAM's decoder and the layers that HQ-SAM trains. `early_width` is the width of the encoder's early tokens."""
+
+    def __init__(self, *, transformer: TwoWayTransformer, early_width: int, width: int = 256) -> None:
+        super().__init__(transformer=transformer, width=width)
+        eighth, quarter = width // 8, width // 4
+        self.hf_token = nn.Embedding(1, width)
+        self.hf_mlp = MLP(width, width, eighth, 3)
+        self.compress_vit_feat = _upscaling(early_width, width, eighth)
+        self.embedding_encoder = _upscaling(width, quarter, eighth)
+        self.embedding_maskfeature = nn.Sequential(
+            nn.Conv2d(eighth, quarter, 3, padding=1),
+            LayerNorm2d(quarter),
+            nn.GELU(),
+            nn.Conv2d(quarter, eighth, 3, padding=1),
+        )
+
+    def output_tokens(self) -> Float[Tensor, "M3 D"]:
+        """SAM's output tokens, then the high-quality one."""
+        return torch.cat([super().output_tokens(), self.hf_token.weight])
+
+    def fuse(
+        self, image_embedding: Float[Tensor, "B D h w"], early: Float[Tensor, "B h w E"]
+    ) -> Float[Tensor, "B C h4 w4"]:
+        """Fuse the image embedding with early tokens of the encoder, at four times the resolution."""
+        late = _upscale(image_embedding.flatten(2).transpose(1, 2), self.embedding_encoder)
+        fused = late + _upscale(early.flatten(1, 2), self.compress_vit_feat)  # B L*16 C
+        B, _, C = fused.shape
+        return to_picture(fused.transpose(1, 2).reshape(B * C, -1)).unflatten(0, (B, C))
+
+    def draw_hq(
+        self,
+        decoding: Decoding,
+        fused: Float[Tensor, "1 C h4 w4"],
+        prompt_index: Int[Tensor, " Q"],
+        mask_index: Int[Tensor, " Q"],
+        *,
+        token_only: bool,
+    ) -> Float[Tensor, "Q h4 w4"]:
+        """Draw SAM's candidate plus the high-quality correction of its prompt; with `token_only`, the latter alone."""
+        drawn, row = torch.unique(prompt_index, return_inverse=True)
+        all_drawn = drawn.numel() == decoding.cells.shape[0]
+        pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn])  # P L*16 C
+        quality = self._quality(decoding.mask_tokens[drawn, -1], pixels, fused)[row]
+        if token_only:
+            return quality
+        mlps = enumerate(self.output_hypernetworks_mlps)
+        weights = torch.stack([mlp(decoding.mask_tokens[drawn, i]) for i, mlp in mlps], 1)
+        candidates = torch.bmm(weights, pixels.transpose(1, 2))  # P M1 L*16
+        return to_picture(candidates[row, mask_index]) + quality
+
+    def _quality(
+        self, tokens: Float[Tensor, "P D"], pixels: Float[Tensor, "P L*16 C"], fused: Float[Tensor, "1 C h4 w4"]
+    ) -> Float[Tensor, "P h4 w4"]:
+        """Draw the high-quality token's mask for each prompt."""
+        first, norm, _, last = self.embedding_maskfeature
+        vectors = self.hf_mlp(tokens)  # P C
+        kernels = torch.einsum("pc,cijk->pijk", vectors, last.weight)
+        late = torch.einsum("pc,chw->phw", vectors, fused[0]) + (vectors @ last.bias)[:, None, None]
+        masks = []
+        for one, kernel in zip(pixels, kernels, strict=True):
+            x = F.gelu(norm(first(_as_map(one))))
+            masks.append(F.conv2d(x, kernel[None], padding=1)[0, 0])
+        return torch.stack(masks) + late
+
+
+def _upscaling(in_width: int, hidden: int, out_width: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.ConvTranspose2d(in_width, hidden, 2, stride=2),
+        LayerNorm2d(hidden),
+        nn.GELU(),
+        nn.ConvTranspose2d(hidden, out_width, 2, stride=2),
+    )
+
+
+def _upscale(cells: Float[Tensor, "B L D"], layers: nn.Sequential) -> Float[Tensor, "B L*16 C"]:
+    """Apply `_upscaling` to cells; pixels are in cell order (see `to_picture`)."""
+    first, norm, _, second = layers
+    x = transposed_conv(cells, first)
+    x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
+    return transposed_conv(x, second)
+
+
+def _as_map(pixels: Float[Tensor, "L*16 C"]) -> Float[Tensor, "1 C h4 w4"]:
+    """Put one prompt's pixels into picture order, channels last in memory."""
+    num_pixels, C = pixels.shape
+    grid = round((num_pixels // 16) ** 0.5)
+    x = pixels.view(grid, grid, 2, 2, 2, 2, C).permute(0, 2, 4, 1, 3, 5, 6)  # h y1 y2 w x1 x2 C
+    return x.reshape(1, grid * 4, grid * 4, C).permute(0, 3, 1, 2)
+
+
+__all__ = ["HqMaskDecoder"]

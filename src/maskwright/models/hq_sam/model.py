@@ -1,0 +1,102 @@
+"""`HqSamModel`: SAM's encoders with HQ-SAM's decoder.
+
+Every prompt gives one mask, as in the reference: SAM's candidate 0, or with `multimask` the candidate of highest
+predicted IoU, plus the high-quality correction. `hq_token_only` drops SAM's part; it is an attribute because it belongs
+to how a model is used for a whole job, not to one prompt.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from maskwright.models.cards import ModelCard
+from maskwright.models.frame import FrameSpec
+from maskwright.models.hq_sam.mask_decoder import HqMaskDecoder
+from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
+from maskwright.models.sam.mask_decoder import Decoding
+from maskwright.models.sam.model import SamModel
+from maskwright.models.sam.prompt_encoder import PromptEncoder
+
+
+class HqSamModel(SamModel):
+    """A promptable segmentation network of HQ-SAM's shape. Implements `Model`; `decode` gives one mask per prompt.
+
+    Extends `SamModel`, whose parts and stepping over prompts it keeps; only what is drawn differs.
+    """
+
+    mask_decoder: HqMaskDecoder
+
+    def __init__(
+        self,
+        *,
+        card: ModelCard,
+        frame: FrameSpec,
+        image_encoder: nn.Module,
+        prompt_encoder: PromptEncoder,
+        mask_decoder: HqMaskDecoder,
+        checkpoint_sha256: str = "",
+        hq_token_only: bool = False,
+    ) -> None:
+        super().__init__(
+            card=card,
+            frame=frame,
+            image_encoder=image_encoder,
+            prompt_encoder=prompt_encoder,
+            mask_decoder=mask_decoder,
+            checkpoint_sha256=checkpoint_sha256,
+        )
+        self.hq_token_only = hq_token_only
+
+    def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
+        """Encode normalised, padded frames; `extra` is the fused early and late features."""
+        embedding, early = self.image_encoder(pixels.to(self.dtype))
+        return Features(image_embedding=embedding, extra=(self.mask_decoder.fuse(embedding, early),))
+
+    def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
+        """Decode prompts on one image; one mask each, of the best candidate with `multimask`, else of candidate 0."""
+        logits: list[Tensor] = []
+        scores: list[Tensor] = []
+        for step, decoding in self._decodings(features, prompts):
+            score, candidate = _choose(decoding.predicted_iou, multimask=multimask)
+            rows = torch.arange(step.num_prompts, device=self.device)
+            logits.append(self._draw(decoding, features, rows, candidate)[:, None])
+            scores.append(score)
+        return Decoded(logits=torch.cat(logits), predicted_iou=torch.cat(scores))
+
+    def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
+        """Decode the best candidate of each prompt and draw only those whose predicted IoU `keep` accepts."""
+        side, device = self.frame.logits_side, self.device
+        logits = [torch.zeros(0, side, side, device=device, dtype=self.dtype)]
+        scores = [torch.zeros(0, device=device, dtype=self.dtype)]
+        kept = [torch.zeros(0, dtype=torch.long, device=device)]
+        start = 0
+        for step, decoding in self._decodings(features, prompts):
+            score, candidate = _choose(decoding.predicted_iou, multimask=True)
+            rows = keep(score)[:, 0].nonzero()[:, 0]
+            if len(rows):
+                logits.append(self._draw(decoding, features, rows, candidate[rows]))
+                scores.append(score[rows, 0])
+                kept.append(rows + start)
+            start += step.num_prompts
+        prompt_index = torch.cat(kept)
+        return DecodedSome(
+            logits=torch.cat(logits),
+            predicted_iou=torch.cat(scores),
+            prompt_index=prompt_index,
+            mask_index=torch.zeros_like(prompt_index),
+        )
+
+    def _draw(self, decoding: Decoding, features: Features, rows: Tensor, candidates: Tensor) -> Tensor:
+        fused = features.extra[0].to(self.dtype)
+        return self.mask_decoder.draw_hq(decoding, fused, rows, candidates, token_only=self.hq_token_only)
+
+
+def _choose(predicted_iou: Float[Tensor, "N M1"], *, multimask: bool) -> tuple[Float[Tensor, "N 1"], Tensor]:
+    """Choose a candidate for each prompt; return its predicted IoU and its number."""
+    if not multimask:
+        return predicted_iou[:, :1], torch.zeros(len(predicted_iou), dtype=torch.long, device=predicted_iou.device)
+    best = predicted_iou[:, 1:].max(dim=1, keepdim=True)
+    return best.values, best.indices[:, 0] + 1
+
+
+__all__ = ["HqSamModel"]

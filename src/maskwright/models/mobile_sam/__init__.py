@@ -1,0 +1,1 @@
+"""MobileSAM: TinyViT in front of SAM's own prompt encoder and mask decoder."""
