@@ -4,6 +4,7 @@
 axis by the rounded size, exactly as Meta's `ResizeLongestSide` does.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,12 @@ class ModelFrame:
         # A sliver of less than half a pixel would vanish; the reference fails there, we keep one row.
         resized = (max(1, int(height * scale + 0.5)), max(1, int(width * scale + 0.5)))
         return cls(size_hw=size_hw, input_hw=resized, spec=spec)
+
+    @property
+    def logits_hw(self) -> SizeHW:
+        """How much of the low-resolution logits lies on the image, rounded up."""
+        scale = self.spec.logits_side / self.spec.side
+        return math.ceil(self.input_hw[0] * scale), math.ceil(self.input_hw[1] * scale)
 
     def points_to_model(self, points_xy: Float[np.ndarray, "*n 2"]) -> Float[np.ndarray, "*n 2"]:
         """Map image pixels to frame pixels."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -101,6 +102,7 @@ class Model(Protocol):
     card: ModelCard
     frame: FrameSpec
     checkpoint_sha256: str
+    mask_threshold: float
 
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
         """Encode normalised, padded frames."""
@@ -115,8 +117,13 @@ class Model(Protocol):
         ...
 
     @property
-    def device(self) -> "object":
-        """The one torch device that all parameters are on."""
+    def device(self) -> torch.device:
+        """The one device that all parameters are on."""
+        ...
+
+    @property
+    def precision(self) -> torch.dtype:
+        """The dtype that the image encoder computes in; features and logits are float32 whatever it is."""
         ...
 
 

@@ -65,7 +65,7 @@ class MaskDecoder(nn.Module):
         """Run the transformer for N prompts on one image; `dense` is one vector for all, or a map for each."""
         output = self.output_tokens()
         tokens = torch.cat([output.expand(sparse.shape[0], -1, -1), sparse], dim=1)
-        cells = image_embedding.flatten(2).transpose(1, 2) + dense  # 1 or N, L, D
+        cells = image_embedding.flatten(2).transpose(1, 2).contiguous() + dense  # 1 or N, L, D
         hidden, cells = self.transformer(tokens, cells, positions)
         mask_tokens = hidden[:, 1 : output.shape[0]]
         return Decoding(mask_tokens=mask_tokens, cells=cells, predicted_iou=self.iou_prediction_head(hidden[:, 0]))

@@ -1,0 +1,88 @@
+"""`embed`: a picture through a model's image encoder, once; every prompt on it is cheap afterwards.
+
+An `ImageEmbedding` holds no prompts and no masks. It is a cache entry by nature: (image digest, checkpoint, precision)
+name it, and it can be thrown away at any time.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+
+from maskwright.core import Image, ModelRef, SizeHW
+from maskwright.models.frame import ModelFrame
+from maskwright.models.protocol import Features, Model
+from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageEmbedding:
+    """Features of one image, the frame they live in, and the names that identify them."""
+
+    features: Features
+    frame: ModelFrame
+    image_digest: str
+    model: ModelRef
+
+    @property
+    def size_hw(self) -> SizeHW:
+        """The image's (height, width) in pixels."""
+        return self.frame.size_hw
+
+
+def embed(model: Model, image: Image, *, cache: EmbeddingCache | None = None) -> ImageEmbedding:
+    """Encode one image, or take its features from `cache`.
+
+    >>> embedding = embed(model, image)                                    # doctest: +SKIP
+    >>> masks = predict(model, embedding, [PointPrompt([(500, 375)])])     # doctest: +SKIP
+    """
+    return next(embed_batch(model, [image], cache=cache))
+
+
+def embed_batch(
+    model: Model, images: Iterable[Image], *, batch_size: int = 8, cache: EmbeddingCache | None = None
+) -> Iterator[ImageEmbedding]:
+    """Encode images as they come, `batch_size` at a time, in order; images may differ in size.
+
+    Memory holds one batch: frames of S x S x 3 floats and their features. On CPU a batch is no faster than its images one
+    by one for the ViTs, on a GPU it is.
+    """
+    stream = iter(images)
+    while batch := list(islice(stream, batch_size)):
+        yield from _embed_some(model, batch, cache)
+
+
+def model_ref(model: Model) -> ModelRef:
+    """Name a model as provenance does."""
+    precision = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[model.precision]
+    return ModelRef(
+        name=model.card.name,
+        family=model.card.family,
+        checkpoint_sha256=model.checkpoint_sha256,
+        precision=precision,
+    )
+
+
+def _embed_some(model: Model, images: Sequence[Image], cache: EmbeddingCache | None) -> Iterator[ImageEmbedding]:
+    ref = model_ref(model)
+    frames = [ModelFrame.of(image.size_hw, model.frame) for image in images]
+    features: dict[int, Features] = {}
+    keys: list[EmbeddingKey] = []
+    if cache is not None:
+        keys = [EmbeddingKey.of(image.digest, ref) for image in images]
+        features = {i: found for i, key in enumerate(keys) if (found := cache.get(key, model.device)) is not None}
+    missing = [i for i in range(len(images)) if i not in features]
+    if missing:
+        with torch.no_grad():
+            pixels = torch.cat([frames[i].pixels_to_model(images[i].pixels, model.device) for i in missing])
+            encoded = model.encode(pixels)
+        for row, i in enumerate(missing):
+            features[i] = encoded[row]
+            if cache is not None:
+                cache.put(keys[i], features[i])
+    for i, (image, frame) in enumerate(zip(images, frames, strict=True)):
+        yield ImageEmbedding(features=features[i], frame=frame, image_digest=image.digest, model=ref)
+
+
+__all__ = ["ImageEmbedding", "embed", "embed_batch", "model_ref"]

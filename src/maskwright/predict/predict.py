@@ -1,0 +1,148 @@
+"""Mask prediction from prompts on an already embedded image.
+
+Knows: the prompt and mask value types, and one Model. Does not know: files, the store, HTTP, or which family it runs.
+Everything here is in image pixels; the model frame begins and ends in `frame_prompts` and `upscale`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from maskwright.core import ModelRef, Prompt, SizeHW
+from maskwright.core.errors import ModelError, SettingError
+from maskwright.models.frame import ModelFrame
+from maskwright.models.protocol import Model
+from maskwright.predict.embedding import ImageEmbedding
+from maskwright.predict.frame_prompts import group_prompts
+
+STABILITY_OFFSET = 1.0  # of SAM's automatic mask generator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskBatch:
+    """Candidate masks of N prompts, best first, as logits of the model's frame on the model's device.
+
+    `to_records` turns them into masks of the image; `len` is N.
+    """
+
+    logits: Float[Tensor, "N M h w"]
+    predicted_iou: Float[Tensor, "N M"]
+    prompts: tuple[Prompt, ...]
+    frame: ModelFrame
+    image_digest: str
+    model: ModelRef
+    threshold: float = 0.0
+    is_refined: bool = False
+
+    def __len__(self) -> int:
+        return self.logits.shape[0]
+
+    @property
+    def size_hw(self) -> SizeHW:
+        """The image's (height, width) in pixels."""
+        return self.frame.size_hw
+
+    @property
+    def stability(self) -> Float[Tensor, "N M"]:
+        """How little the mask changes with its threshold: IoU of the masks at threshold +- 1, at low resolution.
+
+        Source: SAM's automatic mask generator, which takes the same ratio on full-size logits.
+        """
+        h, w = self.frame.logits_hw
+        logits = self.logits[..., :h, :w]
+        inner = (logits > self.threshold + STABILITY_OFFSET).sum((-1, -2))
+        outer = (logits > self.threshold - STABILITY_OFFSET).sum((-1, -2))
+        return inner / outer.clamp(min=1)
+
+
+def predict(
+    model: Model,
+    embedding: ImageEmbedding,
+    prompts: Sequence[Prompt],
+    *,
+    num_masks: int = 1,
+    multimask: bool | None = None,
+    previous: MaskBatch | None = None,
+) -> MaskBatch:
+    """Predict `num_masks` candidate masks for each prompt, best first.
+
+    Prompts of all kinds go in one call; each is one object. `multimask` None does what SAM's authors advise: a single
+    click is ambiguous and is answered with the best of three candidates, all else with the single-mask output.
+    `previous` feeds an earlier answer to the same prompts back in, which sharpens it.
+
+    Raises:
+        PromptError, PromptOutsideImage, UnsupportedPrompt: a prompt does not fit the image or the model.
+        SettingError: `num_masks` is not 1, 2 or 3, or asks for more than one with multimask off.
+        ModelError: the embedding was made by another model.
+    """
+    _check_arguments(model, embedding, prompts, num_masks, multimask, previous)
+    N, side = len(prompts), model.frame.logits_side
+    logits = torch.empty(N, num_masks, side, side, device=model.device, dtype=torch.float32)
+    scores = torch.empty(N, num_masks, device=model.device, dtype=torch.float32)
+    hints = None if previous is None else previous.logits[:, 0]
+    with torch.no_grad():
+        for group in group_prompts(model, embedding.frame, prompts, hints):
+            several = (group.is_ambiguous or num_masks > 1) if multimask is None else multimask
+            decoded = model.decode(embedding.features, group.prompts, multimask=several)
+            best = decoded.predicted_iou.topk(num_masks, dim=1).indices  # n num_masks
+            rows = torch.arange(len(group.indices), device=model.device)[:, None]
+            logits[list(group.indices)] = decoded.logits[rows, best].float()
+            scores[list(group.indices)] = decoded.predicted_iou[rows, best].float()
+    return MaskBatch(
+        logits=logits,
+        predicted_iou=scores,
+        prompts=tuple(prompts),
+        frame=embedding.frame,
+        image_digest=embedding.image_digest,
+        model=embedding.model,
+        threshold=model.mask_threshold,
+        is_refined=previous is not None,
+    )
+
+
+def refine(
+    model: Model,
+    embedding: ImageEmbedding,
+    prompts: Sequence[Prompt],
+    *,
+    steps: int = 1,
+    previous: MaskBatch | None = None,
+) -> MaskBatch:
+    """Predict, then feed the best mask back `steps` times: slower and often sharper, above all with several clicks.
+
+    Raises:
+        SettingError: `steps` is below 1.
+    """
+    if steps < 1:
+        raise SettingError(f"refine needs at least one step, got {steps}. Use predict for none.")
+    batch = predict(model, embedding, prompts) if previous is None else previous
+    for _ in range(steps):
+        batch = predict(model, embedding, prompts, previous=batch)
+    return batch
+
+
+def _check_arguments(
+    model: Model,
+    embedding: ImageEmbedding,
+    prompts: Sequence[Prompt],
+    num_masks: int,
+    multimask: bool | None,
+    previous: MaskBatch | None,
+) -> None:
+    if num_masks not in (1, 2, 3):
+        raise SettingError(f"num_masks must be 1, 2 or 3, the candidates SAM makes for a prompt; got {num_masks}")
+    if num_masks > 1 and multimask is False:
+        raise SettingError(f"multimask=False gives one mask for each prompt, but num_masks={num_masks} were asked for")
+    made_by = (embedding.model.name, embedding.model.checkpoint_sha256)
+    if made_by != (model.card.name, model.checkpoint_sha256):
+        raise ModelError(
+            f"the embedding was made by {embedding.model.name}, not by {model.card.name}. Embed the image with that model."
+        )
+    if previous is not None and len(previous) != len(prompts):
+        raise SettingError(f"previous must answer the same prompts: expected {len(prompts)} masks, got {len(previous)}")
+
+
+__all__ = ["STABILITY_OFFSET", "MaskBatch", "predict", "refine"]

@@ -1,0 +1,71 @@
+"""`to_records`: logits of the model's frame become masks of the image. The only place where tensors become numpy."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from maskwright.core import FrameRef, MaskRecord, Provenance, Scores, new_id
+from maskwright.core.errors import SettingError
+from maskwright.masks import CleanupStep, area, box_xyxy, clean
+from maskwright.predict.predict import MaskBatch
+from maskwright.predict.upscale import masks_from_logits
+
+
+def utc_now() -> datetime:
+    """The present moment, with its time zone."""
+    return datetime.now(UTC)
+
+
+def to_records(
+    batch: MaskBatch,
+    *,
+    labels: Sequence[str | None] | None = None,
+    cleanup: Sequence[CleanupStep] = (),
+    parent: str | None = None,
+    frame: FrameRef | None = None,
+    actor: str | None = None,
+    licence: str | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> list[MaskRecord]:
+    """Turn every candidate of every prompt into a record: the candidates of the first prompt, best first, then the next's.
+
+    `labels` gives one label for each prompt. `cleanup` steps are applied in order and written into the provenance.
+
+    Raises:
+        SettingError: there are not as many labels as prompts.
+    """
+    if labels is not None and len(labels) != len(batch):
+        raise SettingError(f"expected one label for each of {len(batch)} prompts, got {len(labels)}")
+    N, M = batch.predicted_iou.shape
+    drawn = masks_from_logits(batch.logits.flatten(0, 1), batch.frame, batch.threshold)
+    scores = batch.predicted_iou.flatten().tolist()
+    stability = batch.stability.flatten().tolist()
+    created_at = clock()
+    records: list[MaskRecord] = []
+    for i in range(N * M):
+        rle = clean(drawn[i].rle, cleanup)
+        provenance = Provenance(
+            method="sam_refined" if cleanup or batch.is_refined else "sam_raw",
+            created_at=created_at,
+            model=batch.model,
+            prompt=batch.prompts[i // M],
+            steps=tuple(step.as_processing() for step in cleanup),
+            actor=actor,
+            licence=licence,
+        )
+        record = MaskRecord(
+            id=new_id(),
+            image_digest=batch.image_digest,
+            rle=rle,
+            box_xyxy=box_xyxy(rle),
+            area=area(rle),
+            provenance=provenance,
+            frame=frame,
+            label=None if labels is None else labels[i // M],
+            parent=parent,
+            scores=Scores(predicted_iou=scores[i], stability=stability[i]),
+        )
+        records.append(record)
+    return records
+
+
+__all__ = ["to_records", "utc_now"]
