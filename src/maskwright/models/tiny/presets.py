@@ -1,0 +1,80 @@
+"""`tiny`'s size, its card, and how to build it with the weights that lie in the package."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from maskwright.models.cards import ModelCard
+from maskwright.models.frame import FrameSpec
+from maskwright.models.sam.prompt_encoder import PromptEncoder
+from maskwright.models.tiny.efficientnet_lite import TRUNKS
+from maskwright.models.tiny.image_encoder import TinyImageEncoder
+from maskwright.models.tiny.mask_decoder import TinyMaskDecoder
+from maskwright.models.tiny.model import TinySam
+from maskwright.nn.two_way import TwoWayTransformer
+
+TINY_WEIGHTS = Path(__file__).with_name("tiny.safetensors")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TinyConfig:
+    """Sizes of the network; the frame's side must be a multiple of 32."""
+
+    trunk: str = "lite2"
+    side: int = 640
+    width: int = 192
+    context_width: int = 256
+    context_depth: int = 4
+    embedding_depth: int = 3
+    skip_widths: tuple[int, int] = (64, 32)
+    decoder_mlp_width: int = 1024
+
+
+tiny_card = ModelCard(
+    name="tiny",
+    family="tiny",
+    title="The embedded model: EfficientNet-Lite features, SAM's prompt encoder and decoder",
+    licence="Apache-2.0",
+    input_side=TinyConfig().side,
+    num_parameters=9_794_232,
+    packaged=True,
+    filename=TINY_WEIGHTS.name,
+    citation="Kirillov et al., Segment Anything, 2023; Tan and Le, EfficientNet, 2019",
+    notes="Trained by this project on generated scenes, from ImageNet features. See docs/tiny.md.",
+)
+
+
+def build_tiny_network(card: ModelCard = tiny_card, config: TinyConfig | None = None) -> TinySam:
+    """Build the network with random weights, in eval mode."""
+    config = config or TinyConfig()
+    transformer = TwoWayTransformer(depth=2, width=config.width, mlp_width=config.decoder_mlp_width)
+    half = 127.5
+    model = TinySam(
+        card=card,
+        frame=FrameSpec(side=config.side, logits_side=config.side // 4, mean=(half,) * 3, std=(half,) * 3),
+        image_encoder=TinyImageEncoder(
+            trunk=TRUNKS[config.trunk],
+            width=config.width,
+            context_width=config.context_width,
+            context_depth=config.context_depth,
+            embedding_depth=config.embedding_depth,
+            skip_widths=config.skip_widths,
+        ),
+        prompt_encoder=PromptEncoder(side=config.side, grid=config.side // 16, width=config.width),
+        mask_decoder=TinyMaskDecoder(transformer=transformer, width=config.width, skip_widths=config.skip_widths),
+    )
+    return model.eval()
+
+
+def build_tiny(card: ModelCard = tiny_card, weights: Path | None = None) -> TinySam:
+    """Build the model with the weights in the package, or with those of another training run of the same size."""
+    path = weights or TINY_WEIGHTS
+    model = build_tiny_network(card)
+    model.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+    model.checkpoint_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return model
+
+
+__all__ = ["TINY_WEIGHTS", "TinyConfig", "build_tiny", "build_tiny_network", "tiny_card"]
