@@ -13,8 +13,9 @@ from maskwright.models.protocol import Decoded, DecodedSome, Features, FrameProm
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder
 from maskwright.models.sam.prompt_encoder import PADDING, PromptEncoder
 
-# Cells of one prompt are 4 MiB for SAM; four prompts at a time stay near the cache and are faster than 8, 16 or 32.
-_PROMPTS_PER_STEP = 4
+# Cells of one prompt are 4 MiB for SAM. On CPU four prompts stay near the cache and are faster than 8, 16 or 32; a GPU
+# wants many, and pays for each step with a wait.
+_PROMPTS_PER_STEP = {"cpu": 4, "cuda": 128}
 
 
 class ImageEncoder(Protocol):
@@ -97,8 +98,9 @@ class SamModel(nn.Module):
     def _decodings(self, features: Features, prompts: FramePrompts) -> Iterator[tuple[FramePrompts, Decoding]]:
         """Run the decoder's transformer over a few prompts at a time."""
         positions = self.prompt_encoder.positions()
-        for i in range(0, prompts.num_prompts, _PROMPTS_PER_STEP):
-            step = prompts[i : i + _PROMPTS_PER_STEP]
+        per_step = _PROMPTS_PER_STEP.get(self.device.type, 32)
+        for i in range(0, prompts.num_prompts, per_step):
+            step = prompts[i : i + per_step]
             yield step, self._run(features, positions, step)
 
     def _run(self, features: Features, positions: Tensor, prompts: FramePrompts) -> Decoding:
