@@ -74,7 +74,9 @@ class HqMaskDecoder(MaskDecoder):
         self, tokens: Float[Tensor, "P D"], pixels: Float[Tensor, "P L*16 C"], fused: Float[Tensor, "1 C h4 w4"]
     ) -> Float[Tensor, "P h4 w4"]:
         """Draw the high-quality token's mask for each prompt."""
-        first, norm, _, last = self.embedding_maskfeature
+        first, norm, last = (self.embedding_maskfeature[i] for i in (0, 1, 3))
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
         vectors = self.hf_mlp(tokens)  # P C
         kernels = torch.einsum("pc,cijk->pijk", vectors, last.weight)
         late = torch.einsum("pc,chw->phw", vectors, fused[0]) + (vectors @ last.bias)[:, None, None]
@@ -96,7 +98,10 @@ def _upscaling(in_width: int, hidden: int, out_width: int) -> nn.Sequential:
 
 def _upscale(cells: Float[Tensor, "B L D"], layers: nn.Sequential) -> Float[Tensor, "B L*16 C"]:
     """Apply `_upscaling` to cells; pixels are in cell order (see `to_picture`)."""
-    first, norm, _, second = layers
+    first, norm, second = (layers[i] for i in (0, 1, 3))
+    assert isinstance(first, nn.ConvTranspose2d)
+    assert isinstance(second, nn.ConvTranspose2d)
+    assert isinstance(norm, LayerNorm2d)
     x = transposed_conv(cells, first)
     x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
     return transposed_conv(x, second)

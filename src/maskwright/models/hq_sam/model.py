@@ -49,7 +49,8 @@ class HqSamModel(SamModel):
 
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
         """Encode normalised, padded frames; `extra` is the fused early and late features."""
-        embedding, early = self.image_encoder(pixels.to(self.dtype))
+        embedding, early = self.image_encoder(pixels.to(self.precision))
+        embedding, early = embedding.float(), early.float()
         return Features(image_embedding=embedding, extra=(self.mask_decoder.fuse(embedding, early),))
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
@@ -66,8 +67,8 @@ class HqSamModel(SamModel):
     def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
         """Decode the best candidate of each prompt and draw only those whose predicted IoU `keep` accepts."""
         side, device = self.frame.logits_side, self.device
-        logits = [torch.zeros(0, side, side, device=device, dtype=self.dtype)]
-        scores = [torch.zeros(0, device=device, dtype=self.dtype)]
+        logits = [torch.zeros(0, side, side, device=device)]
+        scores = [torch.zeros(0, device=device)]
         kept = [torch.zeros(0, dtype=torch.long, device=device)]
         start = 0
         for step, decoding in self._decodings(features, prompts):
@@ -87,7 +88,7 @@ class HqSamModel(SamModel):
         )
 
     def _draw(self, decoding: Decoding, features: Features, rows: Tensor, candidates: Tensor) -> Tensor:
-        fused = features.extra[0].to(self.dtype)
+        (fused,) = features.extra
         return self.mask_decoder.draw_hq(decoding, fused, rows, candidates, token_only=self.hq_token_only)
 
 

@@ -1,0 +1,148 @@
+"""From a name or a file to a model that is ready to run: build, find the weights, load them strictly, place it."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from maskwright.core.errors import CheckpointError, SettingError, UnknownModel
+from maskwright.core.settings import PRECISIONS
+from maskwright.models.cards import ModelCard
+from maskwright.models.checkpoint import (
+    architecture_of,
+    file_sha256,
+    load_strictly,
+    read_checkpoint,
+    state_sha256,
+)
+from maskwright.models.registry import ENTRIES, Entry, find_entry
+from maskwright.models.sam.model import SamModel
+from maskwright.models.weights import find_weights
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
+
+
+def load_model(
+    name_or_path: str | os.PathLike[str], *, device: str | torch.device = "cpu", precision: str = "auto"
+) -> SamModel:
+    """Load a model in eval mode: a registered name, or a checkpoint file whose architecture is found out.
+
+    `device` may be "auto": the first GPU if there is one. `precision` is the image encoder's: "auto" is bf16 on a GPU
+    that has it and fp32 elsewhere; the decoder stays in fp32.
+
+    Raises:
+        UnknownModel: no model of that name is registered, and there is no such file.
+        WeightsMissing: the checkpoint is not on this machine; the message says how to get it.
+        CheckpointError: the checkpoint is damaged, unsafe, or of another architecture.
+        SettingError: there is no such device or precision here.
+    """
+    place = _device(device)
+    dtype = _dtype(precision, place)
+    path = _as_path(name_or_path)
+    model = _from_name(str(name_or_path)) if path is None else _from_file(path)
+    model.image_encoder.to(dtype)
+    return model.to(place).eval()
+
+
+def load_into(model: SamModel, path: str | os.PathLike[str]) -> None:
+    """Load a checkpoint file into a network that has been built; `model.card` says which architecture it is."""
+    file = Path(path)
+    load_strictly(model, read_checkpoint(file), wanted=find_entry(model.card.name), entries=ENTRIES, path=file)
+    model.checkpoint_sha256 = file_sha256(file)
+
+
+def check_fits(path: Path, name: str) -> None:
+    """Check that a file is a checkpoint of a registered model's architecture.
+
+    Raises:
+        CheckpointError: it is not.
+    """
+    entry = find_entry(name)
+    model = entry.build(entry.card)
+    load_strictly(model, read_checkpoint(path), wanted=entry, entries=ENTRIES, path=path)
+
+
+def _from_name(name: str) -> SamModel:
+    entry = find_entry(name)
+    if entry.generate is not None:
+        model = entry.build(entry.card)
+        entry.generate(model)
+        model.checkpoint_sha256 = state_sha256(model.state_dict())
+        return model
+    path = find_weights(entry.card)
+    model = entry.build(entry.card)
+    load_into(model, path)
+    return model
+
+
+def _from_file(path: Path) -> SamModel:
+    state = read_checkpoint(path)
+    entry = _entry_for(path, architecture_of(state, ENTRIES))
+    official = entry.card.filename == path.name
+    card = entry.card if official else _card_of_file(entry, path)
+    model = entry.build(card)
+    load_strictly(model, state, wanted=entry, entries=ENTRIES, path=path)
+    model.checkpoint_sha256 = file_sha256(path)
+    return model
+
+
+def _entry_for(path: Path, found: list[Entry]) -> Entry:
+    """Choose among entries of one architecture: the one whose file has this name, else the first."""
+    if not found:
+        known = ", ".join(entry.card.name for entry in ENTRIES)
+        raise CheckpointError(f"expected a checkpoint of one of {known}, got other parameters: {path}")
+    return next((entry for entry in found if entry.card.filename == path.name), found[0])
+
+
+def _card_of_file(entry: Entry, path: Path) -> ModelCard:
+    return replace(
+        entry.card,
+        title=f"{path.name}, a checkpoint of {entry.card.name}'s architecture",
+        licence="unknown: the file does not say",
+        source_url=None,
+        sha256=None,
+        md5=None,
+        num_bytes=path.stat().st_size,
+        filename=path.name,
+        packaged=False,
+        aliases=(),
+    )
+
+
+def _as_path(name_or_path: str | os.PathLike[str]) -> Path | None:
+    """The path, if it is one; a registered name always wins over a file that happens to be called so."""
+    path = Path(name_or_path).expanduser()
+    if not isinstance(name_or_path, str) or path.suffix in _SUFFIXES or os.sep in name_or_path:
+        return path
+    try:
+        find_entry(name_or_path)
+    except UnknownModel:
+        return path if path.is_file() else None
+    return None
+
+
+def _device(device: str | torch.device) -> torch.device:
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        place = torch.device(device)
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise SettingError(
+            f"expected a device of this machine (cpu, cuda, cuda:N, mps), got {str(device)!r}"
+        ) from error
+    return place
+
+
+def _dtype(precision: str, device: torch.device) -> torch.dtype:
+    if precision == "auto":
+        has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if has_bf16 else torch.float32
+    if precision not in _DTYPES:
+        raise SettingError(f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}")
+    return _DTYPES[precision]
+
+
+__all__ = ["check_fits", "load_into", "load_model"]

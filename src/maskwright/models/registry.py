@@ -1,0 +1,141 @@
+"""The models by name: a tuple of entries, each a card, how to build the network, and how to know its checkpoint.
+
+Listing costs no torch; it is imported when a network is built. A new family adds its entry to `ENTRIES`.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from maskwright.core.errors import UnknownModel
+from maskwright.models import cards
+from maskwright.models.cards import ModelCard
+from maskwright.models.test_sam.card import TEST_SAM, TEST_SAM_SIGNATURE
+
+if TYPE_CHECKING:
+    from maskwright.models.sam.model import SamModel
+
+# Some names and shapes that only this architecture's checkpoints have.
+Signature = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A registered model.
+
+    `build` makes the network with random weights; `generate` fills in weights that are computed instead of stored.
+    Two entries with one `signature` are one architecture with different weights.
+    """
+
+    card: ModelCard
+    build: "Callable[[ModelCard], SamModel]"
+    generate: "Callable[[SamModel], None] | None" = None
+    signature: Signature = field(default_factory=dict)
+
+
+def list_models() -> list[ModelCard]:
+    """List the cards of all registered models."""
+    return [entry.card for entry in ENTRIES]
+
+
+def find_entry(name: str) -> Entry:
+    """Find a registered model by its name or by an alias, exactly.
+
+    Raises:
+        UnknownModel: there is none; the message names the nearest three.
+    """
+    known = {alias: entry for entry in ENTRIES for alias in (*entry.card.aliases, entry.card.name)}
+    if name in known:
+        return known[name]
+    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
+    raise UnknownModel(f"no model is called {name!r}. Nearest: {', '.join(nearest)}. See: maskwright models list")
+
+
+def find_card(name: str) -> ModelCard:
+    """Find the card of a registered model."""
+    return find_entry(name).card
+
+
+def build_model(name: str) -> "SamModel":
+    """Build a model with random weights, for a state dict to be loaded into.
+
+    Raises:
+        UnknownModel: no model of that name is registered.
+    """
+    entry = find_entry(name)
+    return entry.build(entry.card)
+
+
+def _sam(preset: str) -> "Callable[[ModelCard], SamModel]":
+    def build(card: ModelCard) -> "SamModel":
+        from maskwright.models.sam import presets
+
+        return presets.build_sam(card, getattr(presets, preset))
+
+    return build
+
+
+def _medsam(card: ModelCard) -> "SamModel":
+    from maskwright.models.frame import FrameSpec
+
+    model = _sam("VIT_B")(card)
+    model.frame = FrameSpec(mean=(0.0, 0.0, 0.0), std=(255.0, 255.0, 255.0))
+    return model
+
+
+def _mobile_sam(card: ModelCard) -> "SamModel":
+    from maskwright.models.mobile_sam.presets import build_mobile_sam
+
+    return build_mobile_sam(card)
+
+
+def _hq_sam(preset: str) -> "Callable[[ModelCard], SamModel]":
+    def build(card: ModelCard) -> "SamModel":
+        from maskwright.models.hq_sam.presets import build_hq_sam
+        from maskwright.models.sam import presets
+
+        return build_hq_sam(card, getattr(presets, preset))
+
+    return build
+
+
+def _hq_tiny(card: ModelCard) -> "SamModel":
+    from maskwright.models.hq_sam.presets import build_hq_tiny
+
+    return build_hq_tiny(card)
+
+
+def _test_sam(card: ModelCard) -> "SamModel":
+    from maskwright.models.test_sam.model import build_test_sam
+
+    return build_test_sam(card)
+
+
+def _test_sam_weights(model: "SamModel") -> None:
+    from maskwright.models.test_sam.model import fill_with_fixed_weights
+
+    fill_with_fixed_weights(model)
+
+
+def _vit(width: int) -> Signature:
+    return {"image_encoder.pos_embed": (1, 64, 64, width), "image_encoder.neck.0.weight": (256, width, 1, 1)}
+
+
+_TINY_VIT: Signature = {"image_encoder.patch_embed.seq.0.c.weight": (32, 3, 3, 3)}
+_HQ: Signature = {"mask_decoder.hf_token.weight": (1, 256)}
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(card=cards.VIT_B, build=_sam("VIT_B"), signature=_vit(768)),
+    Entry(card=cards.VIT_L, build=_sam("VIT_L"), signature=_vit(1024)),
+    Entry(card=cards.VIT_H, build=_sam("VIT_H"), signature=_vit(1280)),
+    Entry(card=cards.VIT_T, build=_mobile_sam, signature=_TINY_VIT),
+    Entry(card=cards.HQ_VIT_B, build=_hq_sam("VIT_B"), signature={**_vit(768), **_HQ}),
+    Entry(card=cards.HQ_VIT_L, build=_hq_sam("VIT_L"), signature={**_vit(1024), **_HQ}),
+    Entry(card=cards.HQ_VIT_H, build=_hq_sam("VIT_H"), signature={**_vit(1280), **_HQ}),
+    Entry(card=cards.HQ_VIT_TINY, build=_hq_tiny, signature={**_TINY_VIT, **_HQ}),
+    Entry(card=cards.MEDSAM, build=_medsam, signature=_vit(768)),
+    Entry(card=TEST_SAM, build=_test_sam, generate=_test_sam_weights, signature=TEST_SAM_SIGNATURE),
+)
+
+__all__ = ["ENTRIES", "Entry", "Signature", "build_model", "find_card", "find_entry", "list_models"]
