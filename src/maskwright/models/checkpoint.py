@@ -92,7 +92,7 @@ def load_strictly(model: nn.Module, state: StateDict, *, wanted: Entry, entries:
 
 
 def to_our_names(state: StateDict) -> StateDict:
-    """Bring known layouts to the published one: drop common prefixes and derived buffers, rename transformers' names."""
+    """Bring known layouts to the published one: drop prefixes and derived buffers, rename transformers' names."""
     state = _without_prefix(state)
     if any(key.startswith("vision_encoder.") for key in state):
         state = _from_transformers(state)

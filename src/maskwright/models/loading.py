@@ -130,9 +130,7 @@ def _device(device: str | torch.device) -> torch.device:
         place = torch.device(device)
         torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
-        raise SettingError(
-            f"expected a device of this machine (cpu, cuda, cuda:N, mps), got {str(device)!r}"
-        ) from error
+        raise SettingError(f"expected a device of this machine (cpu, cuda, cuda:N, mps), got '{device}'") from error
     return place
 
 

@@ -48,8 +48,14 @@ def find_entry(name: str) -> Entry:
     known = {alias: entry for entry in ENTRIES for alias in (*entry.card.aliases, entry.card.name)}
     if name in known:
         return known[name]
-    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.0)
-    raise UnknownModel(f"no model is called {name!r}. Nearest: {', '.join(nearest)}. See: maskwright models list")
+    nearest = sorted(ENTRIES, key=lambda entry: -_likeness(name, entry.card))[:3]
+    names = ", ".join(entry.card.name for entry in nearest)
+    raise UnknownModel(f"no model is called {name!r}. Nearest: {names}. See: maskwright models list")
+
+
+def _likeness(name: str, card: ModelCard) -> float:
+    names = (card.name, *card.aliases)
+    return max(difflib.SequenceMatcher(None, name.lower(), known.lower()).ratio() for known in names)
 
 
 def find_card(name: str) -> ModelCard:

@@ -1,8 +1,8 @@
 """test-sam: SAM's parts at a fraction of their size, with weights that are a function of parameter names and shapes.
 
-Nothing is shipped or downloaded: `fill_with_fixed_weights` draws every tensor from numpy's legacy generator, whose stream
-is frozen by NEP 19, seeded by the tensor's name. The grid of 8 does not divide by the window of 5, so window padding is
-exercised too.
+Nothing is shipped or downloaded: `fill_with_fixed_weights` draws every tensor from numpy's legacy generator, whose
+stream is frozen by NEP 19, seeded by the tensor's name. The window of 5 does not divide the grid of 8, so that window
+padding is exercised too.
 """
 
 import zlib
