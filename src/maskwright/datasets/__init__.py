@@ -1,1 +1,23 @@
-"""placeholder datasets"""
+"""One module per format: frames are read from it, records written to it. No torch, so a reader pays for no network."""
+
+from maskwright.datasets.images import find_images, iter_images, read_image
+from maskwright.datasets.medical import (
+    CT_WINDOWS,
+    Intensity,
+    Percentiles,
+    Window,
+    parse_percentiles,
+    parse_window,
+)
+
+__all__ = [
+    "CT_WINDOWS",
+    "Intensity",
+    "Percentiles",
+    "Window",
+    "find_images",
+    "iter_images",
+    "parse_percentiles",
+    "parse_window",
+    "read_image",
+]
