@@ -1,6 +1,6 @@
 """`ModelCard`: what is known about a model before its weights are loaded. Plain data, no torch.
 
-The cards of published models stand here too; a family of ours (`tiny`, `test-sam`) keeps its card in its own folder.
+The cards of the published models and of `tiny` stand here too; `test-sam` keeps its own.
 Hashes are those that the files are known by publicly. Meta's file names carry the first six digits of their MD5.
 """
 
@@ -13,8 +13,8 @@ class ModelCard:
 
     `sha256` is None where no hash is known to us: then the file's own hash is computed and recorded, `md5` is checked
     if there is one, and `verify` says what could not be checked. `filename` is the file's name in the weights folder;
-    `packaged` weights lie inside the package, at `filename` relative to `maskwright/models`. A card without a filename
-    is of a model whose weights are computed.
+    `packaged` weights lie inside the package, in the folder of their family. A card without a filename is of a model
+    whose weights are computed.
     """
 
     name: str
@@ -41,6 +41,18 @@ _MOBILE_SAM = "Zhang et al., Faster Segment Anything: Towards Lightweight SAM fo
 _META_FILES = "https://dl.fbaipublicfiles.com/segment_anything"
 _HQ_FILES = "https://huggingface.co/lkeab/hq-sam/resolve/main"
 
+TINY = ModelCard(
+    name="tiny",
+    family="tiny",
+    title="The embedded model: EfficientNet-Lite features, SAM's prompt encoder and decoder",
+    licence="Apache-2.0",
+    input_side=640,
+    num_parameters=9_794_232,
+    packaged=True,
+    filename="tiny.safetensors",
+    citation="Kirillov et al., Segment Anything, 2023; Tan and Le, EfficientNet, 2019",
+    notes="Trained by this project on generated scenes, from ImageNet features. See docs/tiny.md.",
+)
 VIT_B = ModelCard(
     name="vit_b",
     family="sam",
@@ -172,6 +184,7 @@ __all__ = [
     "HQ_VIT_TINY",
     "MEDSAM",
     "PUBLISHED",
+    "TINY",
     "VIT_B",
     "VIT_H",
     "VIT_L",

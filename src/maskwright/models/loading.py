@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -17,8 +18,10 @@ from maskwright.models.checkpoint import (
     state_sha256,
 )
 from maskwright.models.registry import ENTRIES, Entry, find_entry
-from maskwright.models.sam.model import SamModel
 from maskwright.models.weights import find_weights
+
+if TYPE_CHECKING:
+    from maskwright.models.registry import Network
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
@@ -26,7 +29,7 @@ _SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
 
 def load_model(
     name_or_path: str | os.PathLike[str], *, device: str | torch.device = "cpu", precision: str = "auto"
-) -> SamModel:
+) -> "Network":
     """Load a model in eval mode: a registered name, or a checkpoint file whose architecture is found out.
 
     `device` may be "auto": the first GPU if there is one. `precision` is the image encoder's: "auto" is bf16 on a GPU
@@ -46,7 +49,7 @@ def load_model(
     return model.to(place).eval()
 
 
-def load_into(model: SamModel, path: str | os.PathLike[str]) -> None:
+def load_into(model: "Network", path: str | os.PathLike[str]) -> None:
     """Load a checkpoint file into a network that has been built; `model.card` says which architecture it is."""
     file = Path(path)
     load_strictly(model, read_checkpoint(file), wanted=find_entry(model.card.name), entries=ENTRIES, path=file)
@@ -64,7 +67,7 @@ def check_fits(path: Path, name: str) -> None:
     load_strictly(model, read_checkpoint(path), wanted=entry, entries=ENTRIES, path=path)
 
 
-def _from_name(name: str) -> SamModel:
+def _from_name(name: str) -> "Network":
     entry = find_entry(name)
     if entry.generate is not None:
         model = entry.build(entry.card)
@@ -77,7 +80,7 @@ def _from_name(name: str) -> SamModel:
     return model
 
 
-def _from_file(path: Path) -> SamModel:
+def _from_file(path: Path) -> "Network":
     state = read_checkpoint(path)
     entry = _entry_for(path, architecture_of(state, ENTRIES))
     official = entry.card.filename == path.name

@@ -15,6 +15,10 @@ from maskwright.models.test_sam.card import TEST_SAM, TEST_SAM_SIGNATURE
 
 if TYPE_CHECKING:
     from maskwright.models.sam.model import SamModel
+    from maskwright.models.tiny.model import TinySam
+
+    # Every registered network: a `Model` that is a torch module with an `image_encoder`.
+    Network = SamModel | TinySam
 
 # Some names and shapes that only this architecture's checkpoints have.
 Signature = Mapping[str, tuple[int, ...]]
@@ -29,8 +33,8 @@ class Entry:
     """
 
     card: ModelCard
-    build: "Callable[[ModelCard], SamModel]"
-    generate: "Callable[[SamModel], None] | None" = None
+    build: "Callable[[ModelCard], Network]"
+    generate: "Callable[[Network], None] | None" = None
     signature: Signature = field(default_factory=dict)
 
 
@@ -63,7 +67,7 @@ def find_card(name: str) -> ModelCard:
     return find_entry(name).card
 
 
-def build_model(name: str) -> "SamModel":
+def build_model(name: str) -> "Network":
     """Build a model with random weights, for a state dict to be loaded into.
 
     Raises:
@@ -80,6 +84,12 @@ def _sam(preset: str) -> "Callable[[ModelCard], SamModel]":
         return presets.build_sam(card, getattr(presets, preset))
 
     return build
+
+
+def _tiny(card: ModelCard) -> "TinySam":
+    from maskwright.models.tiny.presets import build_tiny_network
+
+    return build_tiny_network(card)
 
 
 def _medsam(card: ModelCard) -> "SamModel":
@@ -118,7 +128,7 @@ def _test_sam(card: ModelCard) -> "SamModel":
     return build_test_sam(card)
 
 
-def _test_sam_weights(model: "SamModel") -> None:
+def _test_sam_weights(model: "Network") -> None:
     from maskwright.models.test_sam.model import fill_with_fixed_weights
 
     fill_with_fixed_weights(model)
@@ -131,7 +141,13 @@ def _vit(width: int) -> Signature:
 _TINY_VIT: Signature = {"image_encoder.patch_embed.seq.0.c.weight": (32, 3, 3, 3)}
 _HQ: Signature = {"mask_decoder.hf_token.weight": (1, 256)}
 
+_TINY: Signature = {
+    "image_encoder.trunk.stem.weight": (32, 3, 3, 3),
+    "prompt_encoder.no_mask_embed.weight": (1, 192),
+}
+
 ENTRIES: tuple[Entry, ...] = (
+    Entry(card=cards.TINY, build=_tiny, signature=_TINY),
     Entry(card=cards.VIT_B, build=_sam("VIT_B"), signature=_vit(768)),
     Entry(card=cards.VIT_L, build=_sam("VIT_L"), signature=_vit(1024)),
     Entry(card=cards.VIT_H, build=_sam("VIT_H"), signature=_vit(1280)),

@@ -62,7 +62,7 @@ def weights_path(card: ModelCard, folder: Path | None = None) -> Path:
     """
     if card.filename is None:
         raise ModelError(f"{card.name} has no checkpoint file: its weights are computed when it is loaded")
-    return (_MODELS_FOLDER if card.packaged else folder or weights_folder()) / card.filename
+    return (_MODELS_FOLDER / card.family if card.packaged else folder or weights_folder()) / card.filename
 
 
 def find_weights(card: ModelCard) -> Path:

@@ -10,6 +10,7 @@ import zlib
 import numpy as np
 import torch
 from jaxtyping import Float
+from torch import nn
 
 from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
@@ -48,7 +49,7 @@ def build_test_sam(card: ModelCard) -> SamModel:
     )
 
 
-def fill_with_fixed_weights(model: SamModel) -> None:
+def fill_with_fixed_weights(model: nn.Module) -> None:
     """Give every parameter its fixed value."""
     state = {name: fixed_tensor(name, tuple(value.shape)) for name, value in model.state_dict().items()}
     model.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})

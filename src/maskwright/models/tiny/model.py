@@ -49,14 +49,14 @@ class TinySam(nn.Module):
         return self.prompt_encoder.no_mask_embed.weight.device
 
     @property
-    def dtype(self) -> torch.dtype:
-        """The weights' dtype."""
-        return self.prompt_encoder.no_mask_embed.weight.dtype
+    def precision(self) -> torch.dtype:
+        """The dtype that the image encoder computes in. The decoder stays in float32: positions need its digits."""
+        return next(self.image_encoder.parameters()).dtype
 
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
         """Encode normalised, padded frames."""
-        embedding, (skip8, skip4) = self.image_encoder(pixels.to(self.dtype))
-        return Features(image_embedding=embedding, extra=skip_cells(skip8, skip4))
+        embedding, (skip8, skip4) = self.image_encoder(pixels.to(self.precision))
+        return Features(image_embedding=embedding.float(), extra=skip_cells(skip8.float(), skip4.float()))
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
         """Decode prompts on one image: candidates 1..3 with `multimask`, else candidate 0."""
@@ -80,7 +80,7 @@ class TinySam(nn.Module):
         """Decode candidates 1..3 of each prompt and draw only those whose predicted IoU `keep` accepts."""
         side, device = self.frame.logits_side, self.device
         empty = torch.zeros(0, dtype=torch.long, device=device)
-        none = torch.zeros(0, side, side, device=device, dtype=self.dtype)
+        none = torch.zeros(0, side, side, device=device)
         found: list[tuple[Tensor, Tensor, Tensor, Tensor]] = [(none, none[:, 0, 0], empty, empty)]
         start = 0
         for step, decoding in self._decodings(features, prompts):
@@ -105,12 +105,12 @@ class TinySam(nn.Module):
 
     def _decodings(self, features: Features, prompts: FramePrompts) -> Iterator[tuple[FramePrompts, Decoding]]:
         """Run the decoder's transformer over a few prompts at a time."""
-        positions = self.prompt_encoder.positions().to(self.dtype)
+        positions = self.prompt_encoder.positions()
         cells = features.image_embedding.flatten(2).transpose(1, 2)
         for i in range(0, prompts.num_prompts, _PROMPTS_PER_STEP):
             step = prompts[i : i + _PROMPTS_PER_STEP]
-            sparse = self.prompt_encoder.tokens(step.points, step.labels).to(self.dtype)
-            dense = self.prompt_encoder.dense(None if step.mask_logits is None else step.mask_logits.to(self.dtype))
+            sparse = self.prompt_encoder.tokens(step.points, step.labels)
+            dense = self.prompt_encoder.dense(step.mask_logits)
             yield step, self.mask_decoder.run(cells + dense, positions, sparse)
 
 
