@@ -110,13 +110,14 @@ def our_model(name: str, weights: str) -> Any:
 
 def transformers_model(weights: str, attention: str) -> nn.Module:
     """Build transformers' SamModel (ViT-B) with the weights of the file."""
-    from maskwright.models.checkpoint import rename_hf_key
     from transformers import SamConfig, SamModel
 
+    from maskwright.models.checkpoint import to_our_names
+
     model = SamModel(SamConfig(attn_implementation=attention))
-    ours = torch.load(weights, weights_only=True)
-    state = {key: ours[rename_hf_key(key)] for key in model.state_dict()}
-    model.load_state_dict(state)
+    weights_by_name = torch.load(weights, weights_only=True)
+    for name, tensor in to_our_names(model.state_dict()).items():
+        tensor.copy_(weights_by_name[name])
     return model.eval()
 
 
