@@ -2,20 +2,33 @@
 
 from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
 from maskwright.predict.embedding import ImageEmbedding, embed, embed_batch
+from maskwright.predict.everything import Candidate, everything, find_candidates
+from maskwright.predict.everything_settings import BALANCED, FAST, PRESETS, THOROUGH, EverythingSettings
 from maskwright.predict.hierarchy import PromptTree, predict_tree
 from maskwright.predict.predict import MaskBatch, predict, refine
 from maskwright.predict.records import to_records
+from maskwright.predict.upscale import masks_from_logits, upscale_logits
 
 __all__ = [
+    "BALANCED",
+    "FAST",
+    "PRESETS",
+    "THOROUGH",
+    "Candidate",
     "EmbeddingCache",
     "EmbeddingKey",
+    "EverythingSettings",
     "ImageEmbedding",
     "MaskBatch",
     "PromptTree",
     "embed",
     "embed_batch",
+    "everything",
+    "find_candidates",
+    "masks_from_logits",
     "predict",
     "predict_tree",
     "refine",
     "to_records",
+    "upscale_logits",
 ]

@@ -1,0 +1,311 @@
+"""`everything`: every mask of a picture, from a grid of points. SAM's automatic mask generator.
+
+Source: Kirillov et al., "Segment Anything" (2023), and the authors' code, whose decisions and order of results are
+kept. Done otherwise, with the same outcome: masks below the IoU threshold are never drawn, and masks become RLE
+straight from their low-resolution logits. Crops without pixels are left out where the reference fails.
+
+Boxes in here have inclusive edges, as in the reference, because its overlap and edge rules compute with them; records
+get the core's exclusive ones.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from maskwright.core import (
+    RLE,
+    FrameRef,
+    Image,
+    MaskRecord,
+    PointPrompt,
+    ProcessingStep,
+    Provenance,
+    Scores,
+    SizeHW,
+    new_id,
+)
+from maskwright.core.errors import ModelError
+from maskwright.masks import area as mask_area
+from maskwright.masks import box_nms, box_xyxy
+from maskwright.masks.cleanup import DropIslands, FillHoles, remove_small_regions
+from maskwright.models.frame import ModelFrame
+from maskwright.models.protocol import DecodedSome, Features, FramePrompts, Model
+from maskwright.predict.cache import EmbeddingCache
+from maskwright.predict.embedding import ImageEmbedding, embed, model_ref
+from maskwright.predict.everything_settings import BALANCED, CropBox, EverythingSettings
+from maskwright.predict.upscale import masks_from_logits
+
+# A mask this close to the edge of its crop, where that is not the image's, is probably cut off.
+_EDGE_PIXELS = 20
+
+Progress = Callable[[int, int], None]
+InclusiveBox = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A mask of the whole image that passed the filters, with the point and the crop it was found from."""
+
+    rle: RLE
+    area: int
+    box: InclusiveBox
+    predicted_iou: float
+    stability: float
+    point_xy: tuple[float, float]
+    crop_box: CropBox
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def everything(
+    model: Model,
+    image: Image,
+    *,
+    settings: EverythingSettings = BALANCED,
+    embedding: ImageEmbedding | None = None,
+    cache: EmbeddingCache | None = None,
+    progress: Progress | None = None,
+    frame: FrameRef | None = None,
+    actor: str | None = None,
+    licence: str | None = None,
+    clock: Callable[[], datetime] = _now,
+) -> list[MaskRecord]:
+    """Find every mask of an image that the settings let through.
+
+    `embedding` saves encoding the whole image again; crops are encoded as they come. `progress` is called with the
+    number of points done and their total. Memory holds one batch of low-resolution logits and the RLEs found so far.
+
+    Raises:
+        ModelError: the embedding was made by another model, or of another image.
+    """
+    steps = _cleanup_steps(settings.min_mask_region_area)
+    found = find_candidates(model, image, settings, embedding=embedding, cache=cache, progress=progress)
+    ref, created_at = model_ref(model), clock()
+    return [
+        MaskRecord(
+            id=new_id(),
+            image_digest=image.digest,
+            rle=candidate.rle,
+            box_xyxy=_exclusive(candidate),
+            area=candidate.area,
+            frame=frame,
+            scores=Scores(predicted_iou=candidate.predicted_iou, stability=candidate.stability),
+            provenance=Provenance(
+                method="sam_refined" if steps else "sam_raw",
+                created_at=created_at,
+                model=ref,
+                prompt=PointPrompt([candidate.point_xy]),
+                steps=steps,
+                actor=actor,
+                licence=licence,
+            ),
+        )
+        for candidate in found
+    ]
+
+
+def find_candidates(
+    model: Model,
+    image: Image,
+    settings: EverythingSettings,
+    *,
+    embedding: ImageEmbedding | None = None,
+    cache: EmbeddingCache | None = None,
+    progress: Progress | None = None,
+    multimask: bool = True,
+) -> list[Candidate]:
+    """Find the masks of an image in the reference's order; `multimask` off asks for one candidate a point."""
+    _check_embedding(model, image, embedding)
+    crops = settings.crops(image.size_hw)
+    grids = [settings.point_grid(layer) for _, layer in crops]
+    advance = _counter(progress, sum(len(grid) for grid in grids))
+    found: list[Candidate] = []
+    for (crop_box, layer), grid in zip(crops, grids, strict=True):
+        crop_embedding = embedding if layer == 0 and embedding else embed(model, _crop(image, crop_box), cache=cache)
+        points = grid * np.array(crop_embedding.size_hw[::-1])
+        candidates: list[Candidate] = []
+        for points_xy in _batches(points, settings.points_per_batch):
+            candidates += _process_batch(
+                model, crop_embedding, points_xy, crop_box, image.size_hw, settings, multimask=multimask
+            )
+            advance(len(points_xy))
+        scores = [candidate.predicted_iou for candidate in candidates]
+        found += _suppress(candidates, scores, settings.box_nms_thresh)
+    if len(crops) > 1:
+        # Smaller crops see more detail. Float32, because crops of nearly equal area tie in the reference.
+        scores = [float(np.float32(1) / np.float32(_box_area(candidate.crop_box))) for candidate in found]
+        found = _suppress(found, scores, settings.crop_nms_thresh)
+    if settings.min_mask_region_area > 0:
+        threshold = max(settings.box_nms_thresh, settings.crop_nms_thresh)
+        found = _clean_up(found, settings.min_mask_region_area, threshold)
+    return found
+
+
+def _check_embedding(model: Model, image: Image, embedding: ImageEmbedding | None) -> None:
+    if embedding is None:
+        return
+    if embedding.model != model_ref(model):
+        raise ModelError(f"the embedding was made by {embedding.model.name}, not by {model.card.name}. Leave it out.")
+    if embedding.image_digest != image.digest:
+        raise ModelError("the embedding is of another image than the one given. Leave it out, or embed this image.")
+
+
+def _counter(progress: Progress | None, total: int) -> Callable[[int], None]:
+    done = 0
+
+    def advance(num_points: int) -> None:
+        nonlocal done
+        done += num_points
+        if progress is not None:
+            progress(done, total)
+
+    return advance
+
+
+def _crop(image: Image, crop_box: CropBox) -> Image:
+    x1, y1, x2, y2 = crop_box
+    if (y2 - y1, x2 - x1) == image.size_hw:
+        return image
+    return Image(np.ascontiguousarray(image.pixels[y1:y2, x1:x2]))
+
+
+def _batches(points_xy: Float[np.ndarray, "N 2"], size: int) -> Iterator[Float[np.ndarray, "n 2"]]:
+    for start in range(0, len(points_xy), size):
+        yield points_xy[start : start + size]
+
+
+def _process_batch(
+    model: Model,
+    embedding: ImageEmbedding,
+    points_xy: Float[np.ndarray, "n 2"],
+    crop_box: CropBox,
+    size_hw: SizeHW,
+    settings: EverythingSettings,
+    *,
+    multimask: bool,
+) -> list[Candidate]:
+    """Decode some points of a crop and keep the masks that are good, stable and not cut off."""
+    with torch.no_grad():
+        prompts = _click(points_xy, embedding.frame, model.device)
+        decoded = _decode(model, embedding.features, prompts, settings.pred_iou_thresh, multimask)
+    x, y = crop_box[:2]
+    drawn = masks_from_logits(
+        decoded.logits,
+        embedding.frame,
+        model.mask_threshold,
+        stability_offset=settings.stability_score_offset,
+        one_of_three=multimask,
+        canvas_hw=size_hw,
+        offset_xy=(x, y),
+    )
+    # Compared in float32, like the reference's tensors.
+    least_stability = np.float32(settings.stability_score_thresh)
+    candidates: list[Candidate] = []
+    for mask, predicted_iou, i in zip(
+        drawn, decoded.predicted_iou.tolist(), decoded.prompt_index.tolist(), strict=True
+    ):
+        is_stable = settings.stability_score_thresh <= 0 or np.float32(mask.stability) >= least_stability
+        x1, y1, x2, y2 = (int(edge) for edge in mask.box_xyxy)
+        box = (x1, y1, x2 - 1, y2 - 1) if mask.area else (x, y, x, y)
+        if not is_stable or _is_cut_off(box, crop_box, size_hw):
+            continue
+        point_x, point_y = points_xy[i].tolist()
+        candidates.append(
+            Candidate(
+                rle=mask.rle,
+                area=mask.area,
+                box=box,
+                predicted_iou=predicted_iou,
+                stability=mask.stability,
+                point_xy=(point_x + x, point_y + y),
+                crop_box=crop_box,
+            )
+        )
+    return candidates
+
+
+def _click(points_xy: Float[np.ndarray, "n 2"], frame: ModelFrame, device: torch.device) -> FramePrompts:
+    """One foreground click each, with the padding point by which SAM marks the absence of a box."""
+    points = np.stack([frame.points_to_model(points_xy), np.zeros_like(points_xy)], axis=1)
+    labels = torch.tensor([1, -1], device=device).expand(len(points_xy), 2)
+    return FramePrompts(points=torch.from_numpy(points.astype(np.float32)).to(device), labels=labels)
+
+
+def _decode(
+    model: Model, features: Features, prompts: FramePrompts, pred_iou_thresh: float, multimask: bool
+) -> DecodedSome:
+    def keep(predicted_iou: torch.Tensor) -> torch.Tensor:
+        return (
+            predicted_iou > pred_iou_thresh if pred_iou_thresh > 0 else torch.ones_like(predicted_iou, dtype=torch.bool)
+        )
+
+    if multimask:
+        return model.decode_some(features, prompts, keep=keep)
+    decoded = model.decode(features, prompts, multimask=False)
+    rows, masks = keep(decoded.predicted_iou).nonzero(as_tuple=True)
+    return DecodedSome(
+        logits=decoded.logits[rows, masks],
+        predicted_iou=decoded.predicted_iou[rows, masks],
+        prompt_index=rows,
+        mask_index=masks,
+    )
+
+
+def _is_cut_off(box: InclusiveBox, crop_box: CropBox, size_hw: SizeHW) -> bool:
+    """Tell whether an edge of the box is near that edge of the crop, and the image goes on there."""
+    height, width = size_hw
+    return any(
+        abs(edge - crop) <= _EDGE_PIXELS < abs(edge - end)
+        for edge, crop, end in zip(box, crop_box, (0, 0, width, height), strict=True)
+    )
+
+
+def _suppress(candidates: list[Candidate], scores: Sequence[float], iou_threshold: float) -> list[Candidate]:
+    boxes = np.array([candidate.box for candidate in candidates], np.float32).reshape(-1, 4)
+    # A float64 threshold makes numpy compare in float64, as torchvision does.
+    kept = box_nms(boxes, np.array(scores, np.float32), iou_threshold=np.float64(iou_threshold))
+    return [candidates[i] for i in kept]
+
+
+def _clean_up(candidates: list[Candidate], min_area: int, iou_threshold: float) -> list[Candidate]:
+    """Fill small holes and drop small islands, then drop new duplicates, preferring masks that did not change."""
+    cleaned: list[Candidate] = []
+    scores: list[float] = []
+    for candidate in candidates:
+        rle, had_holes = remove_small_regions(candidate.rle, min_area, "holes")
+        rle, had_islands = remove_small_regions(rle, min_area, "islands")
+        is_changed = had_holes or had_islands
+        cleaned.append(_with_mask(candidate, rle) if is_changed else candidate)
+        scores.append(float(not is_changed))
+    return _suppress(cleaned, scores, iou_threshold)
+
+
+def _cleanup_steps(min_area: int) -> tuple[ProcessingStep, ...]:
+    """What `_clean_up` does to a mask, as steps that can be applied again."""
+    if min_area <= 0:
+        return ()
+    holes = FillHoles(max_area=min_area - 1, connectivity=8, with_edge=True)
+    return holes.as_processing(), DropIslands(min_area=min_area, connectivity=8).as_processing()
+
+
+def _with_mask(candidate: Candidate, rle: RLE) -> Candidate:
+    x1, y1, x2, y2 = (int(edge) for edge in box_xyxy(rle))
+    return replace(candidate, rle=rle, area=mask_area(rle), box=(x1, y1, x2 - 1, y2 - 1))
+
+
+def _box_area(box: CropBox) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _exclusive(candidate: Candidate) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = candidate.box
+    return (float(x1), float(y1), float(x2 + 1), float(y2 + 1)) if candidate.area else (0.0, 0.0, 0.0, 0.0)
+
+
+__all__ = ["Candidate", "Progress", "everything", "find_candidates"]
