@@ -9,6 +9,7 @@ file is. Knows no names of models: the caller brings the signatures.
 import hashlib
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -116,7 +117,10 @@ def _read(path: Path) -> Any:
             raise CheckpointError(
                 f"expected a checkpoint (.pth, .pt or .safetensors), got a file that starts with {head[:8]!r}: {path}"
             )
-        return torch.load(str(path), map_location="cpu", weights_only=True, mmap=is_archive)
+        with warnings.catch_warnings():
+            # Of a pickle protocol that may fail to load: if it does, we say so ourselves.
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")
+            return torch.load(str(path), map_location="cpu", weights_only=True, mmap=is_archive)
     except pickle.UnpicklingError as error:
         raise _refused(error, path) from error
     except (SafetensorError, zipfile.BadZipFile, EOFError, RuntimeError, OSError, ValueError, KeyError) as error:

@@ -73,7 +73,7 @@ def fixed_tensor(name: str, shape: tuple[int, ...]) -> Float[np.ndarray, "*shape
         value = 0.15 * value + (0.9 if name.endswith("bias") else 0.0)
     if "output_hypernetworks_mlps" in name and ".layers.2." in name:
         value = 40.0 * value
-    return value.astype(np.float32)
+    return np.asarray(value, np.float32)
 
 
 __all__ = ["build_test_sam", "fill_with_fixed_weights", "fixed_tensor"]

@@ -19,7 +19,7 @@ from torch import Tensor
 from maskwright.models.frame import FrameSpec, ModelFrame
 from maskwright.models.protocol import FramePrompts
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
+SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 # Relative to the largest value; they hold between machines whose matrix products add in another order.
 EMBEDDING_TOLERANCE = 1e-4
