@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from maskwright.core import BoxPrompt, MaskPrompt, PointPrompt, Prompt, RLE, SizeHW, TextPrompt, prompt_parts
+from maskwright.core import RLE, BoxPrompt, MaskPrompt, PointPrompt, Prompt, SizeHW, TextPrompt, prompt_parts
 from maskwright.core.errors import PromptError, PromptOutsideImage, UnsupportedPrompt
 from maskwright.masks import decode
 from maskwright.models.frame import ModelFrame
