@@ -109,7 +109,7 @@ def test_an_impossible_number_of_masks_is_an_error(model, embedding, arguments, 
 def test_an_embedding_of_another_checkpoint_is_refused(model, embedding):
     other = replace(embedding, model=replace(embedding.model, checkpoint_sha256="0" * 64))
 
-    with pytest.raises(ModelError, match="Embed the image with that model"):
+    with pytest.raises(ModelError, match="Embed the image again"):
         predict(model, other, [POINT])
 
 

@@ -1,4 +1,4 @@
-"""Sessions over a model, as values: embed an image once, predict from prompts many times, leave torch in `to_records`."""
+"""Sessions over a model, as values: embed an image once, prompt it many times, leave torch in `to_records`."""
 
 from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
 from maskwright.predict.embedding import ImageEmbedding, embed, embed_batch

@@ -45,8 +45,8 @@ def embed_batch(
 ) -> Iterator[ImageEmbedding]:
     """Encode images as they come, `batch_size` at a time, in order; images may differ in size.
 
-    Memory holds one batch: frames of S x S x 3 floats and their features. On CPU a batch is no faster than its images one
-    by one for the ViTs, on a GPU it is.
+    Memory holds one batch: frames of S x S x 3 floats and their features. On CPU a batch of a ViT is no faster than its
+    images one by one, on a GPU it is.
     """
     stream = iter(images)
     while batch := list(islice(stream, batch_size)):

@@ -139,7 +139,7 @@ def _check_arguments(
     made_by = (embedding.model.name, embedding.model.checkpoint_sha256)
     if made_by != (model.card.name, model.checkpoint_sha256):
         raise ModelError(
-            f"the embedding was made by {embedding.model.name}, not by {model.card.name}. Embed the image with that model."
+            f"the embedding was made by {embedding.model.name}, not by {model.card.name}. Embed the image again."
         )
     if previous is not None and len(previous) != len(prompts):
         raise SettingError(f"previous must answer the same prompts: expected {len(prompts)} masks, got {len(previous)}")

@@ -26,7 +26,7 @@ def to_records(
     licence: str | None = None,
     clock: Callable[[], datetime] = utc_now,
 ) -> list[MaskRecord]:
-    """Turn every candidate of every prompt into a record: the candidates of the first prompt, best first, then the next's.
+    """Turn every candidate into a record: those of the first prompt, best first, then those of the next.
 
     `labels` gives one label for each prompt. `cleanup` steps are applied in order and written into the provenance.
 
