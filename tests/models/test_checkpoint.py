@@ -201,7 +201,7 @@ def test_a_plain_pickle_is_refused_and_not_run(tmp_path, capfd):
     path = tmp_path / "evil.pt"
     path.write_bytes(pickle.dumps({"a": Payload()}))
 
-    with pytest.raises(CheckpointError, match="evil.pt$"):
+    with pytest.raises(CheckpointError, match=r"evil\.pt$"):
         load_model(path)
 
     assert "never run" not in capfd.readouterr().out
@@ -260,7 +260,7 @@ def test_a_file_without_tensors_and_a_state_of_another_network_are_refused(tmp_p
         load_model(path)
 
     torch.save({"layer.weight": torch.zeros(3)}, path)
-    with pytest.raises(CheckpointError, match="expected a checkpoint of one of tiny, vit_b, .*, got other parameters"):
+    with pytest.raises(CheckpointError, match=r"expected a checkpoint of one of tiny, vit_b, .*, got other parameters"):
         load_model(path)
 
 

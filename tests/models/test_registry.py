@@ -3,8 +3,8 @@ import sys
 
 import pytest
 import torch
-from golden_cases import manifest
 
+from golden_cases import manifest
 from maskwright.core.errors import SettingError, UnknownModel, WeightsMissing
 from maskwright.models import build_model, find_card, list_models, load_model
 from maskwright.models.registry import ENTRIES, find_entry
