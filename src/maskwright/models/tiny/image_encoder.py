@@ -83,9 +83,11 @@ class TinyImageEncoder(nn.Module):
         self.lateral8 = nn.Conv2d(c8, wide8, 1)
         self.down8 = nn.Conv2d(width, wide8, 1)
         self.refine8 = ConvBlock(wide8, 5, wide8 * 2)
+        self.norm8 = LayerNorm2d(wide8)
         self.lateral4 = nn.Conv2d(c4, wide4, 1)
         self.down4 = nn.Conv2d(wide8, wide4, 1)
         self.refine4 = ConvBlock(wide4, 5, wide4 * 2)
+        self.norm4 = LayerNorm2d(wide4)
 
     def forward(self, pixels: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Return the embedding and the skips (stride 8, stride 4)."""
@@ -94,7 +96,7 @@ class TinyImageEncoder(nn.Module):
         x16 = self.embed(self.lateral16(f16) + _double(self.down16(context)))
         skip8 = self.refine8(self.lateral8(f8) + _double(self.down8(x16)))
         skip4 = self.refine4(self.lateral4(f4) + _double(self.down4(skip8)))
-        return self.norm(x16), (skip8, skip4)
+        return self.norm(x16), (self.norm8(skip8), self.norm4(skip4))
 
 
 def _double(x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h2 w2"]:

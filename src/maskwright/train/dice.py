@@ -1,0 +1,55 @@
+"""Seeded random draws for the scene generator: structure on the CPU, fields on the device.
+
+Which kind of object, how many, how large decides control flow, so it is drawn on the CPU and never makes a GPU wait.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+class Dice:
+    """Two generators with one seed."""
+
+    def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self.cpu = torch.Generator().manual_seed(seed)
+        self.field = torch.Generator(self.device).manual_seed(seed)
+
+    def uniform(self, low: float, high: float, *shape: int) -> Tensor:
+        """Draw from [low, high) on the device."""
+        return low + (high - low) * torch.rand(shape, generator=self.field, device=self.device)
+
+    def normal(self, *shape: int) -> Tensor:
+        """Draw from the standard normal on the device."""
+        return torch.randn(shape, generator=self.field, device=self.device)
+
+    def chance(self, p: float, *shape: int) -> Tensor:
+        """Draw 0.0 or 1.0, one with probability p, on the device."""
+        return (torch.rand(shape, generator=self.field, device=self.device) < p).float()
+
+    def integers(self, high: int, *shape: int) -> Tensor:
+        """Draw integers from [0, high) on the device."""
+        return torch.randint(high, shape, generator=self.field, device=self.device)
+
+    def number(self, low: float, high: float) -> float:
+        """Draw one number on the CPU."""
+        return low + (high - low) * float(torch.rand((), generator=self.cpu))
+
+    def log_number(self, low: float, high: float) -> float:
+        """Draw one number on the CPU, evenly in its logarithm."""
+        return math.exp(self.number(math.log(low), math.log(high)))
+
+    def pick(self, weights: dict[str, float]) -> str:
+        """Draw one name on the CPU by weight."""
+        names = list(weights)
+        index = torch.multinomial(torch.tensor([weights[n] for n in names]), 1, generator=self.cpu)
+        return names[int(index)]
+
+    def below(self, high: int) -> int:
+        """Draw one integer from [0, high) on the CPU."""
+        return int(torch.randint(high, (), generator=self.cpu))
+
+
+__all__ = ["Dice"]

