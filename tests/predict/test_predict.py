@@ -97,7 +97,7 @@ def test_no_prompts_is_an_error(model, embedding):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_masks": 4}, "num_masks must be 1, 2 or 3"),
+        ({"num_masks": 4}, "num_masks must be 1 to 3, the candidates test-sam makes; got 4"),
         ({"num_masks": 2, "multimask": False}, "multimask=False gives one mask"),
     ],
 )

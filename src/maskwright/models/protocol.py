@@ -109,11 +109,16 @@ class Model(Protocol):
         ...
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
-        """Decode prompts on one image: M is 3 with `multimask`, else 1. Features hold one image."""
+        """Decode prompts on one image: M is `num_candidates` with `multimask`, else 1. Features hold one image."""
         ...
 
     def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
         """Decode three candidates per prompt, upscaling only those whose predicted IoU `keep` accepts."""
+        ...
+
+    @property
+    def num_candidates(self) -> int:
+        """How many candidate masks `decode` gives with `multimask`: 3, or 1 for a model that chooses by itself."""
         ...
 
     @property

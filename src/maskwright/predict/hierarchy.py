@@ -46,10 +46,11 @@ def _parts(
 ) -> Iterator[MaskRecord]:
     if not tree.parts:
         return
-    batch = predict(model, embedding, [part.prompt for part in tree.parts], num_masks=3)
+    M = model.num_candidates
+    batch = predict(model, embedding, [part.prompt for part in tree.parts], num_masks=M)
     candidates = to_records(batch, labels=[part.label for part in tree.parts], clock=clock)
     for i, part in enumerate(tree.parts):
-        child = _best_inside(candidates[3 * i : 3 * i + 3], whole)
+        child = _best_inside(candidates[M * i : M * (i + 1)], whole)
         yield child
         yield from _parts(model, embedding, part, child, clock)
 

@@ -75,7 +75,7 @@ def predict(
 
     Raises:
         PromptError, PromptOutsideImage, UnsupportedPrompt: a prompt does not fit the image or the model.
-        SettingError: `num_masks` is not 1, 2 or 3, or asks for more than one with multimask off.
+        SettingError: the model makes fewer than `num_masks` candidates, or multimask is off and more than one is asked.
         ModelError: the embedding was made by another model.
     """
     _check_arguments(model, embedding, prompts, num_masks, multimask, previous)
@@ -132,8 +132,9 @@ def _check_arguments(
     multimask: bool | None,
     previous: MaskBatch | None,
 ) -> None:
-    if num_masks not in (1, 2, 3):
-        raise SettingError(f"num_masks must be 1, 2 or 3, the candidates SAM makes for a prompt; got {num_masks}")
+    if not 1 <= num_masks <= model.num_candidates:
+        most = f"1 to {model.num_candidates}" if model.num_candidates > 1 else "1"
+        raise SettingError(f"num_masks must be {most}, the candidates {model.card.name} makes; got {num_masks}")
     if num_masks > 1 and multimask is False:
         raise SettingError(f"multimask=False gives one mask for each prompt, but num_masks={num_masks} were asked for")
     made_by = (embedding.model.name, embedding.model.checkpoint_sha256)

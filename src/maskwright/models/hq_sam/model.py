@@ -47,6 +47,11 @@ class HqSamModel(SamModel):
         )
         self.hq_token_only = hq_token_only
 
+    @property
+    def num_candidates(self) -> int:
+        """One: HQ-SAM draws its own mask for the best of SAM's candidates."""
+        return 1
+
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
         """Encode normalised, padded frames; `extra` is the fused early and late features."""
         embedding, early = self.image_encoder(pixels.to(self.precision))

@@ -50,6 +50,11 @@ class SamModel(nn.Module):
         self.checkpoint_sha256 = checkpoint_sha256
 
     @property
+    def num_candidates(self) -> int:
+        """How many masks an ambiguous prompt is answered with."""
+        return self.mask_decoder.num_mask_tokens - 1
+
+    @property
     def device(self) -> torch.device:
         """The device that the weights are on."""
         return self.prompt_encoder.no_mask_embed.weight.device

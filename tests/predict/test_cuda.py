@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import torch
+
+from maskwright.core import BoxPrompt, Image, MaskRecord, PointPrompt
+from maskwright.masks import iou_matrix
+from maskwright.models import load_model
+from maskwright.predict import EmbeddingCache, embed, everything, predict, refine, to_records
+from maskwright.predict.everything_settings import PRESETS
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+
+PROMPTS = [PointPrompt([(150, 110)]), BoxPrompt((90, 60, 210, 160)), PointPrompt([(150, 110), (10, 10)], [1, 0])]
+
+
+@pytest.fixture(scope="module")
+def image():
+    """A bright disc with a hole on a textured ground."""
+    random = np.random.default_rng(0)
+    pixels = random.normal(90, 12, (240, 320, 3))
+    y, x = np.mgrid[:240, :320]
+    radius = np.hypot(x - 150, y - 110)
+    pixels[(radius < 50) & (radius > 12)] += (110, 60, 20)
+    return Image(pixels.clip(0, 255).astype(np.uint8))
+
+
+def masks_of(model, image) -> list[MaskRecord]:
+    embedding = embed(model, image)
+    return to_records(refine(model, embedding, PROMPTS, previous=predict(model, embedding, PROMPTS)))
+
+
+def agreement(a: list[MaskRecord], b: list[MaskRecord]) -> float:
+    return float(np.diag(iou_matrix([r.rle for r in a], [r.rle for r in b])).min())
+
+
+@pytest.mark.parametrize("name", ["test-sam", "tiny"])
+def test_a_gpu_gives_the_masks_of_the_cpu(name, image):
+    cpu, gpu = load_model(name), load_model(name, device="cuda")
+
+    assert agreement(masks_of(cpu, image), masks_of(gpu, image)) > 0.98
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_low_precision_gives_the_same_masks_and_says_so(precision, image):
+    full = load_model("tiny", device="cuda")
+    low = load_model("tiny", device="cuda", precision=precision)
+
+    records = masks_of(low, image)
+
+    assert records[0].provenance.model.precision == precision
+    assert agreement(masks_of(full, image), records) > 0.95
+
+
+def test_features_stay_on_the_gpu_and_come_back_from_disk(tmp_path, image):
+    model = load_model("tiny", device="cuda")
+    first = embed(model, image, cache=EmbeddingCache(directory=tmp_path))
+
+    again = embed(model, image, cache=EmbeddingCache(directory=tmp_path))
+
+    assert again.features.image_embedding.device.type == "cuda"
+    assert torch.equal(first.features.image_embedding, again.features.image_embedding)
+
+
+def test_everything_on_a_gpu_finds_what_the_cpu_finds(image):
+    settings = PRESETS["fast"]
+
+    cpu = everything(load_model("tiny"), image, settings=settings)
+    gpu = everything(load_model("tiny", device="cuda"), image, settings=settings)
+
+    assert cpu
+    best = iou_matrix([r.rle for r in cpu], [r.rle for r in gpu]).max(axis=1)
+    assert (best > 0.9).mean() > 0.9
