@@ -1,0 +1,97 @@
+"""`maskwright everything`: every mask in a picture."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maskwright.cli import options
+from maskwright.cli.report import progress_bar, tell_picture
+from maskwright.cli.verbs import CONTEXT
+from maskwright.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from maskwright.predict.everything_settings import EverythingSettings
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
+
+
+@app.command(epilog="Example: maskwright everything example:tabletop --preset fast -o masks", no_args_is_help=True)
+def everything(
+    images: options.Images,
+    preset: Annotated[str, typer.Option("--preset", metavar="NAME", help="fast, balanced or thorough.")] = "balanced",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Change a value of the preset by its name in SAM's mask generator: points_per_side=64. Repeatable.",
+        ),
+    ] = None,
+    cleanup: options.Cleanup = None,
+    model: options.ModelName = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    window: options.WindowText = None,
+    percentile: options.PercentileText = None,
+    frame: options.FrameNumber = None,
+    out: options.Out = None,
+    as_json: options.AsJson = False,
+    no_cache: options.NoCache = False,
+) -> None:
+    """Find every mask in pictures, without prompts.
+
+    Writes for each picture one JSON (COCO and full records) and an overlay picture.
+    """
+    settings = read_settings(preset, changes or [])
+    steps = options.read_cleanup(cleanup)
+    pictures = options.read_pictures(images, window, percentile, frame)
+
+    from maskwright.workflows.annotate import everything_file
+
+    network = options.open_model(model, device, precision)
+    cache = options.open_cache(no_cache)
+    for picture in pictures:
+        with progress_bar(picture.path.name, quiet=as_json) as progress:
+            done = everything_file(
+                network,
+                picture,
+                settings=settings,
+                cleanup=steps,
+                cache=cache,
+                progress=progress,
+                out=options.where_to_write(out, as_json),
+            )
+        tell_picture(done, as_json=as_json)
+
+
+def read_settings(preset: str, changes: list[str]) -> "EverythingSettings":
+    """Read --preset and --set.
+
+    Raises:
+        typer.BadParameter: there is no such preset or value, or the value cannot be read.
+    """
+    from maskwright.predict.everything_settings import PRESETS
+
+    if preset not in PRESETS:
+        raise typer.BadParameter(f"--preset must be one of {', '.join(PRESETS)}; got {preset!r}")
+    base = PRESETS[preset]
+    numbers = {
+        field.name: type(value)
+        for field in dataclasses.fields(base)
+        if isinstance(value := getattr(base, field.name), int | float)
+    }
+    changed: dict[str, int | float] = {}
+    for text in changes:
+        name, _, value = (part.strip() for part in text.partition("="))
+        if name not in numbers:
+            raise typer.BadParameter(f"--set takes NAME=VALUE with NAME one of {', '.join(numbers)}; got {text!r}")
+        try:
+            changed[name] = numbers[name](value)
+        except ValueError as error:
+            kind = "a whole number" if numbers[name] is int else "a number"
+            raise typer.BadParameter(f"--set {name} must be {kind}; got {value!r}") from error
+    try:
+        return dataclasses.replace(base, **changed)  # pyright: ignore[reportArgumentType]
+    except SettingError as error:
+        raise typer.BadParameter(f"--set: {error}") from error

@@ -1,0 +1,119 @@
+"""`maskwright models`: what there is, what is on this machine, and how the rest gets here."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maskwright.cli.report import progress_bar, tell
+from maskwright.cli.verbs import CONTEXT
+
+if TYPE_CHECKING:
+    from maskwright.models import ModelCard
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings=CONTEXT,
+    no_args_is_help=True,
+    help="List, pull, verify and import models.",
+    epilog="Example: maskwright models pull vit_b",
+)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.")]
+Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Registered models.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a model on stdout.")]
+
+
+@app.command("list", epilog="Example: maskwright models list --json")
+def list_(as_json: AsJson = False) -> None:
+    """List the registered models and whether their weights are on this machine."""
+    from maskwright.models import has_weights, list_models
+
+    cards = list_models()
+    if as_json:
+        for card in cards:
+            typer.echo(json.dumps({**dataclasses.asdict(card), "is_here": has_weights(card)}))
+        return
+    rows = [(card.name, _where(card), _size(card), str(card.input_side), card.licence, card.title) for card in cards]
+    head = ("NAME", "WEIGHTS", "SIZE", "INPUT", "LICENCE", "WHAT IT IS")
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head) - 1)]
+    for row in (head, *rows):
+        typer.echo("  ".join([*(cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=True)), row[-1]]))
+
+
+@app.command(epilog="Example: maskwright models show vit_b")
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show a model's card: source, hash, licence, citation."""
+    from maskwright.models import find_card, has_weights
+
+    card = find_card(name)
+    if as_json:
+        typer.echo(json.dumps({**dataclasses.asdict(card), "is_here": has_weights(card)}))
+        return
+    facts = {**dataclasses.asdict(card), "weights": _where(card)}
+    for key, value in facts.items():
+        if value not in (None, "", (), False):
+            shown = ", ".join(value) if isinstance(value, tuple) else f"{value:,}" if type(value) is int else value
+            typer.echo(f"{key + ':':<16}{shown}")
+
+
+@app.command(epilog="Example: maskwright models pull vit_t")
+def pull(names: Names) -> None:
+    """Download checkpoints into the weights folder, continue cut transfers, check their hashes."""
+    from maskwright.models import find_card
+    from maskwright.models import pull as pull_weights
+
+    for card in [find_card(name) for name in names]:
+        with progress_bar(card.name, quiet=False) as progress:
+            path = pull_weights(card, progress=progress)
+        tell(f"{card.name}: {path}")
+
+
+@app.command(epilog="Example: maskwright models verify vit_b")
+def verify(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME...]", help="All that are here if left out.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare checkpoints on this machine with what their cards say."""
+    from maskwright.models import find_card, has_weights, list_models
+    from maskwright.models import verify as verify_weights
+
+    here = [card for card in list_models() if card.filename is not None and has_weights(card)]
+    for card in [find_card(name) for name in names] if names else here:
+        found = verify_weights(card)
+        if as_json:
+            typer.echo(json.dumps({"name": card.name, **dataclasses.asdict(found), "path": str(found.path)}))
+        else:
+            against = " and ".join(found.checked) or "nothing: no hash is published"
+            typer.echo(f"{card.name}: ok, checked against {against}; sha256 {found.sha256}: {found.path}")
+
+
+@app.command("import", epilog="Example: maskwright models import ~/Downloads/sam_vit_b_01ec64.pth --name vit_b")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A checkpoint from elsewhere.")],
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="The registered model that it belongs to.")],
+) -> None:
+    """Copy a published checkpoint into the weights folder; any other checkpoint is used with --model FILE."""
+    from maskwright.models import import_file
+
+    found = import_file(file.expanduser(), name)
+    tell(f"{name}: {found.path}")
+
+
+def _where(card: "ModelCard") -> str:
+    from maskwright.models import has_weights
+
+    if card.filename is None:
+        return "computed"
+    if card.packaged:
+        return "in the package" if has_weights(card) else "missing"
+    return "here" if has_weights(card) else "to pull"
+
+
+def _size(card: "ModelCard") -> str:
+    return "" if card.num_bytes is None else f"{card.num_bytes / 1e6:,.0f} MB"

@@ -1,0 +1,142 @@
+"""Options that several verbs share, and how their text becomes values. A text that cannot be read is a usage error."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from maskwright.core import settings
+from maskwright.core.errors import MaskwrightError, SettingError
+
+if TYPE_CHECKING:
+    from maskwright.datasets import Intensity
+    from maskwright.masks import CleanupStep
+    from maskwright.models import Model
+    from maskwright.predict import EmbeddingCache
+    from maskwright.workflows.pictures import Picture
+
+
+def _help(setting: settings.Setting) -> str:
+    return f"{setting.help} [env: {setting.env}; default: {setting.default_text}]"
+
+
+Images = Annotated[
+    list[str], typer.Argument(metavar="IMAGE", help="Pictures, folders of pictures, or example:tabletop.")
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="NAME|FILE",
+        help="A registered model (maskwright models list) or a checkpoint file. "
+        f"[env: {settings.MODEL.env}; default: {settings.MODEL.default_text}]",
+    ),
+]
+Device = Annotated[str | None, typer.Option("--device", metavar="DEVICE", help=_help(settings.DEVICE))]
+Precision = Annotated[str | None, typer.Option("--precision", metavar="NAME", help=_help(settings.PRECISION))]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FOLDER", help="Where to write; masks/ unless --json is given alone."),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="One JSON object a picture on stdout; without --out no file is written.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither look embeddings up on disk nor keep them there.")]
+WindowText = Annotated[
+    str | None,
+    typer.Option(
+        "--window",
+        metavar="CENTER/WIDTH",
+        help="Grayscale through a window: 40/400, or soft-tissue, lung, bone, brain, liver, mediastinum.",
+    ),
+]
+PercentileText = Annotated[
+    str | None,
+    typer.Option("--percentile", metavar="LOW,HIGH", help="Grayscale from these percentiles of the picture: 0.5,99.5."),
+]
+FrameNumber = Annotated[
+    int | None, typer.Option("--frame", metavar="N", help="Which frame of an animated or multi-page picture, from 0.")
+]
+Cleanup = Annotated[
+    str | None,
+    typer.Option("--cleanup", metavar="STEPS", help="Steps applied to each mask: fill_holes=100,drop_islands=50"),
+]
+
+DEFAULT_OUT = Path("masks")
+
+
+def read_pictures(images: list[str], window: str | None, percentile: str | None, frame: int | None) -> "list[Picture]":
+    """List the pictures that the arguments stand for."""
+    from maskwright.workflows.pictures import find_pictures
+
+    return find_pictures(images, intensity=read_intensity(window, percentile), frame=frame)
+
+
+def read_intensity(window: str | None, percentile: str | None) -> "Intensity | None":
+    """Read --window or --percentile."""
+    from maskwright.datasets import parse_percentiles, parse_window
+
+    if window is not None and percentile is not None:
+        raise typer.BadParameter("--window and --percentile exclude each other; give one")
+    try:
+        if window is not None:
+            return parse_window(window)
+        return None if percentile is None else parse_percentiles(percentile)
+    except SettingError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def read_cleanup(text: str | None) -> "tuple[CleanupStep, ...]":
+    """Read --cleanup."""
+    from maskwright.masks.cleanup import parse_steps
+
+    try:
+        return parse_steps(text or "")
+    except MaskwrightError as error:
+        raise typer.BadParameter(f"--cleanup: {error}") from error
+
+
+def open_model(model: str | None, device: str | None, precision: str | None) -> "Model":
+    """Load the model that the options and settings name."""
+    from maskwright.models import load_model
+
+    return load_model(
+        model or settings.MODEL.get(),
+        device=device or settings.DEVICE.get(),
+        precision=precision or settings.PRECISION.get(),
+    )
+
+
+def open_cache(no_cache: bool) -> "EmbeddingCache | None":
+    """Open the embedding cache, unless it is not wanted."""
+    from maskwright.workflows.annotate import open_cache
+
+    return None if no_cache else open_cache()
+
+
+def where_to_write(out: Path | None, as_json: bool) -> Path | None:
+    """Decide the folder: the one named, none with --json alone, else masks/."""
+    return out or (None if as_json else DEFAULT_OUT)
+
+
+__all__ = [
+    "DEFAULT_OUT",
+    "AsJson",
+    "Cleanup",
+    "Device",
+    "FrameNumber",
+    "Images",
+    "ModelName",
+    "NoCache",
+    "Out",
+    "PercentileText",
+    "Precision",
+    "WindowText",
+    "open_cache",
+    "open_model",
+    "read_cleanup",
+    "read_intensity",
+    "read_pictures",
+    "where_to_write",
+]

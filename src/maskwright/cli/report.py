@@ -1,0 +1,71 @@
+"""What commands say: one line a picture on stderr for people, one JSON object a picture on stdout for programs."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from maskwright.workflows.annotate import Annotated
+
+
+def tell(text: str) -> None:
+    """Say something to a person."""
+    typer.echo(text, err=True)
+
+
+def tell_picture(done: "Annotated", *, as_json: bool) -> None:
+    """Say what was found in one picture."""
+    if as_json:
+        typer.echo(json.dumps(picture_json(done)))
+    else:
+        tell(picture_line(done))
+
+
+def picture_line(done: "Annotated") -> str:
+    """Describe one picture's masks in a line."""
+    height, width = done.image.size_hw
+    if len(done.records) == 1:
+        (record,) = done.records
+        share = 100 * record.area / (height * width)
+        score = record.scores.predicted_iou
+        found = f"1 mask, {share:.2g} % of the picture" + ("" if score is None else f", predicted IoU {score:.2f}")
+    else:
+        found = f"{len(done.records)} masks"
+    where = "" if done.files is None else f" -> {(done.files.overlays or (done.files.annotations,))[0]}"
+    return f"{done.picture.given}: {found} ({done.seconds:.2f} s){where}"
+
+
+def picture_json(done: "Annotated") -> dict[str, object]:
+    """Describe one picture's masks as JSON types: its name and size, the records whole, the files written."""
+    from maskwright.core import to_json
+
+    return {
+        "image": done.picture.given,
+        "image_digest": done.image.digest,
+        "size_hw": list(done.image.size_hw),
+        "seconds": round(done.seconds, 4),
+        "records": [to_json(record) for record in done.records],
+        "files": None if done.files is None else done.files.as_json(),
+    }
+
+
+@contextmanager
+def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """Show a bar on a terminal, and nothing elsewhere; the value is called with how much is done of how much."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+__all__ = ["picture_json", "picture_line", "progress_bar", "tell", "tell_picture"]

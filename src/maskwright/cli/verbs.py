@@ -1,0 +1,36 @@
+"""The verbs of the command line, as data, so that `maskwright --help` imports nothing but this."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """A sub-command: its name, one line of help, and the module whose `app` runs it."""
+
+    name: str
+    help: str
+
+    @property
+    def module(self) -> str:
+        """The module that defines the verb."""
+        return f"maskwright.cli.{self.name}"
+
+
+VERBS: tuple[Verb, ...] = (
+    Verb(name="predict", help="Masks from clicks, boxes, masks or words on pictures."),
+    Verb(name="everything", help="Every mask in a picture, without prompts."),
+    Verb(name="models", help="List, pull, verify and import models."),
+    Verb(name="doctor", help="Check this installation: versions, devices, weights, a real prediction."),
+)
+
+EXIT_CODES: dict[int, str] = {
+    0: "done",
+    1: "something could not be done; one line on stderr says what, where, what was expected and what to do",
+    2: "the command line is wrong: an unknown option, a missing argument, a value that cannot be read",
+    130: "interrupted with Ctrl+C",
+}
+
+# Of every command: -h as well as --help, and lines wide enough for an example to stay on one.
+CONTEXT: dict[str, object] = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+__all__ = ["CONTEXT", "EXIT_CODES", "VERBS", "Verb"]

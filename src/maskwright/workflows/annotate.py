@@ -1,0 +1,109 @@
+"""From a picture file to its masks on disk: one function for prompts, one for everything.
+
+The place where `datasets` (reading), `predict` (masks) and the output files meet. A model is loaded once by the caller
+and passed in; so is the embedding cache.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from maskwright.core import Image, MaskRecord, Prompt
+from maskwright.core.settings import CACHE, CACHE_BYTES
+from maskwright.masks import CleanupStep, area, box_xyxy, clean
+from maskwright.models import Model
+from maskwright.predict import EmbeddingCache, embed, predict, to_records
+from maskwright.predict.everything import everything
+from maskwright.predict.everything_settings import EverythingSettings
+from maskwright.workflows.outputs import SavedFiles, save_everything, save_prompted
+from maskwright.workflows.pictures import Picture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotated:
+    """The masks of one picture, where they were written, and how long the model took."""
+
+    picture: Picture
+    image: Image
+    records: tuple[MaskRecord, ...]
+    files: SavedFiles | None
+    seconds: float
+
+
+def open_cache() -> EmbeddingCache:
+    """Open the embedding cache of this user's settings."""
+    return EmbeddingCache(memory_bytes=256 << 20, directory=CACHE.get() / "embeddings", disk_bytes=CACHE_BYTES.get())
+
+
+def predict_file(
+    model: Model,
+    picture: Picture,
+    prompts: Sequence[Prompt],
+    *,
+    labels: Sequence[str | None] | None = None,
+    num_masks: int = 1,
+    cleanup: Sequence[CleanupStep] = (),
+    cache: EmbeddingCache | None = None,
+    out: Path | None = None,
+) -> Annotated:
+    """Predict the masks of prompts on one picture, and write them to the folder `out` if there is one.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        PromptError, UnsupportedPrompt: a prompt does not fit the picture or the model.
+        SettingError: `num_masks` is out of range, or the folder cannot be written.
+    """
+    image = picture.read()
+    started = time.perf_counter()
+    embedding = embed(model, image, cache=cache)
+    batch = predict(model, embedding, prompts, num_masks=num_masks)
+    records = to_records(batch, labels=labels, cleanup=cleanup)
+    seconds = time.perf_counter() - started
+    files = None if out is None else save_prompted(out, picture, image, records, num_masks=num_masks)
+    return Annotated(picture=picture, image=image, records=tuple(records), files=files, seconds=seconds)
+
+
+def everything_file(
+    model: Model,
+    picture: Picture,
+    *,
+    settings: EverythingSettings,
+    cleanup: Sequence[CleanupStep] = (),
+    cache: EmbeddingCache | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    out: Path | None = None,
+) -> Annotated:
+    """Find every mask of one picture, and write them to the folder `out` if there is one.
+
+    `cleanup` steps are applied to each mask that was found; a mask that they empty is left out.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        SettingError: the folder cannot be written.
+    """
+    image = picture.read()
+    started = time.perf_counter()
+    found = everything(model, image, settings=settings, cache=cache, progress=progress)
+    records = [record for record in (cleaned(record, cleanup) for record in found) if record.area]
+    seconds = time.perf_counter() - started
+    files = None if out is None else save_everything(out, picture, image, records)
+    return Annotated(picture=picture, image=image, records=tuple(records), files=files, seconds=seconds)
+
+
+def cleaned(record: MaskRecord, steps: Sequence[CleanupStep]) -> MaskRecord:
+    """Apply cleanup steps to a record and write them into its provenance."""
+    if not steps:
+        return record
+    rle = clean(record.rle, steps)
+    applied = (*record.provenance.steps, *(step.as_processing() for step in steps))
+    return replace(
+        record,
+        rle=rle,
+        area=area(rle),
+        box_xyxy=box_xyxy(rle),
+        provenance=replace(record.provenance, method="sam_refined", steps=applied),
+    )
+
+
+__all__ = ["Annotated", "cleaned", "everything_file", "open_cache", "predict_file"]

@@ -1,0 +1,255 @@
+"""Overlay pictures: masks, prompts and scores drawn over a photograph for a person to judge.
+
+Each mask gets a tint, an antialiased outline from its signed distance, and a colour far from its neighbours' (equal
+steps of the golden angle in OKLCH). Large masks are drawn first, so that small ones stay visible. Line widths grow with
+the picture. Memory and time follow the masks' boxes, never masks times picture.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, UInt8
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
+
+from maskwright.core import BoxPrompt, BoxXYXY, Image, MaskRecord, PointPrompt, SizeHW, prompt_parts
+from maskwright.masks import crop, decode
+
+RGB = tuple[int, int, int]
+
+_GOLDEN_ANGLE_DEG = 137.508
+_FIRST_HUE_DEG = 252.0  # blue: far from the green and red of the clicks
+_ON_OBJECT: RGB = (46, 204, 64)
+_NOT_ON_OBJECT: RGB = (240, 52, 52)
+_WHITE: RGB = (255, 255, 255)
+_FILL = 0.42
+_SUBPIXEL_BITS = 4
+
+
+def draw_overlay(
+    image: Image,
+    records: Sequence[MaskRecord],
+    *,
+    with_prompts: bool = True,
+    with_labels: bool = True,
+    max_side: int = 4096,
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Draw records over their image; a picture longer than `max_side` is shrunk to it first.
+
+    The colour of a record depends on its place in `records` only, so the same call gives the same picture.
+    """
+    canvas, scale = _shrink(image.pixels, max_side)
+    width = line_width((canvas.shape[0], canvas.shape[1]))
+    colours = distinct_colours(len(records))
+    for i in sorted(range(len(records)), key=lambda i: -records[i].area):
+        _draw_mask(canvas, records[i], scale, colours[i], width)
+    if with_prompts:
+        for record in records:
+            _draw_prompt(canvas, record, scale, width)
+    if with_labels:
+        _draw_labels(canvas, [(record, colours[i]) for i, record in enumerate(records)], scale, width)
+    return canvas
+
+
+def line_width(size_hw: SizeHW) -> float:
+    """Width of an outline in pixels: 1.5 on a thumbnail, about 5 on a 12-megapixel photograph."""
+    return max(1.5, math.hypot(*size_hw) / 900)
+
+
+def distinct_colours(count: int) -> list[RGB]:
+    """Make colours of which any few neighbours look different: hue by the golden angle, three levels of lightness."""
+    lightness, chroma = (0.72, 0.62, 0.80), (0.17, 0.19, 0.14)
+    return [_from_oklch(lightness[i % 3], chroma[i % 3], _FIRST_HUE_DEG + i * _GOLDEN_ANGLE_DEG) for i in range(count)]
+
+
+def _from_oklch(lightness: float, chroma: float, hue_deg: float) -> RGB:
+    """Convert OKLCH to sRGB, giving up chroma until the colour exists. Source: Ottosson, OKLab (2020)."""
+    hue = math.radians(hue_deg)
+    while True:
+        a, b = chroma * math.cos(hue), chroma * math.sin(hue)
+        l, m, s = (  # noqa: E741
+            (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3,
+            (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3,
+            (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3,
+        )
+        linear = (
+            4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+            -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+            -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s,
+        )
+        if all(-0.001 <= value <= 1.001 for value in linear) or chroma < 0.01:
+            red, green, blue = (_encode_srgb(value) for value in linear)
+            return red, green, blue
+        chroma *= 0.95
+
+
+def _encode_srgb(value: float) -> int:
+    value = min(max(value, 0.0), 1.0)
+    return round(255 * (12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055))
+
+
+def _shrink(pixels: UInt8[np.ndarray, "H W 3"], max_side: int) -> tuple[UInt8[np.ndarray, "h w 3"], float]:
+    scale = min(1.0, max_side / max(pixels.shape[:2]))
+    if scale == 1.0:
+        return pixels.copy(), scale
+    height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), scale
+
+
+def _draw_mask(canvas: UInt8[np.ndarray, "H W 3"], record: MaskRecord, scale: float, colour: RGB, width: float) -> None:
+    margin = math.ceil(2 * width) + 2
+    placed = _mask_on_canvas(canvas.shape[:2], record, scale, margin)
+    if placed is None:
+        return
+    mask, left, top = placed
+    distance = _signed_distance(mask)
+    region = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
+    tint, edge = np.array(colour, np.float32), np.array(_brighter(colour), np.float32)
+    halo = np.clip(1.6 * width + 0.5 - np.abs(distance), 0, 1) * 0.45
+    outline = np.clip(width / 2 + 0.5 - np.abs(distance), 0, 1)
+    inside = np.clip(distance + 0.5, 0, 1) * _FILL
+    blended = region.astype(np.float32)
+    for share, colour_rgb in ((inside, tint), (halo, np.zeros(3, np.float32)), (outline, edge)):
+        blended += share[:, :, None] * (colour_rgb - blended)
+    region[:] = np.rint(blended).astype(np.uint8)
+
+
+def _mask_on_canvas(
+    canvas_hw: tuple[int, ...], record: MaskRecord, scale: float, margin: int
+) -> tuple[Bool[np.ndarray, "h w"], int, int] | None:
+    """Decode the mask inside its box with a margin, at the canvas' scale; with the box' left and top on the canvas."""
+    if record.area == 0:
+        return None
+    height, width = record.rle.size_hw
+    reach = math.ceil(margin / scale)
+    x1, y1, x2, y2 = (round(value) for value in record.box_xyxy)
+    box = (max(0, x1 - reach), max(0, y1 - reach), min(width, x2 + reach), min(height, y2 + reach))
+    mask = decode(crop(record.rle, box))
+    left, top = round(box[0] * scale), round(box[1] * scale)
+    if scale != 1.0:
+        size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
+        mask = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+    mask = mask[: canvas_hw[0] - top, : canvas_hw[1] - left]
+    return (mask, left, top) if mask.size else None
+
+
+def _signed_distance(mask: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """Distance to the mask's edge in pixels, positive inside; the picture's border is no edge."""
+    solid = mask.astype(np.uint8)
+    within = cv2.distanceTransform(solid, cv2.DIST_L2, cv2.DIST_MASK_5)
+    without = cv2.distanceTransform(1 - solid, cv2.DIST_L2, cv2.DIST_MASK_5)
+    distance = np.where(mask, within - 0.5, 0.5 - without).clip(-1e4, 1e4).astype(np.float32)
+    return cv2.GaussianBlur(distance, (0, 0), 0.9)  # takes the pixel staircase out of the outline
+
+
+def _brighter(colour: RGB) -> RGB:
+    red, green, blue = (round(value + 0.35 * (255 - value)) for value in colour)
+    return red, green, blue
+
+
+def _draw_prompt(canvas: UInt8[np.ndarray, "H W 3"], record: MaskRecord, scale: float, width: float) -> None:
+    if record.provenance.prompt is None:
+        return
+    for part in prompt_parts(record.provenance.prompt):
+        match part:
+            case PointPrompt(points_xy, labels):
+                for point, label in zip(points_xy, labels or (), strict=True):
+                    _draw_click(canvas, point, scale, width, _ON_OBJECT if label else _NOT_ON_OBJECT)
+            case BoxPrompt(box):
+                _draw_box(canvas, tuple(box), scale, width)  # pyright: ignore[reportArgumentType]
+            case _:
+                pass
+
+
+def _draw_click(
+    canvas: UInt8[np.ndarray, "H W 3"], point_xy: tuple[float, float], scale: float, width: float, colour: RGB
+) -> None:
+    # A pixel's centre is at + 0.5 in the picture and at the whole number for OpenCV.
+    center = _fixed(point_xy[0] * scale - 0.5 * scale, point_xy[1] * scale - 0.5 * scale)
+    for radius, ink in ((4.6, (0, 0, 0)), (4.2, _WHITE), (2.9, colour)):
+        reach = round(max(2.0, radius * width) * 2**_SUBPIXEL_BITS)
+        cv2.circle(canvas, center, reach, ink, -1, cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _draw_box(canvas: UInt8[np.ndarray, "H W 3"], box_xyxy: BoxXYXY, scale: float, width: float) -> None:
+    x1, y1, x2, y2 = (value * scale for value in box_xyxy)
+    for ink, thickness in (((0, 0, 0), 1.9 * width), (_WHITE, 0.8 * width)):
+        corners = _fixed(x1, y1), _fixed(x2 - 1, y2 - 1)
+        cv2.rectangle(canvas, *corners, ink, max(1, round(thickness)), cv2.LINE_AA, _SUBPIXEL_BITS)
+
+
+def _fixed(x: float, y: float) -> tuple[int, int]:
+    limit = 2**20  # a box may reach far outside the picture; OpenCV's fixed point may not
+    step = 2**_SUBPIXEL_BITS
+    return round(min(max(x, -limit), limit) * step), round(min(max(y, -limit), limit) * step)
+
+
+def _draw_labels(
+    canvas: UInt8[np.ndarray, "H W 3"], records: Sequence[tuple[MaskRecord, RGB]], scale: float, width: float
+) -> None:
+    height = round(9.5 * width + 4)
+    if canvas.shape[0] < 6 * height or canvas.shape[1] < 6 * height:
+        return
+    picture = PillowImage.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    font = ImageFont.load_default(size=height)
+    taken: list[tuple[float, float, float, float]] = []
+    for record, colour in records:
+        text = label_text(record)
+        if not text or record.area == 0:
+            continue
+        x, y, x2, y2 = _place_label(draw, text, font, record, scale, canvas.shape[:2], taken)
+        taken.append((x, y, x2, y2))
+        draw.rounded_rectangle((x, y, x2, y2), radius=(y2 - y) / 3, fill=_darker(colour))
+        draw.text(((x + x2) / 2, (y + y2) / 2), text, fill=_WHITE, font=font, anchor="mm")
+    canvas[:] = np.asarray(picture)
+
+
+def label_text(record: MaskRecord) -> str:
+    """What stands beside a mask: its label and its predicted IoU, as far as it has them."""
+    score = record.scores.predicted_iou
+    return " ".join(part for part in (record.label, None if score is None else f"{score:.2f}") if part)
+
+
+def _place_label(
+    draw: ImageDraw.ImageDraw,
+    text: str,
+    font: "ImageFont.FreeTypeFont | ImageFont.ImageFont",
+    record: MaskRecord,
+    scale: float,
+    canvas_hw: tuple[int, ...],
+    taken: Sequence[tuple[float, float, float, float]],
+) -> tuple[float, float, float, float]:
+    """Find room for a label: above the mask, else below, else inside; else wherever, moved into the picture."""
+    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+    pad = (bottom - top) * 0.45
+    label_w, label_h = right - left + 2 * pad, bottom - top + 2 * pad
+    room_w, room_h = max(0.0, canvas_hw[1] - label_w), max(0.0, canvas_hw[0] - label_h)
+    places: list[tuple[float, float, float, float]] = []
+    for x, y in _label_places(record, scale, label_h):
+        x, y = min(max(x, 0.0), room_w), min(max(y, 0.0), room_h)
+        places.append((x, y, x + label_w, y + label_h))
+    free = (place for place in places if not any(_overlap(place, other) for other in taken))
+    return next(free, places[-1])
+
+
+def _label_places(record: MaskRecord, scale: float, label_h: float) -> Iterator[tuple[float, float]]:
+    x1, y1, _, y2 = (value * scale for value in record.box_xyxy)
+    yield x1, y1 - 1.15 * label_h
+    yield x1, y2 + 0.15 * label_h
+    yield x1, y1 + 0.15 * label_h
+    yield x1, (y1 + y2) / 2
+
+
+def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _darker(colour: RGB) -> RGB:
+    red, green, blue = (round(value * 0.55) for value in colour)
+    return red, green, blue
+
+
+__all__ = ["RGB", "distinct_colours", "draw_overlay", "label_text", "line_width"]
