@@ -234,9 +234,9 @@ def remove_small_regions(rle: RLE, area: float, mode: Literal["holes", "islands"
 
 
 def _parse_step(text: str) -> CleanupStep:
-    name, *rest = text.replace("-", "_").split(":")
-    name, has_value, value = name.partition("=")
-    step = _step_type(name.strip())
+    first, *rest = text.split(":")
+    name, has_value, value = first.partition("=")
+    step = _step_type(name.strip().replace("-", "_"))
     names = [field.name for field in fields(step)]  # pyright: ignore[reportArgumentType]
     texts: dict[str, str] = {}
     if has_value:
@@ -245,7 +245,7 @@ def _parse_step(text: str) -> CleanupStep:
         texts[names[0]] = value
     for part in rest:
         key, _, value = part.partition("=")
-        texts[key.strip()] = value
+        texts[key.strip().replace("-", "_")] = value
     hints = get_type_hints(step)
     return _make_step(step.name, {k: _parse_value(step.name, k, v, hints.get(k)) for k, v in texts.items()})
 

@@ -9,7 +9,7 @@ from jaxtyping import Int
 
 from maskwright.core.rle import RLE
 from maskwright.masks._engine import RLEMask, parse, unparse
-from maskwright.masks._strips import column_strips
+from maskwright.masks._strips import column_strips, spread
 
 
 def convex_hull(rle: RLE) -> RLE:
@@ -22,35 +22,30 @@ def convex_hull(rle: RLE) -> RLE:
     left, right = int(hull[:, 0].min()), int(hull[:, 0].max())
     tops = np.full(right - left + 1, rle.size_hw[0], np.int64)
     bottoms = np.full(right - left + 1, -1, np.int64)
-    for a, b in zip(hull, np.roll(hull, -1, axis=0), strict=True):
-        _narrow(tops, bottoms, a - [left, 0], b - [left, 0])
-    x = np.arange(left, right + 1) * rle.size_hw[0]
-    toggles = np.stack([x + tops, x + bottoms + 1], axis=1).ravel()
+    x, first, last = _edge_pixels(hull)
+    np.minimum.at(tops, x - left, first)
+    np.maximum.at(bottoms, x - left, last)
+    column = np.arange(left, right + 1) * rle.size_hw[0]
+    toggles = np.stack([column + tops, column + bottoms + 1], axis=1).ravel()
     lengths = np.diff(toggles, prepend=0, append=rle.size_hw[0] * rle.size_hw[1])
     return unparse(RLEMask.from_counts(lengths.astype(np.uint32), rle.size_hw, validate_sum=False))
 
 
-def _narrow(
-    tops: Int[np.ndarray, " X"],
-    bottoms: Int[np.ndarray, " X"],
-    a: Int[np.ndarray, " 2"],
-    b: Int[np.ndarray, " 2"],
-) -> None:
-    """Stretch each column's range to the pixels inside the hull's edge from a to b.
+def _edge_pixels(
+    hull: Int[np.ndarray, "K 2"],
+) -> tuple[Int[np.ndarray, " X"], Int[np.ndarray, " X"], Int[np.ndarray, " X"]]:
+    """List, for every column that every edge of the hull crosses, the pixels next to the crossing: x, below, above.
 
-    An edge only ever lies on the upper or the lower side; rounding towards the inside is right for its own side, and
-    the other side's edges reach further, so both may take the extremes of both.
+    An edge lies on the upper or on the lower side. Rounded towards the inside, its pixel bounds its own side; the other
+    side's edges reach further, so each column may take the extremes of all.
     """
-    if a[0] > b[0]:
-        a, b = b, a
-    x = np.arange(a[0], b[0] + 1)
-    if a[0] == b[0]:
-        first, last = min(a[1], b[1]), max(a[1], b[1])
-    else:
-        rise, run = (x - a[0]) * (b[1] - a[1]), b[0] - a[0]
-        first, last = a[1] - (-rise // run), a[1] + rise // run  # ceil and floor of the crossing
-    tops[x] = np.minimum(tops[x], first)
-    bottoms[x] = np.maximum(bottoms[x], last)
+    a, b = hull, np.roll(hull, -1, axis=0)
+    is_leftward = a[:, :1] > b[:, :1]
+    a, b = np.where(is_leftward, b, a), np.where(is_leftward, a, b)
+    edge, x = spread(a[:, 0], b[:, 0] + 1)
+    run = np.maximum(b[:, 0] - a[:, 0], 1)[edge]  # an upright edge is only its first vertex; its second starts another
+    rise = (x - a[edge, 0]) * (b[:, 1] - a[:, 1])[edge]
+    return x, a[edge, 1] - (-rise // run), a[edge, 1] + rise // run
 
 
 __all__ = ["convex_hull"]
