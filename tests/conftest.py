@@ -1,4 +1,4 @@
-"""Settings of the whole suite. Hypothesis may take its time (machines are shared), and with CI set it repeats itself."""
+"""Settings of the whole suite: hypothesis may take its time on a shared machine, and repeats itself where CI is set."""
 
 import os
 
