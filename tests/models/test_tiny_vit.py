@@ -39,7 +39,7 @@ def attention_with_padding(layer, x):
 
 
 @pytest.mark.parametrize("grid_hw", [(6, 6), (7, 8), (3, 9), (2, 2)])
-def test_padding_that_is_not_projected_attends_as_padding_that_is(grid_hw):
+def test_padding_attends_as_padding_of_zeros_before_the_norm(grid_hw):
     layer = shaken(WindowAttention(12, 3, 3))
     x = torch.randn(2, *grid_hw, 12).double()
 

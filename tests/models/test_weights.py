@@ -191,7 +191,7 @@ def test_a_wrong_hash_is_refused_and_leaves_nothing_behind(server, tmp_path):
     behaviour, url = server
     behaviour.content = CONTENT[:-1] + b"x"
 
-    with pytest.raises(DownloadError, match="must have the sha256 .*, got "):
+    with pytest.raises(DownloadError, match=r"must have the sha256 .*, got "):
         pull(card(url), folder=tmp_path)
 
     assert names(tmp_path) == []

@@ -45,7 +45,7 @@ class HqMaskDecoder(MaskDecoder):
     ) -> Float[Tensor, "B C h4 w4"]:
         """Fuse the image embedding with early tokens of the encoder, at four times the resolution."""
         late = _upscale(image_embedding.flatten(2).transpose(1, 2), self.embedding_encoder)
-        fused = late + _upscale(early.flatten(1, 2), self.compress_vit_feat)  # B L*16 C
+        fused = late + _upscale(early.flatten(1, 2), self.compress_vit_feat)  # B L16 C
         B, _, C = fused.shape
         return to_picture(fused.transpose(1, 2).reshape(B * C, -1)).unflatten(0, (B, C))
 
@@ -61,17 +61,17 @@ class HqMaskDecoder(MaskDecoder):
         """Draw SAM's candidate plus the high-quality correction of its prompt; with `token_only`, the latter alone."""
         drawn, row = torch.unique(prompt_index, return_inverse=True)
         all_drawn = drawn.numel() == decoding.cells.shape[0]
-        pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn])  # P L*16 C
+        pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn])  # P L16 C
         quality = self._quality(decoding.mask_tokens[drawn, -1], pixels, fused)[row]
         if token_only:
             return quality
         mlps = enumerate(self.output_hypernetworks_mlps)
         weights = torch.stack([mlp(decoding.mask_tokens[drawn, i]) for i, mlp in mlps], 1)
-        candidates = torch.bmm(weights, pixels.transpose(1, 2))  # P M1 L*16
+        candidates = torch.bmm(weights, pixels.transpose(1, 2))  # P M1 L16
         return to_picture(candidates[row, mask_index]) + quality
 
     def _quality(
-        self, tokens: Float[Tensor, "P D"], pixels: Float[Tensor, "P L*16 C"], fused: Float[Tensor, "1 C h4 w4"]
+        self, tokens: Float[Tensor, "P D"], pixels: Float[Tensor, "P L16 C"], fused: Float[Tensor, "1 C h4 w4"]
     ) -> Float[Tensor, "P h4 w4"]:
         """Draw the high-quality token's mask for each prompt."""
         first, norm, last = (self.embedding_maskfeature[i] for i in (0, 1, 3))
@@ -96,7 +96,7 @@ def _upscaling(in_width: int, hidden: int, out_width: int) -> nn.Sequential:
     )
 
 
-def _upscale(cells: Float[Tensor, "B L D"], layers: nn.Sequential) -> Float[Tensor, "B L*16 C"]:
+def _upscale(cells: Float[Tensor, "B L D"], layers: nn.Sequential) -> Float[Tensor, "B L16 C"]:
     """Apply `_upscaling` to cells; pixels are in cell order (see `to_picture`)."""
     first, norm, second = (layers[i] for i in (0, 1, 3))
     assert isinstance(first, nn.ConvTranspose2d)
@@ -107,7 +107,7 @@ def _upscale(cells: Float[Tensor, "B L D"], layers: nn.Sequential) -> Float[Tens
     return transposed_conv(x, second)
 
 
-def _as_map(pixels: Float[Tensor, "L*16 C"]) -> Float[Tensor, "1 C h4 w4"]:
+def _as_map(pixels: Float[Tensor, "L16 C"]) -> Float[Tensor, "1 C h4 w4"]:
     """Put one prompt's pixels into picture order, channels last in memory."""
     num_pixels, C = pixels.shape
     grid = round((num_pixels // 16) ** 0.5)
