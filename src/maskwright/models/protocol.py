@@ -24,7 +24,7 @@ class Features:
     """
 
     image_embedding: Float[Tensor, "B C h w"]
-    extra: tuple[Float[Tensor, "B _c _h _w"], ...] = ()
+    extra: tuple[Float[Tensor, "B ..."], ...] = ()
 
     def __getitem__(self, index: int) -> "Features":
         """Take the features of one image, as a batch of one."""

@@ -21,7 +21,7 @@ from maskwright.nn.two_way import TwoWayTransformer
 class Decoding:
     """The transformer's output for N prompts: mask tokens, cells and the predicted IoU of all candidates."""
 
-    mask_tokens: Float[Tensor, "N M1 D"]
+    mask_tokens: Float[Tensor, "N _M D"]
     cells: Float[Tensor, "N L D"]
     predicted_iou: Float[Tensor, "N M1"]
 
@@ -80,32 +80,32 @@ class MaskDecoder(nn.Module):
         """Draw Q masks, candidate `mask_index[i]` of prompt `prompt_index[i]`; other prompts cost nothing."""
         drawn, row = torch.unique(prompt_index, return_inverse=True)
         all_drawn = drawn.numel() == decoding.cells.shape[0]
-        pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn])  # P L*16 C
+        pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn])  # P L16 C
         weights = torch.stack(
             [mlp(decoding.mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], 1
         )
-        logits = torch.bmm(weights[drawn], pixels.transpose(1, 2))  # P M1 L*16
+        logits = torch.bmm(weights[drawn], pixels.transpose(1, 2))  # P M1 L16
         return to_picture(logits[row, mask_index])
 
-    def upscale(self, cells: Float[Tensor, "P L D"]) -> Float[Tensor, "P L*16 C"]:
+    def upscale(self, cells: Float[Tensor, "P L D"]) -> Float[Tensor, "P L16 C"]:
         """Upscale cells by four; pixels are in cell order (see `to_picture`)."""
         first, norm, second = (self.output_upscaling[i] for i in (0, 1, 3))
         assert isinstance(first, nn.ConvTranspose2d)
         assert isinstance(second, nn.ConvTranspose2d)
         assert isinstance(norm, LayerNorm2d)
-        x = transposed_conv(cells, first)  # P L*4 D/4
+        x = transposed_conv(cells, first)  # P L4 D/4
         x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
         return F.gelu(transposed_conv(x, second))
 
 
-def transposed_conv(x: Float[Tensor, "P L D"], layer: nn.ConvTranspose2d) -> Float[Tensor, "P L*4 E"]:
+def transposed_conv(x: Float[Tensor, "P L D"], layer: nn.ConvTranspose2d) -> Float[Tensor, "P L4 E"]:
     """Apply a 2x2, stride-2 transposed convolution to cells: each becomes its four pixels, row by row."""
     weight = layer.weight.permute(2, 3, 1, 0).flatten(0, 2)  # 4E D
     bias = None if layer.bias is None else layer.bias.repeat(4)
     return F.linear(x, weight, bias).unflatten(-1, (4, -1)).flatten(1, 2)
 
 
-def to_picture(pixels: Float[Tensor, "Q L*16"]) -> Float[Tensor, "Q h4 w4"]:
+def to_picture(pixels: Float[Tensor, "Q L16"]) -> Float[Tensor, "Q h4 w4"]:
     """Put pixels that were upscaled twice from a square grid of cells into picture order."""
     grid = round((pixels.shape[-1] // 16) ** 0.5)
     x = pixels.view(-1, grid, grid, 2, 2, 2, 2)  # Q h w y1 x1 y2 x2

@@ -29,7 +29,7 @@ class RandomPositions(nn.Module):
         angle = 2 * math.pi * ((2 * unit_xy - 1).to(matrix.dtype) @ matrix)
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
-    def grid(self, h: int, w: int) -> Float[Tensor, "h*w D"]:
+    def grid(self, h: int, w: int) -> Float[Tensor, "L D"]:
         """Encode the centres of an h x w grid."""
         device = self.positional_encoding_gaussian_matrix.device
         y = (torch.arange(h, device=device, dtype=torch.float32) + 0.5) / h

@@ -59,8 +59,8 @@ class TinyMaskDecoder(nn.Module):
         return torch.stack([mlp(mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], 1)
 
     def upscale(
-        self, cells: Float[Tensor, "P L D"], skips: tuple[Float[Tensor, "_P L*4 E"], Float[Tensor, "_P L*16 C"]]
-    ) -> Float[Tensor, "P L*16 C"]:
+        self, cells: Float[Tensor, "P L D"], skips: tuple[Float[Tensor, "_P L4 E"], Float[Tensor, "_P L16 C"]]
+    ) -> Float[Tensor, "P L16 C"]:
         """Upscale cells by four, adding the skips, which are in cell order (`skip_cells`)."""
         first, norm, _, second, _ = self.output_upscaling
         x = transposed_conv(cells, first) + skips[0]
@@ -78,7 +78,7 @@ class TinyMaskDecoder(nn.Module):
         drawn, row = torch.unique(prompt_index, return_inverse=True)
         pixels = self.upscale(decoding.cells[drawn], skips)
         weights = self.hyper_weights(decoding.mask_tokens[drawn])
-        logits = torch.bmm(weights, pixels.transpose(1, 2))  # P M1 L*16
+        logits = torch.bmm(weights, pixels.transpose(1, 2))  # P M1 L16
         return to_picture(logits[row, mask_index])
 
     def draw_all(self, decoding: Decoding, skips: tuple[Tensor, Tensor]) -> Float[Tensor, "N M1 h4 w4"]:
@@ -91,7 +91,7 @@ class TinyMaskDecoder(nn.Module):
 
 def skip_cells(
     skip8: Float[Tensor, "B E h2 w2"], skip4: Float[Tensor, "B C h4 w4"]
-) -> tuple[Float[Tensor, "B L*4 E"], Float[Tensor, "B L*16 C"]]:
+) -> tuple[Float[Tensor, "B L4 E"], Float[Tensor, "B L16 C"]]:
     """Put the finer maps into the order in which cells are upscaled: cell, then y and x within it, level by level."""
     B, E, h2, w2 = skip8.shape
     x = skip8.reshape(B, E, h2 // 2, 2, w2 // 2, 2)  # B E h y1 w x1
