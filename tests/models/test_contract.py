@@ -63,7 +63,8 @@ class TestMobileSam(ModelContract):
 
 
 class HqContract(ModelContract):
-    num_candidates = 1
+    def test_every_prompt_gives_one_mask(self, model):
+        assert model.num_candidates == 1
 
     def test_the_token_alone_plus_sams_mask_is_the_whole(self, model, features, prompts):
         whole = self.decode(model, features, prompts, multimask=False).logits

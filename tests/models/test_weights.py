@@ -223,7 +223,8 @@ def test_a_refusal_is_final_and_names_status_way_out_and_address(server, tmp_pat
     behaviour, url = server
     behaviour.statuses = [status]
 
-    message = rf"refused the download of vit_x: HTTP {status} .*maskwright models import FILE vit_x: {re.escape(url)}"
+    command = "maskwright models import FILE --name vit_x"
+    message = rf"refused the download of vit_x: HTTP {status} .*{command}: {re.escape(url)}"
     with pytest.raises(DownloadError, match=message):
         pull(card(url), folder=tmp_path, wait_s=0)
 

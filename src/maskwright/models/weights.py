@@ -274,7 +274,7 @@ def _raise_if_final(error: Exception, card: ModelCard, url: str) -> None:
     if isinstance(error, HTTPError) and error.code not in (408, 429) and error.code < 500:
         raise DownloadError(
             f"the server refused the download of {card.name}: HTTP {error.code} {error.reason}. "
-            f"Fetch it another way and run: maskwright models import FILE {card.name}: {url}"
+            f"Fetch it another way and run: maskwright models import FILE --name {card.name}: {url}"
         ) from error
 
 

@@ -21,9 +21,8 @@ from maskwright.models.protocol import Decoded, Features, FramePrompts, Model
 
 
 class ModelContract:
-    """Inherit, override `make_model`. `num_candidates` is how many masks a prompt gives with `multimask`."""
+    """Inherit, override `make_model`."""
 
-    num_candidates = 3
     tolerance = 2e-5
 
     @classmethod
@@ -101,7 +100,7 @@ class ModelContract:
     ) -> None:
         decoded = self.decode(model, features, prompts, multimask=multimask)
 
-        num_masks = self.num_candidates if multimask else 1
+        num_masks = model.num_candidates if multimask else 1
         side = model.frame.logits_side
         assert decoded.logits.shape == (11, num_masks, side, side)
         assert decoded.predicted_iou.shape == (11, num_masks)
