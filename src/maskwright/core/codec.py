@@ -8,7 +8,7 @@ import dataclasses
 import types
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from maskwright.core.errors import InputError, RecordError
 
@@ -58,7 +58,7 @@ def _read(hint: Any, data: Any, where: str) -> Any:
     if origin in (tuple, list, Sequence) and isinstance(data, list):
         return _read_sequence(hint, data, where)
     if origin is dict and isinstance(data, dict):
-        return dict(data)
+        return {str(key): _read(get_args(hint)[1], item, f"{where}.{key}") for key, item in data.items()}
     if origin is Literal and data in get_args(hint):
         return data
     return _read_scalar(hint, data, where)
@@ -93,19 +93,27 @@ def _read_sequence(hint: Any, data: list[Any], where: str) -> tuple[Any, ...]:
 
 def _read_union(members: tuple[Any, ...], data: Any, where: str) -> Any:
     if isinstance(data, dict) and "kind" in data:
-        by_name = {member.__name__: member for member in members if isinstance(member, type)}
+        by_name = {member.__name__: member for member in members if _is_value_type(member)}
         if data["kind"] not in by_name:
             raise RecordError(f"{where}.kind: expected one of {', '.join(sorted(by_name))}, got {data['kind']!r}")
         return _read(by_name[data["kind"]], data, where)
+    if type(data) in members:  # so that 4 stays an int where a float may stand too
+        return data
     problem: RecordError | None = None
     for member in members:
-        if dataclasses.is_dataclass(member):
+        if _is_value_type(member):
             continue
         try:
             return _read(member, data, where)
         except RecordError as error:
             problem = error
+    if problem is not None and not any(map(_is_value_type, members)):
+        raise problem
     raise RecordError(f"{where}: expected an object with a kind, got {type(data).__name__}") from problem
+
+
+def _is_value_type(member: Any) -> TypeGuard[type[Any]]:
+    return isinstance(member, type) and dataclasses.is_dataclass(member)
 
 
 def _read_dataclass(kind: type[Any], data: Any, where: str) -> Any:
@@ -124,8 +132,6 @@ def _read_dataclass(kind: type[Any], data: Any, where: str) -> Any:
             raise RecordError(f"{where}: missing field {name} in a {kind.__name__}")
     try:
         return kind(**arguments)
-    except RecordError:
-        raise
     except InputError as error:
         raise RecordError(f"{where}: {error}") from error
 

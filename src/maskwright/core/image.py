@@ -46,8 +46,8 @@ class Image:
             raise ImageError(f"an image must be a uint8 array of shape (H, W, 3) in RGB order, got {got}")
         if pixels.size == 0:
             raise ImageError(f"an image needs at least one pixel, got shape {pixels.shape}")
-        if self.depth_m is not None and self.depth_m.shape != pixels.shape[:2]:
-            raise ImageError(f"depth must have the image's size {pixels.shape[:2]}, got {self.depth_m.shape}")
+        if self.depth_m is not None and np.shape(self.depth_m) != pixels.shape[:2]:
+            raise ImageError(f"depth must have the image's size {pixels.shape[:2]}, got {np.shape(self.depth_m)}")
 
     @property
     def size_hw(self) -> SizeHW:

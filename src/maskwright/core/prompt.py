@@ -33,14 +33,8 @@ class PointPrompt:
             raise PromptError("a point prompt needs at least one (x, y) point, got none")
         for point in points:
             _check_finite("point", point)
-        labels = (1,) * len(points) if self.labels is None else tuple(int(label) for label in self.labels)
-        if len(labels) != len(points):
-            raise PromptError(f"each point needs one label, got {len(points)} points and {len(labels)} labels")
-        for label in labels:
-            if label not in (0, 1):
-                raise PromptError(f"a point label must be 1 (on the object) or 0 (not on it), got {label}")
         object.__setattr__(self, "points_xy", points)
-        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "labels", _check_labels(self.labels, len(points)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +63,10 @@ class MaskPrompt:
 
     rle: RLE
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.rle, RLE):
+            raise PromptError(f"a mask prompt takes an RLE, got {type(self.rle).__name__}. Use masks.encode first.")
+
 
 @dataclass(frozen=True, slots=True)
 class TextPrompt:
@@ -77,6 +75,8 @@ class TextPrompt:
     text: str
 
     def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise PromptError(f"a text prompt takes one string, got {type(self.text).__name__}")
         if not self.text.strip():
             raise PromptError("a text prompt needs at least one word, got an empty string")
 
@@ -94,6 +94,12 @@ class CombinedPrompt:
         parts = tuple(self.parts)
         if not parts:
             raise PromptError("a combined prompt needs at least one part, got none")
+        for part in parts:
+            if not isinstance(part, SinglePrompt):
+                raise PromptError(
+                    "the parts of a combined prompt must be point, box, mask or text prompts, "
+                    f"got {type(part).__name__}"
+                )
         for kind in (BoxPrompt, MaskPrompt, TextPrompt):
             count = sum(isinstance(part, kind) for part in parts)
             if count > 1:
@@ -109,6 +115,21 @@ Prompt = SinglePrompt | CombinedPrompt
 def prompt_parts(prompt: Prompt) -> tuple[SinglePrompt, ...]:
     """List the simple prompts that a prompt consists of."""
     return tuple(prompt.parts) if isinstance(prompt, CombinedPrompt) else (prompt,)
+
+
+def _check_labels(labels: Sequence[int] | None, num_points: int) -> tuple[int, ...]:
+    if labels is None:
+        return (1,) * num_points
+    try:
+        checked = tuple(labels)
+    except TypeError as error:
+        raise PromptError(f"labels must be a sequence with one label for each point, got {labels!r}") from error
+    if len(checked) != num_points:
+        raise PromptError(f"each point needs one label, got {num_points} points and {len(checked)} labels")
+    for label in checked:
+        if label not in (0, 1):
+            raise PromptError(f"a point label must be 1 (on the object) or 0 (not on it), got {label}")
+    return tuple(int(label) for label in checked)
 
 
 def _check_finite(what: str, values: Sequence[float]) -> None:

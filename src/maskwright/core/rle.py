@@ -5,6 +5,7 @@ well-formed enough to be kept. The runs are column-major and begin with zeros, a
 """
 
 from dataclasses import dataclass
+from operator import index
 
 from maskwright.core.errors import MaskError
 from maskwright.core.shapes import SizeHW
@@ -22,13 +23,19 @@ class RLE:
     counts: bytes
 
     def __post_init__(self) -> None:
-        height, width = self.size_hw
+        try:
+            height, width = (index(side) for side in self.size_hw)
+        except (TypeError, ValueError) as error:
+            raise MaskError(f"a mask's size must be two whole numbers (height, width), got {self.size_hw!r}") from error
+        object.__setattr__(self, "size_hw", (height, width))
         if height < 1 or width < 1:
             raise MaskError(f"a mask needs a size of at least 1x1 (height, width), got {height}x{width}")
         if not isinstance(self.counts, bytes):
             raise MaskError(
                 f"RLE counts must be bytes, got {type(self.counts).__name__}. Use masks.from_coco for COCO's JSON."
             )
+        if not self.counts.isascii():
+            raise MaskError("RLE counts must be COCO's characters '0' to 'o', got bytes that are not ASCII")
 
 
 __all__ = ["RLE"]
