@@ -16,20 +16,18 @@ from maskwright.masks import area, box_xyxy, decode
 from maskwright.models import build_model, load_model
 from maskwright.models.sam.model import SamModel
 from maskwright.predict import PRESETS, EverythingSettings, embed, everything, find_candidates
+from reference_sam import picture as draw
+
+
+def picture(size_hw: tuple[int, int]) -> Image:
+    return Image(draw(size_hw))
+
 
 GOLDENS = Path(__file__).parent / "goldens"
 LOOSE = EverythingSettings(points_per_side=4, pred_iou_thresh=0, stability_score_thresh=0, box_nms_thresh=1)
 
 # Networks agree to about 1e-6 of a logit: a pixel whose logit is that near the threshold may fall either way.
 PIXELS = 3
-
-
-def picture(size_hw: tuple[int, int]) -> Image:
-    """Draw what goldens/make_everything.py draws."""
-    y, x = np.mgrid[: size_hw[0], : size_hw[1]]
-    rings = ((x - 60) ** 2 + (y - 50) ** 2) // 97 % 256
-    stripes = (x // 11 % 2 * 200 + y // 17 % 2 * 40) % 256
-    return Image(np.stack([rings, stripes, (3 * x + 2 * y) % 256], axis=-1).astype(np.uint8))
 
 
 @pytest.fixture

@@ -193,14 +193,16 @@ def _process_batch(
     """Decode some points of a crop and keep the masks that are good, stable and not cut off."""
     with torch.no_grad():
         prompts = _click(points_xy, embedding.frame, model.device)
-        decoded = _decode(model, embedding.features, prompts, settings.pred_iou_thresh, multimask)
+        decoded, num_candidates = _decode(
+            model, embedding.features, prompts, settings.pred_iou_thresh, multimask=multimask
+        )
     x, y = crop_box[:2]
     drawn = masks_from_logits(
         decoded.logits,
         embedding.frame,
         model.mask_threshold,
         stability_offset=settings.stability_score_offset,
-        one_of_three=multimask,
+        one_of_three=num_candidates == 3,
         canvas_hw=size_hw,
         offset_xy=(x, y),
     )
@@ -238,23 +240,30 @@ def _click(points_xy: Float[np.ndarray, "n 2"], frame: ModelFrame, device: torch
 
 
 def _decode(
-    model: Model, features: Features, prompts: FramePrompts, pred_iou_thresh: float, multimask: bool
-) -> DecodedSome:
+    model: Model, features: Features, prompts: FramePrompts, pred_iou_thresh: float, *, multimask: bool
+) -> tuple[DecodedSome, int]:
+    """Decode the masks above the IoU threshold, and say how many candidates each point had."""
+    num_candidates = 1
+
     def keep(predicted_iou: torch.Tensor) -> torch.Tensor:
+        nonlocal num_candidates
+        num_candidates = predicted_iou.shape[1]
         return (
             predicted_iou > pred_iou_thresh if pred_iou_thresh > 0 else torch.ones_like(predicted_iou, dtype=torch.bool)
         )
 
     if multimask:
-        return model.decode_some(features, prompts, keep=keep)
+        some = model.decode_some(features, prompts, keep=keep)
+        return some, num_candidates
     decoded = model.decode(features, prompts, multimask=False)
     rows, masks = keep(decoded.predicted_iou).nonzero(as_tuple=True)
-    return DecodedSome(
+    some = DecodedSome(
         logits=decoded.logits[rows, masks],
         predicted_iou=decoded.predicted_iou[rows, masks],
         prompt_index=rows,
         mask_index=masks,
     )
+    return some, num_candidates
 
 
 def _is_cut_off(box: InclusiveBox, crop_box: CropBox, size_hw: SizeHW) -> bool:
