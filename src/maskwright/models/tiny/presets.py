@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from maskwright.models.cards import ModelCard
+from maskwright.models.cards import TINY, ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.sam.prompt_encoder import PromptEncoder
 from maskwright.models.tiny.efficientnet_lite import TRUNKS
@@ -32,18 +32,7 @@ class TinyConfig:
     decoder_mlp_width: int = 1024
 
 
-tiny_card = ModelCard(
-    name="tiny",
-    family="tiny",
-    title="The embedded model: EfficientNet-Lite features, SAM's prompt encoder and decoder",
-    licence="Apache-2.0",
-    input_side=TinyConfig().side,
-    num_parameters=9_794_232,
-    packaged=True,
-    filename=TINY_WEIGHTS.name,
-    citation="Kirillov et al., Segment Anything, 2023; Tan and Le, EfficientNet, 2019",
-    notes="Trained by this project on generated scenes, from ImageNet features. See docs/tiny.md.",
-)
+tiny_card = TINY  # in models/cards.py, so that listing models costs no torch
 
 
 def build_tiny_network(card: ModelCard = tiny_card, config: TinyConfig | None = None) -> TinySam:
