@@ -32,16 +32,34 @@ _HOMES = {
     "maskwright.datasets": ("read_image",),
     "maskwright.models": ("list_models", "load_model"),
     "maskwright.predict": ("embed", "embed_batch", "everything", "predict", "refine", "to_records"),
+    "maskwright.workflows.pictures": ("example_path",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
-    from maskwright.core import (
-        RLE as RLE,
-    )
-    from maskwright.core import (
-        BoxPrompt as BoxPrompt,
-    )
+    from maskwright.core import RLE as RLE
+    from maskwright.core import BoxPrompt as BoxPrompt
+    from maskwright.core import CombinedPrompt as CombinedPrompt
+    from maskwright.core import Frame as Frame
+    from maskwright.core import FrameRef as FrameRef
+    from maskwright.core import Image as Image
+    from maskwright.core import MaskPrompt as MaskPrompt
+    from maskwright.core import MaskRecord as MaskRecord
+    from maskwright.core import PointPrompt as PointPrompt
+    from maskwright.core import Prompt as Prompt
+    from maskwright.core import Provenance as Provenance
+    from maskwright.core import ReviewEvent as ReviewEvent
+    from maskwright.core import TextPrompt as TextPrompt
+    from maskwright.datasets import read_image as read_image
+    from maskwright.models import list_models as list_models
+    from maskwright.models import load_model as load_model
+    from maskwright.predict import embed as embed
+    from maskwright.predict import embed_batch as embed_batch
+    from maskwright.predict import everything as everything
+    from maskwright.predict import predict as predict
+    from maskwright.predict import refine as refine
+    from maskwright.predict import to_records as to_records
+    from maskwright.workflows.pictures import example_path as example_path
 
 
 def __getattr__(name: str) -> Any:

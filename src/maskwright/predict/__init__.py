@@ -1,4 +1,11 @@
-"""Sessions over a model, as values: embed an image once, prompt it many times, leave torch in `to_records`."""
+"""Sessions over a model, as values: embed an image once, prompt it many times, leave torch in `to_records`.
+
+The package itself can be called: `mw.predict` is the function until this package is imported, when Python puts
+the package in its place, and `mw.predict(model, embedding, prompts)` has to work before and after.
+"""
+
+import sys
+from types import ModuleType
 
 from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
 from maskwright.predict.embedding import ImageEmbedding, embed, embed_batch
@@ -32,3 +39,11 @@ __all__ = [
     "to_records",
     "upscale_logits",
 ]
+
+
+class _CallablePackage(ModuleType):
+    def __call__(self, *args: object, **kwargs: object) -> MaskBatch:
+        return predict(*args, **kwargs)  # pyright: ignore[reportArgumentType]
+
+
+sys.modules[__name__].__class__ = _CallablePackage
