@@ -39,7 +39,7 @@ def predict(
         ),
     ] = None,
     num_masks: Annotated[
-        int, typer.Option("--num-masks", min=1, max=3, help="Candidates for each object, best first.")
+        int, typer.Option("--num-masks", min=1, max=3, metavar="1-3", help="Candidates for each object, best first.")
     ] = 1,
     cleanup: options.Cleanup = None,
     model: options.ModelName = None,

@@ -1,0 +1,44 @@
+# One index of commands; CI calls the same names. `make` alone lists them.
+PYTHON ?= python
+BIN := $(shell $(PYTHON) -c 'import os, sys; print(os.path.dirname(sys.executable))')
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check types fix test test-fast golden docs bench doctor
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  \1\t/' | expand -t 14
+
+setup:  ## install the package and what its development needs
+	$(PYTHON) -m pip install -c constraints.txt -e ".[dev]"
+
+check: types  ## format, lint, import arrows, types, documentation
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(PYTHON) -m pytest tests/test_docs.py
+
+types:  ## types; needs a pyright that can start (its node comes from the system or the network)
+	@if timeout 120 $(BIN)/pyright --version >/dev/null 2>&1; then $(BIN)/pyright --pythonpath $(BIN)/python; \
+	else echo "types: NOT CHECKED, pyright cannot start here"; fi
+
+fix:  ## format, and repair what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: check  ## everything that CI runs
+	$(PYTHON) -m pytest
+
+test-fast:  ## tests only, stop at the first failure
+	$(PYTHON) -m pytest -x
+
+golden:  ## only the comparisons with published networks and with our own goldens
+	$(PYTHON) -m pytest -k "golden or parity or agree"
+
+docs:  ## write docs/reference.md anew from the code
+	$(PYTHON) docs/make_reference.py
+
+bench:  ## measure us beside our peers; writes benchmarks/RESULTS.md
+	$(PYTHON) benchmarks/report.py
+
+doctor:  ## is this installation in working order?
+	$(BIN)/maskwright doctor

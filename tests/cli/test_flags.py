@@ -1,0 +1,61 @@
+"""The flags that there are. Adding one is a decision: a knob with one user belongs into a preset or a setting."""
+
+from importlib import import_module
+
+import pytest
+import typer
+
+from maskwright.cli.verbs import VERBS
+
+SHARED = (
+    "--cleanup",
+    "--model",
+    "--device",
+    "--precision",
+    "--window",
+    "--percentile",
+    "--frame",
+    "--out",
+    "--json",
+    "--no-cache",
+)
+FLAGS = {
+    "predict": (
+        "--point", "--negative", "--box", "--mask", "--text", "--label", "--object", "--num-masks", *SHARED,
+    ),
+    "everything": ("--preset", "--set", *SHARED),
+    "models list": ("--json",),
+    "models show": ("--json",),
+    "models pull": (),
+    "models verify": ("--json",),
+    "models import": ("--name",),
+    "doctor": ("--json",),
+}  # fmt: skip
+
+
+def commands():
+    found = {}
+    for verb in VERBS:
+        command = typer.main.get_command(import_module(verb.module).app)
+        if hasattr(command, "commands"):
+            found |= {f"{verb.name} {name}": child for name, child in command.commands.items()}
+        else:
+            found[verb.name] = command
+    return found
+
+
+def test_there_are_no_other_verbs():
+    assert list(commands()) == list(FLAGS)
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands().items()), ids=list(commands()))
+def test_the_flags_are_those_that_were_decided(name, command):
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+
+    assert tuple(option.opts[0] for option in options if option.name != "help") == FLAGS[name]
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands().items()), ids=list(commands()))
+def test_every_option_says_what_it_is_for(name, command):
+    assert command.help
+    assert all(parameter.help for parameter in command.params if parameter.name != "help")
