@@ -2,6 +2,7 @@ import errno
 import hashlib
 import re
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -28,6 +29,7 @@ class Behaviour:
     etag: str | None = '"v1"'
     honours_range: bool = True
     says_length: bool = True
+    delay_s: float = 0.0
     cut_after: list[int] = field(default_factory=list)  # of each answer in turn, how many bytes it sends
     statuses: list[int] = field(default_factory=list)  # of each answer in turn, an error to send instead
     ranges: list[str | None] = field(default_factory=list)
@@ -43,6 +45,7 @@ def server() -> Iterator[tuple[Behaviour, str]]:
         def do_GET(self):
             wanted = self.headers.get("Range")
             behaviour.ranges.append(wanted)
+            time.sleep(behaviour.delay_s)
             if behaviour.statuses and (status := behaviour.statuses.pop(0)) != 200:
                 self.send_error(status)
                 return
@@ -96,7 +99,7 @@ def card(url: str | None, content: bytes = CONTENT, **changes) -> ModelCard:
 
 
 def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
 def test_a_pulled_checkpoint_arrives_whole_with_progress(server, tmp_path):
@@ -142,6 +145,21 @@ def test_a_later_pull_continues_an_earlier_one(server, tmp_path):
     assert path.read_bytes() == CONTENT
     assert behaviour.ranges[-1] == "bytes=1000000-"
     assert names(tmp_path) == ["weights.pth"]
+
+
+def test_two_pulls_at_once_fetch_once(server, tmp_path):
+    behaviour, url = server
+    behaviour.delay_s = 0.2
+    got: list[Path] = []
+    threads = [threading.Thread(target=lambda: got.append(pull(card(url), folder=tmp_path))) for _ in range(2)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [path.read_bytes() == CONTENT for path in got] == [True, True]
+    assert len(behaviour.ranges) == 1
 
 
 def test_a_server_that_ignores_ranges_sends_the_whole_and_it_is_right(server, tmp_path):

@@ -12,12 +12,15 @@ import os
 import shutil
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
+
+from filelock import FileLock
 
 from maskwright.core.errors import DownloadError, ModelError, WeightsMissing
 from maskwright.core.settings import WEIGHTS
@@ -98,15 +101,37 @@ def pull(
         DownloadError: the server refuses, the network or the disk fails, or what arrived is not the checkpoint.
     """
     path = weights_path(card, folder)
-    if path.is_file():
-        verify(card, path)
-        return path
-    if card.source_url is None:
-        raise DownloadError(f"{card.name} has no download address. Put its checkpoint here: {path}")
+    if not path.is_file():
+        if card.source_url is None:
+            raise DownloadError(f"{card.name} has no download address. Put its checkpoint here: {path}")
+        with _alone_in(path.parent):
+            if not path.is_file():
+                return _pull_whole(card, card.source_url, path, progress, num_tries=num_tries, wait_s=wait_s)
+    verify(card, path)
+    return path
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process at a time pull into a folder: two would write into one part. The second finds the file there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        lock.acquire()
+    except OSError as error:
+        raise _disk_error(error, folder) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _pull_whole(
+    card: ModelCard, url: str, path: Path, progress: Progress | None, *, num_tries: int, wait_s: float
+) -> Path:
     part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(card, card.source_url, part, progress, num_tries=num_tries, wait_s=wait_s)
+        _fetch(card, url, part, progress, num_tries=num_tries, wait_s=wait_s)
     except OSError as error:
         raise _disk_error(error, part) from error
     try:
