@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskwright.core import RLE
 from maskwright.core.errors import MaskError
 from maskwright.masks import (
     area,
@@ -88,6 +89,11 @@ def test_areas_and_boxes_of_many_take_masks_of_any_size(drawn):
     assert areas(drawn).tolist() == [area(rle) for rle in drawn]
     assert boxes_xyxy(drawn).shape == (len(drawn), 4)
     assert [tuple(box) for box in boxes_xyxy(drawn)] == [box_xyxy(rle) for rle in drawn]
+
+
+def test_areas_of_malformed_counts_are_an_error():
+    with pytest.raises(MaskError, match="2x2 = 4 pixels, got 1 bytes"):
+        areas([full_mask((2, 2)), RLE((2, 2), b"5")])
 
 
 def test_areas_of_more_than_255_masks_do_not_overflow():

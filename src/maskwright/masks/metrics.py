@@ -116,7 +116,7 @@ def _crop_pair(
     height, width = predicted.size_hw
     left, top = max(0, x - margin), max(0, y - margin)
     box = np.array([left, top, min(width, x + w + margin) - left, min(height, y + h + margin) - top])
-    dense = [np.ascontiguousarray(mask.crop(box).to_array()).view(np.bool_) for mask in (a, b)]
+    dense = [mask.crop(box).to_array(order="C").view(np.bool_) for mask in (a, b)]
     return dense[0], dense[1]
 
 

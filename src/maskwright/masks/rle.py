@@ -47,7 +47,7 @@ def decode(rle: RLE) -> Bool[np.ndarray, "H W"]:
     Raises:
         MaskError: the counts are malformed.
     """
-    return np.ascontiguousarray(parse(rle).to_array()).view(np.bool_)
+    return parse(rle).to_array(order="C").view(np.bool_)
 
 
 def decode_batch(rles: Sequence[RLE], *, size_hw: SizeHW | None = None) -> Bool[np.ndarray, "N H W"]:
