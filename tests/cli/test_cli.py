@@ -271,8 +271,8 @@ sys.exit(f"imported {{heavy}}" if heavy else code)
     [
         (["--help"], ["typer", "rich", "numpy", "torch", "numba", "cv2", "PIL"]),
         (["--version"], ["typer", "rich", "numpy", "torch", "numba", "cv2", "PIL"]),
-        (["predict", "--help"], ["torch", "numba", "cv2", "PIL"]),
-        (["everything", "--help"], ["torch", "numba", "cv2", "PIL"]),
+        (["predict", "--help"], ["numpy", "torch", "numba", "cv2", "PIL"]),
+        (["everything", "--help"], ["numpy", "torch", "numba", "cv2", "PIL"]),
         (["models", "list"], ["torch", "numba", "cv2", "PIL"]),
         (["predict", "none.png", "--point", "1"], ["torch"]),
     ],

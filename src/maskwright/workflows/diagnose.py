@@ -118,7 +118,7 @@ def _weights() -> Iterator[Finding]:
     from maskwright.models import has_weights, list_models
 
     here = [card.name for card in list_models() if has_weights(card)]
-    absent = [card.name for card in list_models() if not has_weights(card)]
+    absent = [card.name for card in list_models() if not has_weights(card) and not card.packaged]
     yield _ok("models here", ", ".join(here))
     if absent:
         yield _ok("models to pull", ", ".join(absent))
