@@ -45,7 +45,7 @@ def ours(operation: str, size_hw: Size) -> Run:
         case "encode":
             return lambda: _bytes([api.encode(mask).counts for mask in dense])
         case "decode":
-            return lambda: np.stack([api.decode(rle)[::40, ::40] for rle in rles])
+            return lambda: np.stack([api.decode(rle)[::40, ::40].copy() for rle in rles])
         case "area":
             return lambda: api.areas(rles)
         case "iou":
@@ -65,7 +65,7 @@ def pycocotools(operation: str, size_hw: Size) -> Run:
         case "encode":
             return lambda: _bytes([api.encode(np.asfortranarray(mask))["counts"] for mask in dense])
         case "decode":
-            return lambda: np.stack([api.decode(rle)[::40, ::40] for rle in rles])
+            return lambda: np.stack([api.decode(rle)[::40, ::40].copy() for rle in rles])
         case "area":
             return lambda: api.area(rles)
         case "iou":
