@@ -57,20 +57,20 @@ def stand_in_for_torchvision() -> None:
     def box_area(boxes: Tensor) -> Tensor:
         return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
-    def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, threshold: float) -> Tensor:
+    def batched_nms(boxes: Tensor, scores: Tensor, groups: Tensor, iou_threshold: float) -> Tensor:
         shifted = boxes + (groups.float() * (boxes.max() + 1))[:, None] if len(boxes) else boxes
         order = scores.argsort(descending=True, stable=True)
         areas = box_area(shifted)
         kept = []
         while len(order):
-            i = order[0]
+            i, order = order[0], order[1:]
             kept.append(i)
             low, high = (
                 torch.maximum(shifted[i, :2], shifted[order, :2]),
                 torch.minimum(shifted[i, 2:], shifted[order, 2:]),
             )
             inside = (high - low).clamp(min=0).prod(-1)
-            order = order[inside / (areas[i] + areas[order] - inside) <= threshold]
+            order = order[~(inside / (areas[i] + areas[order] - inside) > iou_threshold)]
         return torch.stack(kept) if kept else torch.zeros(0, dtype=torch.long)
 
     def module(name: str, **members: Any) -> types.ModuleType:
