@@ -87,6 +87,17 @@ def test_an_overlap_equal_to_the_threshold_does_not_suppress():
     assert box_nms(boxes, np.array([0.9, 0.8]), iou_threshold=0.33).tolist() == [0]
 
 
+def test_a_float32_overlap_is_compared_with_the_threshold_as_given():
+    """3/10 in float32 is above 0.3, and torchvision, whose kernel compares in double, suppresses it."""
+    boxes = np.array([[0, 0, 6, 1], [3, 0, 10, 1]], np.float32)
+
+    assert box_nms(boxes, np.array([0.9, 0.8]), iou_threshold=0.3).tolist() == [0]
+
+
+def test_boxes_without_area_suppress_nothing():
+    assert box_nms(np.zeros((2, 4)), np.array([0.9, 0.8]), iou_threshold=0.0).tolist() == [0, 1]
+
+
 def test_nothing_in_nothing_out():
     assert box_nms(np.zeros((0, 4)), np.zeros(0), iou_threshold=0.5).tolist() == []
     assert mask_nms([], np.zeros(0), iou_threshold=0.5).tolist() == []

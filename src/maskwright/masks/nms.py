@@ -4,16 +4,16 @@ Deterministic: equal scores keep their order, and the kept indices come best fir
 to suppress, as in torchvision. With `categories`, only things of one category suppress each other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from maskwright.core.errors import InputError
 from maskwright.core.rle import RLE
 from maskwright.masks._engine import RLEMask, parse_all
-from maskwright.masks.boxes import _box_iou, _check_boxes, _floating
+from maskwright.masks.boxes import _check_boxes, _floating
 
 
 def box_nms(
@@ -29,14 +29,33 @@ def box_nms(
         InputError: the arrays do not belong together, or a score or the threshold is not a number in range.
     """
     boxes = _floating(_check_boxes(boxes_xyxy))
-    waiting = _order(scores, iou_threshold, categories, len(boxes))
-    kept: list[int] = []
-    while waiting.size:
-        best, rest = waiting[0], waiting[1:]
-        kept.append(int(best))
-        suppressed = _box_iou(boxes[best, None], boxes[rest])[0] > iou_threshold
-        waiting = rest[~(suppressed & _same_category(categories, best, rest))]
-    return np.array(kept, np.int64)
+    order = _order(scores, iou_threshold, categories, len(boxes))
+    is_gone = np.zeros(len(order), bool)
+    suppress = _suppressor(boxes[order], iou_threshold, None if categories is None else np.asarray(categories)[order])
+    for i in range(len(order)):
+        if not is_gone[i]:
+            is_gone[i + 1 :] |= suppress(i)
+    return order[~is_gone]
+
+
+def _suppressor(
+    boxes: Float[np.ndarray, "N 4"], iou_threshold: float, categories: np.ndarray | None
+) -> Callable[[int], Bool[np.ndarray, " R"]]:
+    """Make the function that tells which of the boxes behind box i it suppresses."""
+    x1, y1, x2, y2 = np.ascontiguousarray(boxes.T)
+    areas = np.maximum(x2 - x1, 0) * np.maximum(y2 - y1, 0)
+    threshold = np.float64(iou_threshold)  # a float32 IoU is compared with the threshold as it was given
+
+    def suppress(i: int) -> Bool[np.ndarray, " R"]:
+        rest = slice(i + 1, None)
+        width = np.minimum(x2[i], x2[rest]) - np.maximum(x1[i], x1[rest])
+        height = np.minimum(y2[i], y2[rest]) - np.maximum(y1[i], y1[rest])
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        with np.errstate(invalid="ignore"):
+            is_close = shared / (areas[i] + areas[rest] - shared) > threshold  # nothing in nothing is nan: not close
+        return is_close if categories is None else is_close & (categories[rest] == categories[i])
+
+    return suppress
 
 
 def mask_nms(
