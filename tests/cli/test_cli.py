@@ -77,6 +77,20 @@ def test_several_pictures_give_a_line_each(photo, tmp_path, capsys):
     assert [json.loads(line)["image"] for line in capsys.readouterr().out.splitlines()] == ["photo.png", "second.png"]
 
 
+def test_one_bad_picture_of_several_is_told_and_does_not_stop_the_others(photo, tmp_path, capsys):
+    spoil(tmp_path)
+
+    code = run([*PREDICT, "photo.png", "cut.png", "words.png", "--point", "20,20", "-o", "out"])
+
+    told = capsys.readouterr().err.splitlines()
+    assert code == 1
+    assert told[0].startswith("photo.png: 1 mask")
+    assert told[1].startswith("error: the picture is damaged")
+    assert told[2].startswith("error: this is not a picture")
+    assert told[3] == "2 of 3 pictures could not be used"
+    assert (tmp_path / "out" / "photo.mask-1.png").exists()
+
+
 def test_cleanup_and_candidates_reach_the_records(photo, capsys):
     code = run([*PREDICT, "photo.png", "-p", "9,9", "--num-masks", "3", "--cleanup", "fill_holes=9", "--json"])
 
@@ -105,6 +119,14 @@ def test_everything_takes_a_preset_and_changes_to_it(photo, tmp_path, capsys):
     assert code == 0
     assert capsys.readouterr().err.startswith("photo.png: 1 mask")
     assert sorted(path.name for path in (tmp_path / "masks").iterdir()) == ["photo.masks.json", "photo.overlay.jpg"]
+
+
+def test_everything_that_finds_nothing_says_how_to_let_more_through(photo, capsys):
+    assert run(["everything", "photo.png", "-m", "test-sam", "--set", "pred_iou_thresh=2", "--no-cache"]) == 0
+
+    told = capsys.readouterr().err
+    assert "photo.png: no masks (" in told
+    assert "--set pred_iou_thresh=0.7" in told
 
 
 def test_the_second_click_on_a_picture_finds_its_embedding_on_disk(photo, tmp_path):
@@ -237,6 +259,12 @@ def test_a_setting_that_cannot_be_read_is_named(photo, monkeypatch, capsys):
 
     assert run([*PREDICT, "photo.png", "-p", "1,1"]) == 1
     assert "MASKWRIGHT_PRECISION must be one of auto, fp32" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["predict", "everything", "models"])
+def test_a_verb_alone_shows_its_help(verb, capsys):
+    assert run([verb]) == 2
+    assert capsys.readouterr().err.startswith(f"Usage: maskwright {verb}")
 
 
 def test_help_of_the_whole_names_every_verb_and_exit_code(capsys):

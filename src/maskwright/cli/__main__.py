@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from typing import Any
 
 from maskwright.cli.verbs import EXIT_CODES, VERBS
 
@@ -90,15 +91,25 @@ def _run_verb(module: str, name: str, words: list[str]) -> int:
     try:
         code = command.main(args=words, prog_name=f"maskwright {name}", standalone_mode=False)
     except click_error as error:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else f"maskwright {name}"
-        see = f" See: {path} --help" if isinstance(error, usage_error) else ""
-        return _complain(f"{_sentence(error.format_message())}{see}", code=getattr(error, "exit_code", _USAGE))  # pyright: ignore[reportAttributeAccessIssue]
+        return _complain_of_usage(error, name, is_usage=isinstance(error, usage_error))
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     if code == _INTERRUPTED:  # newer typers swallow the interrupt and say it so
         raise KeyboardInterrupt
     return code if isinstance(code, int) else _OK
+
+
+def _complain_of_usage(error: Any, name: str, *, is_usage: bool) -> int:
+    message = error.format_message()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(f"{message}\n")
+        return _USAGE
+    context = getattr(error, "ctx", None)
+    path = f"maskwright {name}" if context is None else context.command_path
+    see = f" See: {path} --help" if is_usage else ""
+    return _complain(
+        f"{_sentence(message.removeprefix('Invalid value: '))}{see}", code=getattr(error, "exit_code", _USAGE)
+    )
 
 
 def _in_one_line(error: Exception) -> str:

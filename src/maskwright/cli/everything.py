@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskwright.cli import options
-from maskwright.cli.report import progress_bar, tell_picture
+from maskwright.cli.report import progress_bar, tell_picture, work_through
 from maskwright.cli.verbs import CONTEXT
 from maskwright.core.errors import SettingError
 
 if TYPE_CHECKING:
     from maskwright.predict.everything_settings import EverythingSettings
+    from maskwright.workflows.pictures import Picture
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
 
@@ -51,7 +52,8 @@ def everything(
 
     network = options.open_model(model, device, precision)
     cache = options.open_cache(no_cache)
-    for picture in pictures:
+
+    def work(picture: "Picture") -> None:
         with progress_bar(picture.path.name, quiet=as_json) as progress:
             done = everything_file(
                 network,
@@ -63,6 +65,8 @@ def everything(
                 out=options.where_to_write(out, as_json),
             )
         tell_picture(done, as_json=as_json)
+
+    work_through(pictures, work)
 
 
 def read_settings(preset: str, changes: list[str]) -> "EverythingSettings":

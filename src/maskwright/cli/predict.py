@@ -1,13 +1,16 @@
 """`maskwright predict`: masks from clicks, boxes, masks or words."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maskwright.cli import options
 from maskwright.cli.objects import ObjectText, parse_object, read_prompt
-from maskwright.cli.report import tell_picture
+from maskwright.cli.report import tell_picture, work_through
 from maskwright.cli.verbs import CONTEXT
+
+if TYPE_CHECKING:
+    from maskwright.workflows.pictures import Picture
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
 
@@ -70,7 +73,8 @@ def predict(
 
     network = options.open_model(model, device, precision)
     cache = options.open_cache(no_cache)
-    for picture in pictures:
+
+    def work(picture: "Picture") -> None:
         done = predict_file(
             network,
             picture,
@@ -82,3 +86,5 @@ def predict(
             out=options.where_to_write(out, as_json),
         )
         tell_picture(done, as_json=as_json)
+
+    work_through(pictures, work)

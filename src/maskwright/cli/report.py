@@ -1,14 +1,17 @@
 """What commands say: one line a picture on stderr for people, one JSON object a picture on stdout for programs."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
+from maskwright.core.errors import ImageError, PromptError
+
 if TYPE_CHECKING:
     from maskwright.workflows.annotate import Annotated
+    from maskwright.workflows.pictures import Picture
 
 
 def tell(text: str) -> None:
@@ -22,6 +25,8 @@ def tell_picture(done: "Annotated", *, as_json: bool) -> None:
         typer.echo(json.dumps(picture_json(done)))
     else:
         tell(picture_line(done))
+        if not done.records:
+            tell("Let more through, for example: --set pred_iou_thresh=0.7 --set stability_score_thresh=0.8")
 
 
 def picture_line(done: "Annotated") -> str:
@@ -31,9 +36,9 @@ def picture_line(done: "Annotated") -> str:
         (record,) = done.records
         share = 100 * record.area / (height * width)
         score = record.scores.predicted_iou
-        found = f"1 mask, {share:.2g} % of the picture" + ("" if score is None else f", predicted IoU {score:.2f}")
+        found = f"1 mask, {share:.1f} % of the picture" + ("" if score is None else f", predicted IoU {score:.2f}")
     else:
-        found = f"{len(done.records)} masks"
+        found = f"{len(done.records) or 'no'} masks"
     where = "" if done.files is None else f" -> {(done.files.overlays or (done.files.annotations,))[0]}"
     return f"{done.picture.given}: {found} ({done.seconds:.2f} s){where}"
 
@@ -52,6 +57,27 @@ def picture_json(done: "Annotated") -> dict[str, object]:
     }
 
 
+def work_through(pictures: "Sequence[Picture]", work: "Callable[[Picture], None]") -> None:
+    """Do the work for each picture; of several, one that cannot be used does not stop the others.
+
+    Raises:
+        ImageError, PromptError: the only picture cannot be used.
+        typer.Exit: some of several could not be used; each was told.
+    """
+    num_failed = 0
+    for picture in pictures:
+        try:
+            work(picture)
+        except (ImageError, PromptError) as error:
+            if len(pictures) == 1:
+                raise
+            num_failed += 1
+            tell(f"error: {picture.given}: {error}" if isinstance(error, PromptError) else f"error: {error}")
+    if num_failed:
+        tell(f"{num_failed} of {len(pictures)} pictures could not be used")
+        raise typer.Exit(1)
+
+
 @contextmanager
 def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
     """Show a bar on a terminal, and nothing elsewhere; the value is called with how much is done of how much."""
@@ -68,4 +94,4 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int | No
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-__all__ = ["picture_json", "picture_line", "progress_bar", "tell", "tell_picture"]
+__all__ = ["picture_json", "picture_line", "progress_bar", "tell", "tell_picture", "work_through"]

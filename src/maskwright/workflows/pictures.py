@@ -43,7 +43,7 @@ def find_pictures(
     """List the pictures that files, folders and `example:tabletop` stand for, in the order given.
 
     Raises:
-        ImageError: a folder holds no picture, an example is unknown, or two pictures would write the same results.
+        ImageError: a file or example is missing, a folder holds no picture, or two would write the same results.
     """
     pictures = [
         Picture(given=name, path=path, stem=stem, intensity=intensity, frame=frame)
@@ -84,6 +84,8 @@ def _expand(item: str) -> Iterable[tuple[str, Path, str]]:
         path = example_path(item)
         return [(item, path, path.stem)]
     path = Path(item)
+    if not path.exists():
+        raise ImageError(f"there is no such picture: {item}")
     if path.is_dir():
         return [(str(found), found, found.relative_to(path).with_suffix("").as_posix()) for found in find_images(path)]
     return [(item, path, path.stem)]
