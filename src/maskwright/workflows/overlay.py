@@ -24,7 +24,7 @@ _FIRST_HUE_DEG = 252.0  # blue: far from the green and red of the clicks
 _ON_OBJECT: RGB = (46, 204, 64)
 _NOT_ON_OBJECT: RGB = (240, 52, 52)
 _WHITE: RGB = (255, 255, 255)
-_FILL = 0.42
+_FILL = 0.45
 _SUBPIXEL_BITS = 4
 
 
@@ -60,7 +60,7 @@ def line_width(size_hw: SizeHW) -> float:
 
 def distinct_colours(count: int) -> list[RGB]:
     """Make colours of which any few neighbours look different: hue by the golden angle, three levels of lightness."""
-    lightness, chroma = (0.72, 0.62, 0.80), (0.17, 0.19, 0.14)
+    lightness, chroma = (0.64, 0.60, 0.78), (0.20, 0.20, 0.15)
     return [_from_oklch(lightness[i % 3], chroma[i % 3], _FIRST_HUE_DEG + i * _GOLDEN_ANGLE_DEG) for i in range(count)]
 
 
