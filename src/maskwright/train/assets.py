@@ -16,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float, UInt8
 from PIL import Image as PillowImage
 from safetensors import safe_open
@@ -37,44 +38,24 @@ class AssetPackInvalid(MaskwrightError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetPack:
-    """Decoded assets: RGB, alpha and part index of each cut-out; RGB of each texture. uint8, on one device."""
+    """Decoded assets: RGB, alpha and part index of each cut-out; RGB of textures, then of photographs."""
 
     sprites: UInt8[Tensor, "K 5 s s"]
     small_sprites: UInt8[Tensor, "K 5 s2 s2"]
     sprite_weights: Float[Tensor, " K"]
-    textures: UInt8[Tensor, "T 3 t t"]
-    photos: UInt8[Tensor, "P 3 t t"]
+    materials: UInt8[Tensor, "T 3 t t"]
+    num_textures: int
 
     def to(self, device: torch.device | str) -> "AssetPack":
-        """Move every tensor."""
+        """Move every tensor, and bleed and halve the cut-outs there."""
+        sprites = bleed(self.sprites.to(device))
         return AssetPack(
-            sprites=self.sprites.to(device),
-            small_sprites=self.small_sprites.to(device),
+            sprites=sprites,
+            small_sprites=halved(sprites),
             sprite_weights=self.sprite_weights.to(device),
-            textures=self.textures.to(device),
-            photos=self.photos.to(device),
+            materials=self.materials.to(device),
+            num_textures=self.num_textures,
         )
-
-
-def sprite_layers(rgba: UInt8[np.ndarray, "H W 4"]) -> UInt8[np.ndarray, "5 s s"]:
-    """Fit a cut-out into a square with a margin: colours bled past the edge, alpha, and parts by colour."""
-    inner = SPRITE_SIDE - 8
-    height, width = rgba.shape[:2]
-    scale = inner / max(height, width)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    fitted = cv2.resize(rgba, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    square = np.zeros((SPRITE_SIDE, SPRITE_SIDE, 4), np.uint8)
-    top, left = (SPRITE_SIDE - size[1]) // 2, (SPRITE_SIDE - size[0]) // 2
-    square[top : top + size[1], left : left + size[0]] = fitted
-    rgb, alpha = square[..., :3], square[..., 3]
-    solid = alpha > 200
-    # Outside the cut-out its colours go on, blurred: bilinear sampling at the edge must not mix in black.
-    weight = cv2.blur(solid.astype(np.float32), (15, 15)) + 1e-4
-    bled = cv2.blur(rgb * solid[..., None].astype(np.float32), (15, 15)) / weight[..., None]
-    mean = rgb[solid].mean(0) if solid.any() else np.zeros(3)
-    bled = np.where(weight[..., None] > 2e-3, bled, mean)
-    colours = np.where(solid[..., None], rgb, bled.clip(0, 255)).astype(np.uint8)
-    return np.concatenate([colours.transpose(2, 0, 1), alpha[None], colour_parts(colours, solid)[None]])
 
 
 def colour_parts(rgb: UInt8[np.ndarray, "s s 3"], solid: np.ndarray) -> UInt8[np.ndarray, "s s"]:
@@ -111,77 +92,119 @@ def read_pack(path: Path, *, limit: int | None = None) -> AssetPack:
         raise AssetPackInvalid(f"no asset pack: make one with `python -m maskwright.train.assets`: {path}")
     with safe_open(path, "numpy") as file:
         rows = json.loads(file.metadata()["rows"])
-        blob, offsets = file.get_tensor("blob"), file.get_tensor("offsets")
+        pictures = _Blobs(file.get_tensor("blob"), file.get_tensor("offsets"))
+        parts = _Blobs(file.get_tensor("parts_blob"), file.get_tensor("parts_offsets"))
     chosen = range(0, len(rows), max(1, len(rows) // limit) if limit else 1)
 
-    def decode(index: int) -> np.ndarray:
-        picture = PillowImage.open(io.BytesIO(blob[offsets[index] : offsets[index + 1]].tobytes()))
+    def decode(index: int) -> UInt8[np.ndarray, "C H W"]:
+        picture = PillowImage.open(io.BytesIO(pictures[index]))
         if rows[index]["kind"] in TEXTURE_KINDS:
             return np.asarray(picture.convert("RGB")).transpose(2, 0, 1)
-        return sprite_layers(np.asarray(picture.convert("RGBA")))
+        return _squared(np.asarray(picture.convert("RGBA")), np.asarray(PillowImage.open(io.BytesIO(parts[index]))))
 
     with ThreadPoolExecutor() as pool:
-        decoded = list(zip((rows[i]["kind"] for i in chosen), pool.map(decode, chosen), strict=True))
-    return _assemble(decoded)
+        return _assemble([rows[i]["kind"] for i in chosen], list(pool.map(decode, chosen)))
 
 
-def _assemble(decoded: Sequence[tuple[str, np.ndarray]]) -> AssetPack:
-    kinds = [kind for kind, _ in decoded]
-    if not any(k in SPRITE_KINDS for k in kinds) or "photo" not in kinds or "texture" not in kinds:
+class _Blobs:
+    """Byte strings laid end to end."""
+
+    def __init__(self, blob: UInt8[np.ndarray, " n"], offsets: np.ndarray) -> None:
+        self.blob, self.offsets = blob, offsets
+
+    def __getitem__(self, index: int) -> bytes:
+        return self.blob[self.offsets[index] : self.offsets[index + 1]].tobytes()
+
+
+def _squared(rgba: UInt8[np.ndarray, "H W 4"], parts: UInt8[np.ndarray, "H W"]) -> UInt8[np.ndarray, "5 s s"]:
+    """Lay a cut-out and its parts into the middle of a square."""
+    square = np.zeros((5, SPRITE_SIDE, SPRITE_SIDE), np.uint8)
+    height, width = parts.shape
+    top, left = (SPRITE_SIDE - height) // 2, (SPRITE_SIDE - width) // 2
+    square[:4, top : top + height, left : left + width] = rgba.transpose(2, 0, 1)
+    square[4, top : top + height, left : left + width] = parts
+    return square
+
+
+def _assemble(kinds: Sequence[str], decoded: Sequence[np.ndarray]) -> AssetPack:
+    if not any(k in SPRITE_KINDS for k in kinds) or not set(TEXTURE_KINDS) <= set(kinds):
         raise AssetPackInvalid(f"a pack needs cut-outs, photos and textures, got {sorted(set(kinds))}")
 
     def stack(wanted: Iterable[str]) -> Tensor:
         names = set(wanted)
-        return torch.from_numpy(np.stack([pixels for kind, pixels in decoded if kind in names]))
+        chosen = [pixels for kind, pixels in zip(kinds, decoded, strict=True) if kind in names]
+        return torch.from_numpy(np.stack(chosen))
 
     sprites = stack(SPRITE_KINDS)
     sprite_kinds = [k for k in kinds if k in SPRITE_KINDS]
     weights = torch.tensor([SPRITE_KINDS[k] / sprite_kinds.count(k) for k in sprite_kinds])
-    small = torch.nn.functional.avg_pool2d(sprites[:, :4].float(), 2).round().to(torch.uint8)
     return AssetPack(
         sprites=sprites,
-        small_sprites=torch.cat([small, sprites[:, 4:, ::2, ::2]], 1),
+        small_sprites=sprites,
         sprite_weights=weights / weights.sum(),
-        textures=stack(["texture"]),
-        photos=stack(["photo"]),
+        materials=torch.cat([stack(["texture"]), stack(["photo"])]),
+        num_textures=kinds.count("texture"),
     )
+
+
+def bleed(sprites: UInt8[Tensor, "K 5 s s"]) -> UInt8[Tensor, "K 5 s s"]:
+    """Let the colours of cut-outs go on past their edge: bilinear sampling there must not mix in black."""
+    out = sprites.clone()
+    for start in range(0, len(sprites), 256):
+        chunk = sprites[start : start + 256].float()
+        rgb, solid = chunk[:, :3], (chunk[:, 3:4] > 200).float()
+        weight = F.avg_pool2d(solid, 15, 1, 7) + 1e-4
+        around = F.avg_pool2d(rgb * solid, 15, 1, 7) / weight
+        out[start : start + 256, :3] = torch.where(solid > 0, rgb, around).clamp(0, 255).to(torch.uint8)
+    return out
+
+
+def halved(sprites: UInt8[Tensor, "K 5 s s"]) -> UInt8[Tensor, "K 5 s2 s2"]:
+    """Halve cut-outs by averaging; part indices are picked."""
+    chunks = [F.avg_pool2d(chunk[:, :4].float(), 2).round().to(torch.uint8) for chunk in sprites.split(256)]
+    return torch.cat([torch.cat(chunks), sprites[:, 4:, ::2, ::2]], 1)
 
 
 def write_pack(out: Path, sources: Sequence[tuple[str, str, str, Path]]) -> int:
     """Write a pack from (kind, source, licence, picture) rows; return its size in bytes."""
-    rows: list[dict[str, str]] = []
-    chunks: list[bytes] = []
     with ThreadPoolExecutor() as pool:
         compressed = list(pool.map(lambda source: _compress(source[0], source[3]), sources))
-    for (kind, source, licence, path), chunk in zip(sources, compressed, strict=True):
-        if chunk is not None:
-            rows.append({"kind": kind, "source": source, "licence": licence, "name": path.name})
-            chunks.append(chunk)
-    offsets = np.cumsum([0, *(len(c) for c in chunks)]).astype(np.int64)
-    blob = np.frombuffer(b"".join(chunks), np.uint8)
-    save_file({"blob": blob, "offsets": offsets}, out, {"rows": json.dumps(rows)})
+    kept = [(source, pair) for source, pair in zip(sources, compressed, strict=True) if pair is not None]
+    tensors: dict[str, np.ndarray] = {}
+    for prefix, chunks in (("", [pair[0] for _, pair in kept]), ("parts_", [pair[1] for _, pair in kept])):
+        tensors[f"{prefix}offsets"] = np.cumsum([0, *(len(c) for c in chunks)]).astype(np.int64)
+        tensors[f"{prefix}blob"] = np.frombuffer(b"".join(chunks), np.uint8)
+    rows = [{"kind": k, "source": source, "licence": li, "name": path.name} for (k, source, li, path), _ in kept]
+    save_file(tensors, out, {"rows": json.dumps(rows)})
     return out.stat().st_size
 
 
-def _compress(kind: str, path: Path) -> bytes | None:
-    """Encode one picture as it will lie in the pack; None if it is of no use (no transparency, a sliver)."""
+def _compress(kind: str, path: Path) -> tuple[bytes, bytes] | None:
+    """Encode one picture and its parts as they will lie in the pack; None if it is of no use."""
     picture = PillowImage.open(path)
-    out = io.BytesIO()
     if kind in TEXTURE_KINDS:
         picture = picture.convert("RGB")
         side = min(picture.size)
         left, top = (picture.width - side) // 2, (picture.height - side) // 2
         picture = picture.crop((left, top, left + side, top + side))
-        picture.resize((TEXTURE_SIDE, TEXTURE_SIDE), PillowImage.Resampling.BOX).save(out, "WEBP", quality=82)
-        return out.getvalue()
+        return _encoded(picture.resize((TEXTURE_SIDE,) * 2, PillowImage.Resampling.BOX), "WEBP", quality=80), b""
     picture = picture.convert("RGBA")
     alpha = np.asarray(picture)[..., 3]
     ys, xs = np.nonzero(alpha > 24)
-    if len(ys) < 200 or (alpha < 128).mean() < 0.03:
+    if len(ys) < 200 or (alpha < 128).mean() < 0.03:  # nothing there, or no cut-out
         return None
     picture = picture.crop((int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1))
-    picture.thumbnail((SPRITE_SIDE, SPRITE_SIDE), PillowImage.Resampling.LANCZOS)
-    picture.save(out, "WEBP", quality=80, method=4)
+    scale = (SPRITE_SIDE - 8) / max(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    picture = picture.resize(size, PillowImage.Resampling.LANCZOS)
+    pixels = np.asarray(picture)
+    parts = PillowImage.fromarray(colour_parts(np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] > 200))
+    return _encoded(picture, "WEBP", quality=76, method=4), _encoded(parts, "PNG", optimize=True)
+
+
+def _encoded(picture: PillowImage.Image, form: str, **options: int | bool) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, form, **options)
     return out.getvalue()
 
 

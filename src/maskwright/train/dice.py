@@ -4,6 +4,7 @@ Which kind of object, how many, how large decides control flow, so it is drawn o
 """
 
 import math
+import random
 
 import torch
 from torch import Tensor
@@ -14,12 +15,12 @@ class Dice:
 
     def __init__(self, seed: int, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self.cpu = torch.Generator().manual_seed(seed)
+        self._structure = random.Random(seed)
         self.field = torch.Generator(self.device).manual_seed(seed)
 
     def uniform(self, low: float, high: float, *shape: int) -> Tensor:
         """Draw from [low, high) on the device."""
-        return low + (high - low) * torch.rand(shape, generator=self.field, device=self.device)
+        return torch.rand(shape, generator=self.field, device=self.device).mul_(high - low).add_(low)
 
     def normal(self, *shape: int) -> Tensor:
         """Draw from the standard normal on the device."""
@@ -35,7 +36,7 @@ class Dice:
 
     def number(self, low: float, high: float) -> float:
         """Draw one number on the CPU."""
-        return low + (high - low) * float(torch.rand((), generator=self.cpu))
+        return self._structure.uniform(low, high)
 
     def log_number(self, low: float, high: float) -> float:
         """Draw one number on the CPU, evenly in its logarithm."""
@@ -43,13 +44,16 @@ class Dice:
 
     def pick(self, weights: dict[str, float]) -> str:
         """Draw one name on the CPU by weight."""
-        names = list(weights)
-        index = torch.multinomial(torch.tensor([weights[n] for n in names]), 1, generator=self.cpu)
-        return names[int(index)]
+        return self._structure.choices(list(weights), list(weights.values()))[0]
 
     def below(self, high: int) -> int:
         """Draw one integer from [0, high) on the CPU."""
-        return int(torch.randint(high, (), generator=self.cpu))
+        return self._structure.randrange(high)
 
 
-__all__ = ["Dice"]
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Copy a small CPU tensor without making the CPU wait for the device."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
+
+
+__all__ = ["Dice", "to_device"]

@@ -1,6 +1,7 @@
 """What a camera does to a scene: light, colour, blur, lost resolution, noise, JPEG. Batched torch, values in 0..1."""
 
 import math
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -97,6 +98,11 @@ def jpeg(dice: Dice, x: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B 3 S S"]:
     return torch.stack([red, green, blue], 1).clamp(0, 1)
 
 
+@lru_cache
+def _luma_table(device: torch.device) -> Float[Tensor, "8 8"]:
+    return torch.tensor(_LUMA_TABLE, device=device, dtype=torch.float32).view(8, 8) / 255
+
+
 def _quantise(x: Float[Tensor, "B C S S"], scale: Float[Tensor, "B 1 1 1 1"]) -> Float[Tensor, "B C S S"]:
     n = torch.arange(8, device=x.device, dtype=x.dtype)
     dct = torch.cos((2 * n[None] + 1) * n[:, None] * math.pi / 16) * 0.5
@@ -104,7 +110,7 @@ def _quantise(x: Float[Tensor, "B C S S"], scale: Float[Tensor, "B 1 1 1 1"]) ->
     B, C, H, W = x.shape
     blocks = x.view(B, C, H // 8, 8, W // 8, 8).transpose(3, 4)  # B C h w 8 8
     spectrum = dct @ blocks @ dct.T
-    table = torch.tensor(_LUMA_TABLE, device=x.device, dtype=x.dtype).view(8, 8) / 255
+    table = _luma_table(x.device)
     step = scale[..., None] * table
     spectrum = (spectrum / step).round() * step
     return (dct.T @ spectrum @ dct).transpose(3, 4).reshape(B, C, H, W)

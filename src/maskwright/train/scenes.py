@@ -5,16 +5,16 @@ does, so that one painted scene can be photographed more than once. Same seed, s
 """
 
 import math
-from collections import defaultdict
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from maskwright.train.assets import AssetPack
-from maskwright.train.dice import Dice
+from maskwright.train.dice import Dice, to_device
 from maskwright.train.photometry import smooth_field
 from maskwright.train.shapes import SHAPE_KINDS, shade, shape_field
 
@@ -25,9 +25,13 @@ _SMALL = 0.35
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenes:
-    """A batch: pictures in 0..1, how much of each pixel each object covers, and the part index there."""
+    """A batch: pictures in 0..1, how much of each pixel each object covers, and the part index there.
+
+    `extent` is the share of the height and width that the picture fills, from the top left; the rest is to be cut off.
+    """
 
     pictures: Float[Tensor, "B 3 S S"]
+    extent: Float[Tensor, "B 2"]
     visible: Float[Tensor, "B O s s"]
     parts: UInt8[Tensor, "B O s s"]
 
@@ -44,68 +48,145 @@ class _Slot:
 
 
 def paint(dice: Dice, pack: AssetPack, *, batch: int, side: int, max_objects: int = 10) -> Scenes:
-    """Paint `batch` scenes of `side` pixels; masks have half the side."""
+    """Paint `batch` scenes of `side` pixels; masks have half the side.
+
+    All objects of one kind are drawn together, whatever picture and layer they belong to, and laid over each other
+    afterwards: ten times fewer launches than layer by layer.
+    """
     pictures = background(dice, pack, batch, side)
+    extents = [_extent(dice) for _ in range(batch)]
+    layers = _draw_layers(dice, pack, extents, side, max_objects)
     half = side // 2
     visible = torch.zeros(batch, max_objects, half, half, device=dice.device)
-    parts = torch.zeros(batch, max_objects, half, half, device=dice.device, dtype=torch.uint8)
-    plans = [_plan(dice, max_objects) for _ in range(batch)]
+    for layer in range(max_objects):
+        alpha = layers.alpha[:, layer].float()
+        rgb = camouflage(dice, layers.rgb[:, layer].float(), alpha, pictures)
+        pictures = cast_shadow(dice, pictures, alpha)
+        clear = dice.chance(0.1, batch, 1, 1, 1)
+        alpha_seen = alpha + clear * (see_through(dice, alpha) - alpha)
+        pictures = pictures + (rgb - pictures) * alpha_seen
+        cover = F.avg_pool2d(alpha, 2)
+        visible *= 1 - cover
+        visible[:, layer] = cover[:, 0]
+    extent = to_device(torch.tensor(extents), dice.device)
+    visible *= inside_extent(extent, half)
+    return Scenes(pictures=pictures.clamp(0, 1.5), extent=extent, visible=visible, parts=layers.parts)
+
+
+def inside_extent(extent: Float[Tensor, "B 2"], side: int) -> Float[Tensor, "B 1 s s"]:
+    """One where a picture of that extent has pixels, zero beyond."""
+    axis = (torch.arange(side, device=extent.device) + 0.5) / side
+    rows, columns = axis[None, :, None] < extent[:, 0, None, None], axis[None, None, :] < extent[:, 1, None, None]
+    return (rows & columns)[:, None].float()
+
+
+def _extent(dice: Dice) -> tuple[float, float]:
+    """Draw a picture's shape: mostly wide, some tall, some square."""
+    kind = dice.number(0, 1)
+    short = dice.number(0.55, 0.85)
+    if kind < 0.55:
+        return (short, 1.0)
+    return (1.0, short) if kind < 0.8 else (1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Layers:
+    """Every object of a batch, drawn but not yet laid over each other. Half precision on a GPU: it is much memory."""
+
+    rgb: Float[Tensor, "B O 3 S S"]
+    alpha: Float[Tensor, "B O 1 S S"]
+    parts: UInt8[Tensor, "B O s s"]
+
+
+def _draw_layers(
+    dice: Dice, pack: AssetPack, extents: list[tuple[float, float]], side: int, max_objects: int
+) -> _Layers:
+    batch = len(extents)
+    slots = [
+        (index * max_objects + layer, slot)
+        for index, extent in enumerate(extents)
+        for layer, slot in enumerate(_plan(dice, max_objects, extent))
+    ]
+    dtype = torch.float16 if dice.device.type == "cuda" else torch.float32
+    total, half = batch * max_objects, side // 2
+    rgb = torch.zeros(total, 3, side, side, device=dice.device, dtype=dtype)
+    alpha = torch.zeros(total, 1, side, side, device=dice.device, dtype=dtype)
+    parts = torch.zeros(total, half, half, device=dice.device, dtype=torch.uint8)
+    chosen = _choose_sprites(dice, pack, batch, max_objects).flatten()
+    order = sorted(slots, key=lambda item: item[1].kind)
+    table = [(row, slot.x, slot.y, slot.size, slot.turn) for row, slot in order]
+    places = to_device(torch.tensor(table, dtype=torch.float32), dice.device)
+    start = 0
+    for kind, run in _runs([slot.kind for _, slot in order]):
+        place = places[start : start + run]
+        start += run
+        rows = place[:, 0].long()
+        drawn, covered, part = _object(dice, pack, kind, place[:, 1:], chosen[rows], side)
+        rgb[rows], alpha[rows] = drawn.to(dtype), covered.to(dtype)
+        parts[rows] = part[:, 0, ::2, ::2].to(torch.uint8)
+    shape = (batch, max_objects)
+    return _Layers(rgb=rgb.unflatten(0, shape), alpha=alpha.unflatten(0, shape), parts=parts.unflatten(0, shape))
+
+
+def _runs(kinds: list[str], most: int = 64) -> list[tuple[str, int]]:
+    """Cut sorted kinds into runs of equal kind, none longer than `most` (memory)."""
+    runs: list[tuple[str, int]] = []
+    for kind, members in groupby(kinds):
+        left = len(list(members))
+        while left:
+            runs.append((kind, min(left, most)))
+            left -= runs[-1][1]
+    return runs
+
+
+def _choose_sprites(dice: Dice, pack: AssetPack, batch: int, max_objects: int) -> Int[Tensor, "B O"]:
+    """Choose a cut-out for each slot; some repeat the one before: piles, rows, pairs."""
     chosen = torch.multinomial(pack.sprite_weights, batch * max_objects, replacement=True, generator=dice.field)
     chosen = chosen.view(batch, max_objects)
-    repeat = dice.chance(0.25, batch, max_objects) > 0  # several of one thing: piles, rows, pairs
-    for layer in range(max_objects):
-        if layer:
-            chosen[:, layer] = torch.where(repeat[:, layer], chosen[:, layer - 1], chosen[:, layer])
-        groups: dict[str, list[int]] = defaultdict(list)
-        for index, plan in enumerate(plans):
-            if layer < len(plan):
-                groups[plan[layer].kind].append(index)
-        for kind, members in groups.items():
-            where = torch.tensor(members, device=dice.device)
-            slots = [plans[i][layer] for i in members]
-            rgb, alpha, part = _object(dice, pack, kind, slots, chosen[where, layer], side)
-            under = pictures[where]
-            rgb = camouflage(dice, rgb, alpha, under)
-            alpha_seen = see_through(dice, alpha) if dice.number(0, 1) < 0.12 else alpha
-            under = cast_shadow(dice, under, alpha)
-            pictures[where] = under * (1 - alpha_seen) + rgb * alpha_seen
-            cover = F.avg_pool2d(alpha, 2)
-            visible[where] *= 1 - cover
-            visible[where, layer] = cover[:, 0]
-            parts[where, layer] = part[:, 0, ::2, ::2].to(torch.uint8)
-    return Scenes(pictures=pictures.clamp(0, 1.5), visible=visible, parts=parts)
+    repeat = dice.chance(0.25, batch, max_objects) > 0
+    for layer in range(1, max_objects):
+        chosen[:, layer] = torch.where(repeat[:, layer], chosen[:, layer - 1], chosen[:, layer])
+    return chosen
 
 
-def _plan(dice: Dice, max_objects: int) -> list[_Slot]:
+def _plan(dice: Dice, max_objects: int, extent: tuple[float, float]) -> list[_Slot]:
     """Decide what one picture holds: mostly larger things behind, sometimes one thing alone."""
     crowd = dice.number(0, 1)
     count = 1 + dice.below(2) if crowd < 0.15 else 2 + dice.below(max_objects - 1)
-    largest = dice.log_number(0.25, 1.0)
-    sizes = [dice.log_number(0.05, largest) if dice.number(0, 1) < 0.75 else largest for _ in range(count)]
+    largest = dice.log_number(0.25, 0.9)
+    sizes = [dice.log_number(0.06, largest) if dice.number(0, 1) < 0.7 else largest for _ in range(count)]
     if dice.number(0, 1) < 0.7:
         sizes.sort(reverse=True)
     slots: list[_Slot] = []
     for size in sizes:
-        kind = dice.pick({"sprite": 0.66, "shape": 0.34})
+        kind = dice.pick({"sprite": 0.68, "shape": 0.32})
         if kind == "shape":
             kind = dice.pick(SHAPE_KINDS)
         elif size < _SMALL:
             kind = "small sprite"
-        reach = 1.05 - 0.45 * size
         turn = dice.number(-0.4, 0.4) if dice.number(0, 1) < 0.6 else dice.number(-math.pi, math.pi)
-        slots.append(_Slot(kind=kind, size=size, x=dice.number(-reach, reach), y=dice.number(-reach, reach), turn=turn))
+        y, x = (_place(dice, size, share) for share in extent)
+        slots.append(_Slot(kind=kind, size=size, x=x, y=y, turn=turn))
     return slots
 
 
+def _place(dice: Dice, size: float, share: float) -> float:
+    """Draw a centre along one axis: within the picture, seldom so near its end that half of the object is lost."""
+    low, high = -1 + 0.6 * size, -1 + 2 * share - 0.6 * size
+    if low >= high or dice.number(0, 1) < 0.1:
+        low, high = -1, -1 + 2 * share
+    return dice.number(low, high)
+
+
 def _object(
-    dice: Dice, pack: AssetPack, kind: str, slots: list[_Slot], chosen: Tensor, side: int
+    dice: Dice, pack: AssetPack, kind: str, place: Float[Tensor, "B 4"], chosen: Tensor, side: int
 ) -> tuple[Float[Tensor, "B 3 S S"], Float[Tensor, "B 1 S S"], Float[Tensor, "B 1 S S"]]:
     """Draw one object into each frame: colour, coverage and part index."""
-    u, v = local_coordinates(dice, slots, side)
+    u, v = local_coordinates(dice, place, side)
     if kind.endswith("sprite"):
         source = pack.small_sprites if kind.startswith("small") else pack.sprites
         picture = source[chosen].float()
-        flip = dice.chance(0.5, len(slots), 1, 1) * 2 - 1
+        flip = dice.chance(0.5, len(place), 1, 1) * 2 - 1
         grid = torch.stack([u * flip, v], -1)
         drawn = F.grid_sample(picture[:, :4] / 255, grid, align_corners=False)
         part = F.grid_sample(picture[:, 4:], grid, mode="nearest", align_corners=False)
@@ -113,8 +194,7 @@ def _object(
         rgb = restyle(dice, pack, drawn[:, :3], u, v)
         return rgb, alpha, part
     field, part = shape_field(dice, kind, u, v)
-    size = torch.tensor([slot.size for slot in slots], device=dice.device).view(-1, 1, 1)
-    alpha = (field * size * side / 2 + 0.5).clamp(0, 1)[:, None]
+    alpha = (field * place[:, 2, None, None] * side / 2 + 0.5).clamp(0, 1)[:, None]
     rgb = skin(dice, pack, u, v)
     if kind == "compound":
         for index in (1, 2):
@@ -123,11 +203,10 @@ def _object(
 
 
 def local_coordinates(
-    dice: Dice, slots: list[_Slot], side: int
+    dice: Dice, place: Float[Tensor, "B 4"], side: int
 ) -> tuple[Float[Tensor, "B S S"], Float[Tensor, "B S S"]]:
     """Map frame pixels to each object's own coordinates: place, turn, stretch, lean, perspective, bend."""
-    B = len(slots)
-    place = torch.tensor([(s.x, s.y, s.size, s.turn) for s in slots], device=dice.device)
+    B = len(place)
     cx, cy, size, turn = (place[:, i, None, None] for i in range(4))
     axis = (torch.arange(side, device=dice.device) + 0.5) / side * 2 - 1
     x, y = (axis[None, None, :] - cx) / size, (axis[None, :, None] - cy) / size
@@ -163,9 +242,9 @@ def hue_rotation(dice: Dice, batch: int) -> Float[Tensor, "B 3 3"]:
     """Rotate colours about the grey axis, half of them by a little."""
     angle = torch.where(dice.chance(0.5, batch) > 0, dice.normal(batch) * 0.2, dice.uniform(-math.pi, math.pi, batch))
     c, s = torch.cos(angle)[:, None, None], torch.sin(angle)[:, None, None]
-    ones = torch.full((3, 3), 1 / 3, device=dice.device)
-    cross = torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]], device=dice.device) / 3**0.5
-    return c * torch.eye(3, device=dice.device) + (1 - c) * ones + s * cross
+    identity = torch.eye(3, device=dice.device)
+    cross = (identity.roll(1, 0) - identity.roll(1, 1)) / 3**0.5
+    return c * identity + (1 - c) / 3 + s * cross
 
 
 def skin(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Float[Tensor, "B 3 S S"]:
@@ -191,12 +270,9 @@ def random_colour(dice: Dice, batch: int) -> Float[Tensor, "B 3 1 1"]:
 def sample_texture(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Float[Tensor, "B 3 S S"]:
     """Sample a texture or a photograph at local coordinates, at a random scale, turn and place."""
     B = len(u)
-    pool = torch.where(
-        dice.chance(0.5, B) > 0,
-        dice.integers(len(pack.textures), B),
-        len(pack.textures) + dice.integers(len(pack.photos), B),
-    )
-    bank = pack.textures.new_empty(0) if B == 0 else torch.cat([pack.textures, pack.photos])[pool].float() / 255
+    split, total = pack.num_textures, len(pack.materials)
+    pool = torch.where(dice.chance(0.5, B) > 0, dice.integers(split, B), split + dice.integers(total - split, B))
+    bank = pack.materials[pool].float() / 255
     scale = torch.exp(dice.uniform(math.log(0.1), math.log(0.9), B, 1, 1))
     turn = dice.uniform(0, 2 * math.pi, B, 1, 1)
     c, s = torch.cos(turn) * scale, torch.sin(turn) * scale
@@ -243,20 +319,21 @@ def cast_shadow(dice: Dice, under: Tensor, alpha: Tensor) -> Tensor:
 def background(dice: Dice, pack: AssetPack, batch: int, side: int) -> Float[Tensor, "B 3 S S"]:
     """Paint what the objects stand on or before."""
     pictures = torch.zeros(batch, 3, side, side, device=dice.device)
-    groups: dict[str, list[int]] = defaultdict(list)
-    for index in range(batch):
-        groups[dice.pick(BACKGROUNDS)].append(index)
+    kinds = sorted(dice.pick(BACKGROUNDS) for _ in range(batch))
+    order = torch.randperm(batch, generator=dice.field, device=dice.device)
     axis = (torch.arange(side, device=dice.device) + 0.5) / side * 2 - 1
-    for kind, members in groups.items():
-        B = len(members)
+    start = 0
+    for kind, B in _runs(kinds):
         u, v = axis[None, None, :].expand(B, side, side), axis[None, :, None].expand(B, side, side)
-        pictures[torch.tensor(members, device=dice.device)] = _BACKGROUND_PAINTERS[kind](dice, pack, u, v)
+        pictures[order[start : start + B]] = _BACKGROUND_PAINTERS[kind](dice, pack, u, v)
+        start += B
     return pictures
 
 
 def _photo(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Tensor:
     B = len(u)
-    picture = pack.photos[dice.integers(len(pack.photos), B)].float() / 255
+    split = pack.num_textures
+    picture = pack.materials[split + dice.integers(len(pack.materials) - split, B)].float() / 255
     zoom = dice.uniform(0.3, 1, B, 1, 1)
     x = (u * zoom + dice.uniform(-1, 1, B, 1, 1) * (1 - zoom)) * (dice.chance(0.5, B, 1, 1) * 2 - 1)
     y = v * zoom + dice.uniform(-1, 1, B, 1, 1) * (1 - zoom)
@@ -331,4 +408,4 @@ _BACKGROUND_PAINTERS = {
 }  # fmt: skip
 
 
-__all__ = ["BACKGROUNDS", "Scenes", "background", "paint"]
+__all__ = ["BACKGROUNDS", "Scenes", "background", "inside_extent", "paint"]

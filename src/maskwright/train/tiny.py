@@ -15,8 +15,11 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -32,7 +35,7 @@ from maskwright.train.dice import Dice
 from maskwright.train.interaction import choose_targets, correct, first_prompts
 from maskwright.train.losses import prompt_loss
 from maskwright.train.photometry import photograph
-from maskwright.train.scenes import Scenes, paint
+from maskwright.train.scenes import Scenes, inside_extent, paint
 
 logger = logging.getLogger(__name__)
 
@@ -45,19 +48,20 @@ class TrainingDiverged(MaskwrightError):
 class Recipe:
     """What decides the outcome of a run; stored with the weights."""
 
-    side: int = 640
+    side: int = 512
     batch: int = 32
-    per_image: int = 4
-    corrections: int = 2
+    per_image: int = 6
+    corrections: int = 1
     steps: int = 4000
-    learning_rate: float = 6e-4
+    learning_rate: float = 5e-4
     trunk_rate: float = 0.15
-    warmup: int = 150
+    warmup: int = 100
     weight_decay: float = 0.05
     clip: float = 1.0
     ema: float = 0.998
     photographs: int = 2
     max_objects: int = 10
+    frozen_blocks: int = 7
     seed: int = 0
 
 
@@ -80,9 +84,13 @@ class Trainer:
 def make_trainer(recipe: Recipe, model: TinySam) -> Trainer:
     """Prepare a run from a model's present weights."""
     model.train()
+    # The stem and the first blocks see edges and colours: ImageNet's are better than what drawn pictures would teach,
+    # and not going back through them saves the most expensive part of the backward pass.
+    for early in (model.image_encoder.trunk.stem, *model.image_encoder.trunk.blocks[: recipe.frozen_blocks]):
+        early.requires_grad_(False)
     trunk = {id(p) for p in model.image_encoder.trunk.parameters()}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for parameter in model.parameters():
+    for parameter in (p for p in model.parameters() if p.requires_grad):
         groups.setdefault((id(parameter) in trunk, parameter.ndim > 1), []).append(parameter)
     optimizer = torch.optim.AdamW(
         [
@@ -100,64 +108,95 @@ def make_trainer(recipe: Recipe, model: TinySam) -> Trainer:
     return Trainer(recipe=recipe, model=model, average=copy.deepcopy(model).eval(), optimizer=optimizer)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one step learns from; further draws of the step come from `dice`."""
+
+    dice: Dice
+    scenes: Scenes
+    frames: Float[Tensor, "B 3 S S"]
+
+
 def learning_rate(recipe: Recipe, step: int, progress: float) -> float:
     """Warm up linearly by step, then a cosine by progress, which is a share of steps or of the time allowed."""
     warm = min(1.0, (step + 1) / recipe.warmup)
     return recipe.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-def scene_stream(recipe: Recipe, pack: AssetPack, device: torch.device, first_step: int) -> Iterator[tuple[Dice, Scenes, Tensor]]:
-    """Yield scenes and normalised frames for each step; a painted scene is photographed `photographs` times.
+def scene_stream(recipe: Recipe, pack: AssetPack, device: torch.device, first_step: int) -> Iterator[Batch]:
+    """Yield the batch of each step; a painted scene is photographed `photographs` times.
 
     Draws depend on the seed and the step alone, so a resumed run sees what the uninterrupted one would have seen.
     """
     step = first_step
     scenes: Scenes | None = None
     while True:
-        painting = step // recipe.photographs
         if scenes is None or step % recipe.photographs == 0:
-            painter = Dice(recipe.seed * 1_000_003 + painting, device)
+            painter = Dice(recipe.seed * 1_000_003 + step // recipe.photographs, device)
             scenes = paint(painter, pack, batch=recipe.batch, side=recipe.side, max_objects=recipe.max_objects)
         dice = Dice(recipe.seed * 1_000_003 + 500_000_000 + step, device)
-        yield dice, *frames_of(dice, scenes)
+        yield Batch(dice=dice, scenes=scenes, frames=frames_of(dice, scenes))
         step += 1
 
 
-def frames_of(dice: Dice, scenes: Scenes) -> tuple[Scenes, Float[Tensor, "B 3 S S"]]:
-    """Photograph scenes and lay them into frames as pictures of other shapes lie there: top left, zeros elsewhere."""
-    flip = dice.number(0, 1) < 0.5
-    B, _, S, _ = scenes.pictures.shape
-    pictures, visible, parts = scenes.pictures, scenes.visible, scenes.parts
-    if flip:
-        pictures, visible, parts = pictures.flip(3), visible.flip(3), parts.flip(3)
-    pixels = photograph(dice, pictures)
-    long = dice.chance(0.8, B, 1, 1, 1)
-    short = torch.where(long > 0, dice.uniform(0.55, 0.9, B, 1, 1, 1), torch.ones_like(long))
-    is_wide = dice.chance(0.65, B, 1, 1, 1) > 0
-    axis = (torch.arange(S, device=pixels.device) + 0.5) / S
+@contextmanager
+def prefetched(batches: Iterator[Batch], depth: int = 2) -> Iterator[Iterator[Batch]]:
+    """Make batches in a thread, some steps ahead.
 
-    def inside(size: int) -> Tensor:
-        line = axis if size == S else F.avg_pool1d(axis[None, None], S // size)[0, 0]
-        kept = (line < short).float()  # B 1 1 size
-        return torch.where(is_wide, kept.view(B, 1, size, 1), kept)
+    Painting is thousands of small kernels, and launching them takes as long as a training step. torch lets go of the interpreter
+    while it launches, so both threads launch at once; on the same CUDA stream, which keeps their order and needs no locks.
+    """
+    queue: Queue[Batch | BaseException] = Queue(depth)
+    stopping = Event()
 
-    frames = (torch.round(pixels * 255) - 127.5) / 127.5 * inside(S)
-    return Scenes(pictures=pictures, visible=visible * inside(S // 2), parts=parts), frames
+    def work() -> None:
+        try:
+            for batch in batches:
+                while not stopping.is_set():
+                    with suppress(Full):
+                        queue.put(batch, timeout=0.1)
+                        break
+                if stopping.is_set():
+                    return
+        except BaseException as error:
+            queue.put(error)
+
+    def taken() -> Iterator[Batch]:
+        while True:
+            item = queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield taken()
+    finally:
+        stopping.set()
+        thread.join()
 
 
-def train_step(trainer: Trainer, dice: Dice, scenes: Scenes, frames: Tensor, progress: float) -> dict[str, Tensor]:
+def frames_of(dice: Dice, scenes: Scenes) -> Float[Tensor, "B 3 S S"]:
+    """Photograph scenes and lay them into normalised frames: 8-bit values, zeros beyond the picture's extent."""
+    pixels = photograph(dice, scenes.pictures)
+    return (torch.round(pixels * 255) - 127.5) / 127.5 * inside_extent(scenes.extent, pixels.shape[-1])
+
+
+def train_step(trainer: Trainer, batch: Batch, progress: float) -> dict[str, Tensor]:
     """Learn from one batch; returns measurements as tensors so that no step waits for the device."""
     recipe, model = trainer.recipe, trainer.model
     rate = learning_rate(recipe, trainer.step, progress)
     for group in trainer.optimizer.param_groups:
         group["lr"] = rate * group["rate"]
-    targets = choose_targets(dice, scenes, per_image=recipe.per_image)
+    dice = batch.dice
+    targets = choose_targets(dice, batch.scenes, per_image=recipe.per_image)
     prompts, one_click = first_prompts(dice, targets.masks)
     half = targets.masks.shape[-1]
     measured: dict[str, Tensor] = {}
     total = torch.zeros((), device=trainer.device)
     with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.device.type == "cuda"):
-        features = model.encode(frames.contiguous(memory_format=torch.channels_last))
+        features = model.encode(batch.frames.contiguous(memory_format=torch.channels_last))
     for turn in range(recipe.corrections + 1):
         with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.device.type == "cuda"):
             decoded = model.decode_training(features, targets.image_index, prompts)
@@ -227,16 +266,17 @@ def run(trainer: Trainer, pack: AssetPack, out: Path, *, minutes: float | None, 
     """Train until the recipe's steps or the time allowed are over, whichever comes first."""
     recipe, began, saved = trainer.recipe, time.monotonic(), time.monotonic()
     first, seconds = trainer.step, None if minutes is None else minutes * 60
-    with (out / "log.csv").open("a", newline="") as file:
+    stream = scene_stream(recipe, pack, trainer.device, first)
+    with (out / "log.csv").open("a", newline="") as file, prefetched(stream) as batches:
         log = csv.writer(file)
-        for dice, scenes, frames in scene_stream(recipe, pack, trainer.device, first):
+        for batch in batches:
             elapsed = time.monotonic() - began
             progress = trainer.step / recipe.steps
             if seconds is not None:
                 progress = max(progress, elapsed / seconds)
             if progress >= 1:
                 break
-            measured = train_step(trainer, dice, scenes, frames, progress)
+            measured = train_step(trainer, batch, progress)
             if trainer.step % 25 == 0 or trainer.step == first + 1:
                 row = {name: float(value) for name, value in measured.items()}
                 if not math.isfinite(row["loss"]):
@@ -282,7 +322,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(recipe.seed)
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
-    torch.backends.cudnn.benchmark = True
     model = build_tiny_network(config=TinyConfig(trunk=options.trunk, side=recipe.side))
     if options.imagenet:
         load_imagenet(model, options.imagenet)
@@ -292,7 +331,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if (options.out / "last.pt").exists():
         load_checkpoint(trainer, options.out / "last.pt")
     pack = read_pack(options.pack, limit=options.limit_assets).to(options.device)
-    logger.info("%d cut-outs, %d textures, %d photographs", len(pack.sprites), len(pack.textures), len(pack.photos))
+    logger.info("%d cut-outs, %d materials", len(pack.sprites), len(pack.materials))
     run(trainer, pack, options.out, minutes=options.minutes)
 
 
