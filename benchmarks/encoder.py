@@ -15,39 +15,42 @@ from harness import Contender, Run, compare, report
 from peers import our_model, reference_model, transformers_model, write_weights
 
 
-def _frame() -> torch.Tensor:
-    return torch.from_numpy(np.random.default_rng(0).standard_normal((1, 3, 1024, 1024), dtype=np.float32))
+def _frame(device: str, dtype: str) -> torch.Tensor:
+    frame = np.random.default_rng(0).standard_normal((1, 3, 1024, 1024), dtype=np.float32)
+    return torch.from_numpy(frame).to(device, getattr(torch, dtype))
 
 
-def ours(name: str, weights: str) -> Run:
+def ours(name: str, weights: str, device: str, dtype: str) -> Run:
     """maskwright."""
-    model, frame = our_model(name, weights), _frame()
+    model, frame = our_model(name, weights).to(device), _frame(device, dtype)
+    model.image_encoder.to(getattr(torch, dtype))
 
     def run() -> np.ndarray:
         with torch.no_grad():
-            return model.encode(frame).image_embedding.numpy()
+            return model.encode(frame).image_embedding.cpu().numpy()
 
     return run
 
 
-def reference(checkout: str, name: str, weights: str) -> Run:
+def reference(checkout: str, name: str, weights: str, device: str, dtype: str) -> Run:
     """Meta's or MobileSAM's own code."""
-    encoder, frame = reference_model(checkout, name, weights).image_encoder, _frame()
+    encoder = reference_model(checkout, name, weights).image_encoder.to(device, getattr(torch, dtype))
+    frame = _frame(device, dtype)
 
     def run() -> np.ndarray:
         with torch.no_grad():
-            return encoder(frame).numpy()
+            return encoder(frame).float().cpu().numpy()
 
     return run
 
 
-def transformers(weights: str, attention: str) -> Run:
+def transformers(weights: str, attention: str, device: str, dtype: str) -> Run:
     """transformers' SamModel."""
-    model, frame = transformers_model(weights, attention), _frame()
+    model, frame = transformers_model(weights, attention).to(device, getattr(torch, dtype)), _frame(device, dtype)
 
     def run() -> np.ndarray:
         with torch.no_grad():
-            return model.get_image_embeddings(frame).numpy()
+            return model.get_image_embeddings(frame).float().cpu().numpy()
 
     return run
 
@@ -58,12 +61,14 @@ def main() -> None:
     parser.add_argument("--model", default="vit_b", choices=["vit_b", "vit_l", "vit_h", "vit_t"])
     parser.add_argument("--reference", help="a checkout of segment-anything (or MobileSAM for vit_t)")
     parser.add_argument("--no-transformers", action="store_true", help="leave transformers out")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--rounds", type=int, default=3)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.pt"
         write_weights(args.model, weights)
-        shared = {"weights": str(weights)}
+        shared = {"weights": str(weights), "device": args.device, "dtype": args.dtype}
         contenders = [Contender("maskwright", "encoder:ours", {"name": args.model, **shared})]
         if args.reference:
             arguments = {"checkout": args.reference, "name": args.model, **shared}
@@ -71,7 +76,8 @@ def main() -> None:
         if args.model == "vit_b" and not args.no_transformers:
             arguments = {"attention": "sdpa", **shared}
             contenders.append(Contender("transformers sdpa", "encoder:transformers", arguments))
-        report("encoder", f"{args.model} image encoder, fp32, 1024 px", compare(contenders, rounds=args.rounds))
+        title = f"{args.model} image encoder, {args.dtype}, 1024 px, {args.device}"
+        report("encoder", title, compare(contenders, rounds=args.rounds))
 
 
 if __name__ == "__main__":
