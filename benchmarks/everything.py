@@ -12,7 +12,6 @@ photograph. How many masks agree is in the note.
 import argparse
 import json
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +46,9 @@ def _write_smooth_weights(path: Path) -> None:
     for i in range(4):
         for kind in ("weight", "bias"):
             weights[f"mask_decoder.output_hypernetworks_mlps.{i}.layers.2.{kind}"] *= _LOGIT_SCALE
+    weights["mask_decoder.iou_prediction_head.layers.2.bias"] += (
+        2  # a threshold of 0 or below would turn the filter off
+    )
     torch.save(weights, path)
 
 
@@ -107,12 +109,25 @@ def reference(checkout: str, weights: str, mask_threshold: float, settings: dict
 
 
 def transformers(weights: str, mask_threshold: float, settings: dict[str, Any]) -> Run:
-    """transformers' mask-generation pipeline, with the embedding put into its model."""
-    from transformers import SamImageProcessor, pipeline  # pyright: ignore[reportMissingImports]
+    """transformers' mask-generation pipeline, with the embedding put into its model.
 
+    Its last step, NMS, needs torchvision; ours stands in, and the masks stay RLE as they do with Meta's.
+    """
+    import transformers as package  # pyright: ignore[reportMissingImports]
+    from PIL import Image
+
+    from maskwright.masks import box_nms, from_coco, to_coco
+
+    def suppress(masks: list[Any], scores: torch.Tensor, boxes: torch.Tensor, threshold: float) -> tuple[Any, ...]:
+        kept = box_nms(boxes.float().numpy(), scores.numpy(), iou_threshold=threshold)
+        return [masks[i] for i in kept], scores[kept], [], boxes[kept]
+
+    # The Pillow processor, by the name that it has since version 5.
+    processor: Any = (getattr(package, "SamImageProcessorPil", None) or package.SamImageProcessor)()
+    processor.post_process_for_mask_generation = suppress
     model: Any = transformers_model(weights, "sdpa")
     model.get_image_embeddings = lambda *_, **__: _embedding()
-    generate: Callable[..., Any] = pipeline("mask-generation", model=model, image_processor=SamImageProcessor())
+    generate: Any = package.pipeline("mask-generation", model=model, image_processor=processor)
     arguments = {
         "points_per_crop": settings["points_per_side"],
         "points_per_batch": settings["points_per_batch"],
@@ -121,19 +136,14 @@ def transformers(weights: str, mask_threshold: float, settings: dict[str, Any]) 
         "crops_nms_thresh": settings["box_nms_thresh"],
         "mask_threshold": mask_threshold,
     }
-    from PIL import Image
-
     picture = Image.fromarray(_picture())
 
     def run() -> np.ndarray:
-        from maskwright.masks import encode, to_coco
-
         found = generate(picture, **arguments)
-        masks = [to_coco(encode(np.asarray(mask, bool))) for mask in found["masks"]]
         return _records(
             [
-                {"segmentation": mask, "predicted_iou": float(score)}
-                for mask, score in zip(masks, found["scores"], strict=True)
+                {"segmentation": to_coco(from_coco(mask)), "predicted_iou": float(score)}
+                for mask, score in zip(found["masks"], found["scores"], strict=True)
             ]
         )
 
