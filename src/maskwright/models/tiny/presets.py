@@ -23,7 +23,7 @@ class TinyConfig:
     """Sizes of the network; the frame's side must be a multiple of 32."""
 
     trunk: str = "lite2"
-    side: int = 512
+    side: int = 640
     width: int = 192
     context_width: int = 256
     context_depth: int = 4
