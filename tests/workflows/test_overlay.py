@@ -111,3 +111,15 @@ def test_a_label_shows_the_name_and_the_score_as_far_as_there_are_any():
     assert label_text(record(mask)) == ""
     with_text = draw_overlay(GRAY, [record(mask, label="mug")])
     assert not np.array_equal(with_text, draw_overlay(GRAY, [record(mask)]))
+
+
+def test_a_label_stands_over_the_middle_of_its_mask_wherever_specks_are():
+    mask = disc((200, 120), 40)
+    mask[195:197, 2:4] = True
+
+    drawn = draw_overlay(GRAY, [record(mask, label="mug")])
+    plain = draw_overlay(GRAY, [record(mask)])
+
+    y, x = np.nonzero((drawn != plain).any(2))
+    assert abs(x.mean() - 200) < 3
+    assert y.max() < 80

@@ -6,7 +6,7 @@ the picture. Memory and time follow the masks' boxes, never masks times picture.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -18,6 +18,9 @@ from maskwright.core import BoxPrompt, BoxXYXY, Image, MaskRecord, PointPrompt, 
 from maskwright.masks import crop, decode
 
 RGB = tuple[int, int, int]
+# Where a label belongs: x of the middle of the mask, and where the mask begins and ends above and below it.
+Anchor = tuple[float, float, float]
+Place = tuple[float, float, float, float]
 
 _GOLDEN_ANGLE_DEG = 137.508
 _FIRST_HUE_DEG = 252.0  # blue: far from the green and red of the clicks
@@ -43,13 +46,17 @@ def draw_overlay(
     canvas, scale = _shrink(image.pixels, max_side)
     width = line_width((canvas.shape[0], canvas.shape[1]))
     colours = distinct_colours(len(records))
+    anchors: dict[int, Anchor] = {}
     for i in sorted(range(len(records)), key=lambda i: -records[i].area):
-        _draw_mask(canvas, records[i], scale, colours[i], width)
+        anchor = _draw_mask(canvas, records[i], scale, colours[i], width)
+        if anchor is not None:
+            anchors[i] = anchor
     if with_prompts:
         for record in records:
             _draw_prompt(canvas, record, scale, width)
     if with_labels:
-        _draw_labels(canvas, [(record, colours[i]) for i, record in enumerate(records)], scale, width)
+        labels = [(label_text(records[i]), anchors[i], colours[i]) for i in sorted(anchors)]
+        _draw_labels(canvas, [label for label in labels if label[0]], width)
     return canvas
 
 
@@ -98,11 +105,14 @@ def _shrink(pixels: UInt8[np.ndarray, "H W 3"], max_side: int) -> tuple[UInt8[np
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), scale
 
 
-def _draw_mask(canvas: UInt8[np.ndarray, "H W 3"], record: MaskRecord, scale: float, colour: RGB, width: float) -> None:
+def _draw_mask(
+    canvas: UInt8[np.ndarray, "H W 3"], record: MaskRecord, scale: float, colour: RGB, width: float
+) -> Anchor | None:
+    """Draw one mask, and tell where its label belongs."""
     margin = math.ceil(2 * width) + 2
     placed = _mask_on_canvas(canvas.shape[:2], record, scale, margin)
     if placed is None:
-        return
+        return None
     mask, left, top = placed
     distance = _signed_distance(mask)
     region = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
@@ -114,6 +124,17 @@ def _draw_mask(canvas: UInt8[np.ndarray, "H W 3"], record: MaskRecord, scale: fl
     for share, colour_rgb in ((inside, tint), (halo, np.zeros(3, np.float32)), (outline, edge)):
         blended += share[:, :, None] * (colour_rgb - blended)
     region[:] = np.rint(blended).astype(np.uint8)
+    return _anchor(mask, left, top)
+
+
+def _anchor(mask: Bool[np.ndarray, "h w"], left: int, top: int) -> Anchor | None:
+    """Find the middle column of the mask (half of its area on either side): specks far away do not move it."""
+    columns = np.cumsum(mask.sum(0))
+    if not columns[-1]:
+        return None
+    middle = int(np.searchsorted(columns, columns[-1] / 2))
+    rows = np.flatnonzero(mask[:, middle])
+    return (left + middle, top + float(rows[0]), top + float(rows[-1])) if rows.size else None
 
 
 def _mask_on_canvas(
@@ -186,24 +207,22 @@ def _fixed(x: float, y: float) -> tuple[int, int]:
     return round(min(max(x, -limit), limit) * step), round(min(max(y, -limit), limit) * step)
 
 
-def _draw_labels(
-    canvas: UInt8[np.ndarray, "H W 3"], records: Sequence[tuple[MaskRecord, RGB]], scale: float, width: float
-) -> None:
+def _draw_labels(canvas: UInt8[np.ndarray, "H W 3"], labels: Sequence[tuple[str, Anchor, RGB]], width: float) -> None:
     height = round(9.5 * width + 4)
-    if canvas.shape[0] < 6 * height or canvas.shape[1] < 6 * height:
+    if not labels or min(canvas.shape[:2]) < 6 * height:
         return
     picture = PillowImage.fromarray(canvas)
     draw = ImageDraw.Draw(picture)
     font = ImageFont.load_default(size=height)
-    taken: list[tuple[float, float, float, float]] = []
-    for record, colour in records:
-        text = label_text(record)
-        if not text or record.area == 0:
-            continue
-        x, y, x2, y2 = _place_label(draw, text, font, record, scale, canvas.shape[:2], taken)
-        taken.append((x, y, x2, y2))
-        draw.rounded_rectangle((x, y, x2, y2), radius=(y2 - y) / 3, fill=_darker(colour))
-        draw.text(((x + x2) / 2, (y + y2) / 2), text, fill=_WHITE, font=font, anchor="mm")
+    taken: list[Place] = []
+    for text, anchor, colour in labels:
+        left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+        pad = 0.45 * (bottom - top)
+        size_wh = (right - left + 2 * pad, bottom - top + 2 * pad)
+        place = _place_label(size_wh, anchor, (canvas.shape[0], canvas.shape[1]), taken)
+        taken.append(place)
+        draw.rounded_rectangle(place, radius=size_wh[1] / 3, fill=_darker(colour))
+        draw.text(((place[0] + place[2]) / 2, (place[1] + place[3]) / 2), text, fill=_WHITE, font=font, anchor="mm")
     canvas[:] = np.asarray(picture)
 
 
@@ -213,37 +232,19 @@ def label_text(record: MaskRecord) -> str:
     return " ".join(part for part in (record.label, None if score is None else f"{score:.2f}") if part)
 
 
-def _place_label(
-    draw: ImageDraw.ImageDraw,
-    text: str,
-    font: "ImageFont.FreeTypeFont | ImageFont.ImageFont",
-    record: MaskRecord,
-    scale: float,
-    canvas_hw: tuple[int, ...],
-    taken: Sequence[tuple[float, float, float, float]],
-) -> tuple[float, float, float, float]:
-    """Find room for a label: above the mask, else below, else inside; else wherever, moved into the picture."""
-    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
-    pad = (bottom - top) * 0.45
-    label_w, label_h = right - left + 2 * pad, bottom - top + 2 * pad
-    room_w, room_h = max(0.0, canvas_hw[1] - label_w), max(0.0, canvas_hw[0] - label_h)
-    places: list[tuple[float, float, float, float]] = []
-    for x, y in _label_places(record, scale, label_h):
-        x, y = min(max(x, 0.0), room_w), min(max(y, 0.0), room_h)
-        places.append((x, y, x + label_w, y + label_h))
+def _place_label(size_wh: tuple[float, float], anchor: Anchor, canvas_hw: SizeHW, taken: Sequence[Place]) -> Place:
+    """Find room for a label: above the mask, else below, else inside; else over its middle, all within the picture."""
+    width, height = size_wh
+    x, top, bottom = anchor
+    left = min(max(x - width / 2, 0.0), max(0.0, canvas_hw[1] - width))
+    room = max(0.0, canvas_hw[0] - height)
+    wanted = (top - 1.3 * height, bottom + 0.3 * height, top + 0.3 * height, (top + bottom - height) / 2)
+    places = [(left, y, left + width, y + height) for y in (min(max(y, 0.0), room) for y in wanted)]
     free = (place for place in places if not any(_overlap(place, other) for other in taken))
     return next(free, places[-1])
 
 
-def _label_places(record: MaskRecord, scale: float, label_h: float) -> Iterator[tuple[float, float]]:
-    x1, y1, _, y2 = (value * scale for value in record.box_xyxy)
-    yield x1, y1 - 1.15 * label_h
-    yield x1, y2 + 0.15 * label_h
-    yield x1, y1 + 0.15 * label_h
-    yield x1, (y1 + y2) / 2
-
-
-def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+def _overlap(one: Place, other: Place) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
