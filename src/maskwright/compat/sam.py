@@ -185,7 +185,8 @@ class Sam(nn.Module):
             )
         positions = image_pe[0].flatten(1).T
         dense = dense_prompt_embeddings.flatten(2).transpose(1, 2)
-        decoding = network.mask_decoder.run(image_embeddings, positions, sparse_prompt_embeddings, dense)
+        cells = image_embeddings.flatten(2).transpose(1, 2).contiguous() + dense
+        decoding = network.mask_decoder.run(cells, positions, sparse_prompt_embeddings)
         N = decoding.predicted_iou.shape[0]
         if isinstance(network, HqSamModel):
             first = 1 if multimask_output else 0

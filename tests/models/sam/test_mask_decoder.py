@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from maskwright.models.sam.mask_decoder import MaskDecoder, to_picture, transposed_conv
+from maskwright.models.sam.mask_decoder import MaskDecoder, to_cells, to_picture, transposed_conv
 from maskwright.nn.two_way import TwoWayTransformer
 
 
@@ -35,10 +35,23 @@ def test_upscaling_equals_the_published_layers(decoder):
 
 
 def test_drawing_some_masks_equals_drawing_all_and_taking_some(decoder):
-    decoding = decoder.run(torch.randn(1, 32, 6, 6), torch.randn(36, 32), torch.randn(5, 2, 32), torch.zeros(1, 1, 32))
+    decoding = decoder.run(torch.randn(1, 36, 32), torch.randn(36, 32), torch.randn(5, 2, 32))
     prompts, candidates = torch.arange(5).repeat_interleave(4), torch.arange(4).repeat(5)
 
     everything = decoder.draw(decoding, prompts, candidates).view(5, 4, 24, 24)
     some = decoder.draw(decoding, torch.tensor([3, 1, 3]), torch.tensor([2, 0, 1]))
 
     torch.testing.assert_close(some, everything[[3, 1, 3], [2, 0, 1]])
+    torch.testing.assert_close(decoder.draw_all(decoding), everything)
+
+
+def test_finer_maps_are_added_where_they_lie_in_the_picture(decoder):
+    cells, skip8, skip4 = torch.randn(2, 36, 32), torch.randn(1, 8, 12, 12), torch.randn(1, 4, 24, 24)
+
+    pixels = decoder.upscale(cells, to_cells(skip8, skip4))
+
+    first, norm, act, second, _ = decoder.output_upscaling
+    picture = act(norm(first(cells.transpose(1, 2).view(2, 32, 6, 6)) + skip8))
+    expected = act(second(picture) + skip4)
+    for channel in range(4):
+        torch.testing.assert_close(to_picture(pixels[..., channel]), expected[:, channel])

@@ -65,9 +65,7 @@ class HqMaskDecoder(MaskDecoder):
         quality = self._quality(decoding.mask_tokens[drawn, -1], pixels, fused)[row]
         if token_only:
             return quality
-        mlps = enumerate(self.output_hypernetworks_mlps)
-        weights = torch.stack([mlp(decoding.mask_tokens[drawn, i]) for i, mlp in mlps], 1)
-        candidates = torch.bmm(weights, pixels.transpose(1, 2))  # P M1 L16
+        candidates = torch.bmm(self.hyper_weights(decoding.mask_tokens[drawn]), pixels.transpose(1, 2))  # P M1 L16
         return to_picture(candidates[row, mask_index]) + quality
 
     def _quality(

@@ -65,7 +65,7 @@ class HqSamModel(SamModel):
         for step, decoding in self._decodings(features, prompts):
             score, candidate = _choose(decoding.predicted_iou, multimask=multimask)
             rows = torch.arange(step.num_prompts, device=self.device)
-            logits.append(self._draw(decoding, features, rows, candidate)[:, None])
+            logits.append(self._draw(features, decoding, rows, candidate)[:, None])
             scores.append(score)
         return Decoded(logits=torch.cat(logits), predicted_iou=torch.cat(scores))
 
@@ -80,7 +80,7 @@ class HqSamModel(SamModel):
             score, candidate = _choose(decoding.predicted_iou, multimask=True)
             rows = keep(score)[:, 0].nonzero()[:, 0]
             if len(rows):
-                logits.append(self._draw(decoding, features, rows, candidate[rows]))
+                logits.append(self._draw(features, decoding, rows, candidate[rows]))
                 scores.append(score[rows, 0])
                 kept.append(rows + start)
             start += step.num_prompts
@@ -92,7 +92,7 @@ class HqSamModel(SamModel):
             mask_index=torch.zeros_like(prompt_index),
         )
 
-    def _draw(self, decoding: Decoding, features: Features, rows: Tensor, candidates: Tensor) -> Tensor:
+    def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
         (fused,) = features.extra
         return self.mask_decoder.draw_hq(decoding, fused, rows, candidates, token_only=self.hq_token_only)
 

@@ -16,6 +16,9 @@ from torch import Tensor, nn
 from maskwright.nn.layers import MLP, LayerNorm2d
 from maskwright.nn.two_way import TwoWayTransformer
 
+# Finer maps of the encoder at strides 8 and 4, in cell order (`to_cells`): one image, or one for each prompt.
+Skips = tuple[Float[Tensor, "_P L4 E"], Float[Tensor, "_P L16 C"]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decoding:
@@ -34,38 +37,32 @@ class MaskDecoder(nn.Module):
         *,
         transformer: TwoWayTransformer,
         width: int = 256,
+        upscaled_widths: tuple[int, int] | None = None,
         num_candidates: int = 3,
-        iou_head_depth: int = 3,
         iou_head_hidden: int = 256,
     ) -> None:
         super().__init__()
+        wide8, wide4 = upscaled_widths or (width // 4, width // 8)
         self.transformer = transformer
         self.iou_token = nn.Embedding(1, width)
         self.num_mask_tokens = num_candidates + 1
         self.mask_tokens = nn.Embedding(self.num_mask_tokens, width)
         self.output_upscaling = nn.Sequential(
-            nn.ConvTranspose2d(width, width // 4, 2, stride=2),
-            LayerNorm2d(width // 4),
+            nn.ConvTranspose2d(width, wide8, 2, stride=2),
+            LayerNorm2d(wide8),
             nn.GELU(),
-            nn.ConvTranspose2d(width // 4, width // 8, 2, stride=2),
+            nn.ConvTranspose2d(wide8, wide4, 2, stride=2),
             nn.GELU(),
         )
-        self.output_hypernetworks_mlps = nn.ModuleList(
-            MLP(width, width, width // 8, 3) for _ in range(self.num_mask_tokens)
-        )
-        self.iou_prediction_head = MLP(width, iou_head_hidden, self.num_mask_tokens, iou_head_depth)
+        self.output_hypernetworks_mlps = nn.ModuleList(MLP(width, width, wide4, 3) for _ in range(self.num_mask_tokens))
+        self.iou_prediction_head = MLP(width, iou_head_hidden, self.num_mask_tokens, 3)
 
     def run(
-        self,
-        image_embedding: Float[Tensor, "1 D h w"],
-        positions: Float[Tensor, "L D"],
-        sparse: Float[Tensor, "N K D"],
-        dense: Float[Tensor, "_N _L D"],
+        self, cells: Float[Tensor, "_N L D"], positions: Float[Tensor, "L D"], sparse: Float[Tensor, "N K D"]
     ) -> Decoding:
-        """Run the transformer for N prompts on one image; `dense` is one vector for all, or a map for each."""
+        """Run the transformer for N prompts; cells (embedding plus dense prompt) are one for all, or one map each."""
         output = self.output_tokens()
-        tokens = torch.cat([output.expand(sparse.shape[0], -1, -1), sparse], dim=1)
-        cells = image_embedding.flatten(2).transpose(1, 2).contiguous() + dense  # 1 or N, L, D
+        tokens = torch.cat([output.expand(sparse.shape[0], -1, -1).to(sparse.dtype), sparse], dim=1)
         hidden, cells = self.transformer(tokens, cells, positions)
         mask_tokens = hidden[:, 1 : output.shape[0]]
         return Decoding(mask_tokens=mask_tokens, cells=cells, predicted_iou=self.iou_prediction_head(hidden[:, 0]))
@@ -75,27 +72,40 @@ class MaskDecoder(nn.Module):
         return torch.cat([self.iou_token.weight, self.mask_tokens.weight])
 
     def draw(
-        self, decoding: Decoding, prompt_index: Int[Tensor, " Q"], mask_index: Int[Tensor, " Q"]
+        self,
+        decoding: Decoding,
+        prompt_index: Int[Tensor, " Q"],
+        mask_index: Int[Tensor, " Q"],
+        skips: Skips | None = None,
     ) -> Float[Tensor, "Q h4 w4"]:
         """Draw Q masks, candidate `mask_index[i]` of prompt `prompt_index[i]`; other prompts cost nothing."""
         drawn, row = torch.unique(prompt_index, return_inverse=True)
         all_drawn = drawn.numel() == decoding.cells.shape[0]
-        pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn])  # P L16 C
-        weights = torch.stack(
-            [mlp(decoding.mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], 1
-        )
-        logits = torch.bmm(weights[drawn], pixels.transpose(1, 2))  # P M1 L16
+        pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn], skips)  # P L16 C
+        logits = torch.bmm(self.hyper_weights(decoding.mask_tokens[drawn]), pixels.transpose(1, 2))  # P M1 L16
         return to_picture(logits[row, mask_index])
 
-    def upscale(self, cells: Float[Tensor, "P L D"]) -> Float[Tensor, "P L16 C"]:
-        """Upscale cells by four; pixels are in cell order (see `to_picture`)."""
+    def draw_all(self, decoding: Decoding, skips: Skips | None = None) -> Float[Tensor, "N M1 h4 w4"]:
+        """Draw every candidate of every prompt, as training needs them."""
+        pixels = self.upscale(decoding.cells, skips)  # N L16 C
+        logits = torch.bmm(self.hyper_weights(decoding.mask_tokens), pixels.transpose(1, 2))
+        return to_picture(logits.flatten(0, 1)).unflatten(0, logits.shape[:2])
+
+    def hyper_weights(self, mask_tokens: Float[Tensor, "N _M D"]) -> Float[Tensor, "N M1 C"]:
+        """Turn mask tokens into one weight for each upscaled channel."""
+        return torch.stack([mlp(mask_tokens[:, i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1)
+
+    def upscale(self, cells: Float[Tensor, "P L D"], skips: Skips | None = None) -> Float[Tensor, "P L16 C"]:
+        """Upscale cells by four, adding finer maps of the encoder on the way; pixels are in cell order."""
         first, norm, second = (self.output_upscaling[i] for i in (0, 1, 3))
         assert isinstance(first, nn.ConvTranspose2d)
         assert isinstance(second, nn.ConvTranspose2d)
         assert isinstance(norm, LayerNorm2d)
-        x = transposed_conv(cells, first)  # P L4 D/4
+        x = transposed_conv(cells, first)  # P L4 E
+        x = x if skips is None else x + skips[0]
         x = F.gelu(F.layer_norm(x, norm.weight.shape, norm.weight, norm.bias, norm.eps))
-        return F.gelu(transposed_conv(x, second))
+        x = transposed_conv(x, second)  # P L16 C
+        return F.gelu(x if skips is None else x + skips[1])
 
 
 def transposed_conv(x: Float[Tensor, "P L D"], layer: nn.ConvTranspose2d) -> Float[Tensor, "P L4 E"]:
@@ -112,4 +122,15 @@ def to_picture(pixels: Float[Tensor, "Q L16"]) -> Float[Tensor, "Q h4 w4"]:
     return x.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, grid * 4, grid * 4)
 
 
-__all__ = ["Decoding", "MaskDecoder", "to_picture", "transposed_conv"]
+def to_cells(skip8: Float[Tensor, "B E h2 w2"], skip4: Float[Tensor, "B C h4 w4"]) -> Skips:
+    """Put the finer maps into the order in which cells are upscaled: cell, then y and x within it, level by level."""
+    B, E, h2, w2 = skip8.shape
+    x = skip8.reshape(B, E, h2 // 2, 2, w2 // 2, 2)  # B E h y1 w x1
+    cells8 = x.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, E)
+    C = skip4.shape[1]
+    x = skip4.reshape(B, C, h2 // 2, 2, 2, w2 // 2, 2, 2)  # B C h y1 y2 w x1 x2
+    cells4 = x.permute(0, 2, 5, 3, 6, 4, 7, 1).reshape(B, -1, C)
+    return cells8, cells4
+
+
+__all__ = ["Decoding", "MaskDecoder", "Skips", "to_cells", "to_picture", "transposed_conv"]

@@ -78,7 +78,7 @@ class SamModel(nn.Module):
         for step, decoding in self._decodings(features, prompts):
             N, M = step.num_prompts, len(wanted)
             rows = torch.arange(N, device=self.device).repeat_interleave(M)
-            logits.append(self.mask_decoder.draw(decoding, rows, wanted.repeat(N)).unflatten(0, (N, M)))
+            logits.append(self._draw(features, decoding, rows, wanted.repeat(N)).unflatten(0, (N, M)))
             scores.append(decoding.predicted_iou[:, wanted])
         return Decoded(logits=torch.cat(logits), predicted_iou=torch.cat(scores))
 
@@ -90,7 +90,7 @@ class SamModel(nn.Module):
             scores = decoding.predicted_iou[:, 1:]
             rows, candidates = keep(scores).nonzero(as_tuple=True)
             if len(rows):
-                logits = self.mask_decoder.draw(decoding, rows, candidates + 1)
+                logits = self._draw(features, decoding, rows, candidates + 1)
                 found.append((logits, scores[rows, candidates], rows + start, candidates))
             start += step.num_prompts
         if not found:
@@ -103,15 +103,17 @@ class SamModel(nn.Module):
     def _decodings(self, features: Features, prompts: FramePrompts) -> Iterator[tuple[FramePrompts, Decoding]]:
         """Run the decoder's transformer over a few prompts at a time."""
         positions = self.prompt_encoder.positions()
+        cells = features.image_embedding.flatten(2).transpose(1, 2).contiguous()
         per_step = _PROMPTS_PER_STEP.get(self.device.type, 32)
         for i in range(0, prompts.num_prompts, per_step):
             step = prompts[i : i + per_step]
-            yield step, self._run(features, positions, step)
+            sparse = self.prompt_encoder.tokens(step.points, step.labels)
+            dense = self.prompt_encoder.dense(step.mask_logits)
+            yield step, self.mask_decoder.run(cells + dense, positions, sparse)
 
-    def _run(self, features: Features, positions: Tensor, prompts: FramePrompts) -> Decoding:
-        sparse = self.prompt_encoder.tokens(prompts.points, prompts.labels)
-        dense = self.prompt_encoder.dense(prompts.mask_logits)
-        return self.mask_decoder.run(features.image_embedding, positions, sparse, dense)
+    def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
+        skips = (features.extra[0], features.extra[1]) if features.extra else None
+        return self.mask_decoder.draw(decoding, rows, candidates, skips)
 
 
 __all__ = ["PADDING", "ImageEncoder", "SamModel"]

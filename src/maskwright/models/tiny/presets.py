@@ -8,10 +8,10 @@ from safetensors.torch import load_file
 
 from maskwright.models.cards import TINY, ModelCard
 from maskwright.models.frame import FrameSpec
+from maskwright.models.sam.mask_decoder import MaskDecoder
 from maskwright.models.sam.prompt_encoder import PromptEncoder
 from maskwright.models.tiny.efficientnet_lite import TRUNKS
 from maskwright.models.tiny.image_encoder import TinyImageEncoder
-from maskwright.models.tiny.mask_decoder import TinyMaskDecoder
 from maskwright.models.tiny.model import TinySam
 from maskwright.nn.two_way import TwoWayTransformer
 
@@ -39,10 +39,10 @@ def build_tiny_network(card: ModelCard = tiny_card, config: TinyConfig | None = 
     """Build the network with random weights, in eval mode."""
     config = config or TinyConfig()
     transformer = TwoWayTransformer(depth=2, width=config.width, mlp_width=config.decoder_mlp_width)
-    half = 127.5
+    half = (127.5, 127.5, 127.5)
     model = TinySam(
         card=card,
-        frame=FrameSpec(side=config.side, logits_side=config.side // 4, mean=(half,) * 3, std=(half,) * 3),
+        frame=FrameSpec(side=config.side, logits_side=config.side // 4, mean=half, std=half),
         image_encoder=TinyImageEncoder(
             trunk=TRUNKS[config.trunk],
             width=config.width,
@@ -52,7 +52,12 @@ def build_tiny_network(card: ModelCard = tiny_card, config: TinyConfig | None = 
             skip_widths=config.skip_widths,
         ),
         prompt_encoder=PromptEncoder(side=config.side, grid=config.side // 16, width=config.width),
-        mask_decoder=TinyMaskDecoder(transformer=transformer, width=config.width, skip_widths=config.skip_widths),
+        mask_decoder=MaskDecoder(
+            transformer=transformer,
+            width=config.width,
+            upscaled_widths=config.skip_widths,
+            iou_head_hidden=config.width,
+        ),
     )
     return model.eval()
 
