@@ -126,7 +126,8 @@ def test_everything_that_finds_nothing_says_how_to_let_more_through(photo, capsy
 
     told = capsys.readouterr().err
     assert "photo.png: no masks (" in told
-    assert "--set pred_iou_thresh=0.7" in told
+    assert "for example: --set pred_iou_thresh=" in told
+    assert told.endswith(" --set stability_score_thresh=0.8\n")
 
 
 def test_the_second_click_on_a_picture_finds_its_embedding_on_disk(photo, tmp_path):

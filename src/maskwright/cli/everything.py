@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskwright.cli import options
-from maskwright.cli.report import progress_bar, tell_picture, work_through
+from maskwright.cli.report import progress_bar, tell, tell_picture, work_through
 from maskwright.cli.verbs import CONTEXT
 from maskwright.core.errors import SettingError
 
@@ -65,8 +65,16 @@ def everything(
                 out=options.where_to_write(out, as_json),
             )
         tell_picture(done, as_json=as_json)
+        if not done.records:
+            tell(f"Let more through, for example: {looser(settings)}")
 
     work_through(pictures, work)
+
+
+def looser(settings: "EverythingSettings") -> str:
+    """Write options that let more masks through than `settings` do."""
+    iou, stability = (max(0.0, value - 0.15) for value in (settings.pred_iou_thresh, settings.stability_score_thresh))
+    return f"--set pred_iou_thresh={iou:.2g} --set stability_score_thresh={stability:.2g}"
 
 
 def read_settings(preset: str, changes: list[str]) -> "EverythingSettings":

@@ -25,8 +25,6 @@ def tell_picture(done: "Annotated", *, as_json: bool) -> None:
         typer.echo(json.dumps(picture_json(done)))
     else:
         tell(picture_line(done))
-        if not done.records:
-            tell("Let more through, for example: --set pred_iou_thresh=0.7 --set stability_score_thresh=0.8")
 
 
 def picture_line(done: "Annotated") -> str:

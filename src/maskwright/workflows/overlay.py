@@ -46,11 +46,10 @@ def draw_overlay(
     canvas, scale = _shrink(image.pixels, max_side)
     width = line_width((canvas.shape[0], canvas.shape[1]))
     colours = distinct_colours(len(records))
-    anchors: dict[int, Anchor] = {}
-    for i in sorted(range(len(records)), key=lambda i: -records[i].area):
-        anchor = _draw_mask(canvas, records[i], scale, colours[i], width)
-        if anchor is not None:
-            anchors[i] = anchor
+    largest_first = sorted(range(len(records)), key=lambda i: -records[i].area)
+    anchors = _tint(canvas, records, largest_first, scale, colours)
+    for i in largest_first:
+        _draw_outline(canvas, records[i], scale, colours[i], width)
     if with_prompts:
         for record in records:
             _draw_prompt(canvas, record, scale, width)
@@ -105,26 +104,52 @@ def _shrink(pixels: UInt8[np.ndarray, "H W 3"], max_side: int) -> tuple[UInt8[np
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), scale
 
 
-def _draw_mask(
+def _tint(
+    canvas: UInt8[np.ndarray, "H W 3"],
+    records: Sequence[MaskRecord],
+    order: Sequence[int],
+    scale: float,
+    colours: Sequence[RGB],
+) -> dict[int, Anchor]:
+    """Tint each pixel once, with the colour of the last mask in `order` that covers it; tell where labels belong.
+
+    Tints that pile up would hide the picture where many masks overlap.
+    """
+    owner = np.full(canvas.shape[:2], -1, np.int32)
+    anchors: dict[int, Anchor] = {}
+    for i in order:
+        placed = _mask_on_canvas(canvas.shape[:2], records[i], scale, margin=0)
+        if placed is None:
+            continue
+        mask, left, top = placed
+        owner[top : top + mask.shape[0], left : left + mask.shape[1]][mask] = i
+        anchor = _anchor(mask, left, top)
+        if anchor is not None:
+            anchors[i] = anchor
+    covered = owner >= 0
+    if covered.any():
+        ink = np.array(colours, np.float32)[owner[covered]]
+        canvas[covered] = np.rint(canvas[covered] * (1 - _FILL) + ink * _FILL).astype(np.uint8)
+    return anchors
+
+
+def _draw_outline(
     canvas: UInt8[np.ndarray, "H W 3"], record: MaskRecord, scale: float, colour: RGB, width: float
-) -> Anchor | None:
-    """Draw one mask, and tell where its label belongs."""
+) -> None:
     margin = math.ceil(2 * width) + 2
     placed = _mask_on_canvas(canvas.shape[:2], record, scale, margin)
     if placed is None:
-        return None
+        return
     mask, left, top = placed
     distance = _signed_distance(mask)
     region = canvas[top : top + mask.shape[0], left : left + mask.shape[1]]
-    tint, edge = np.array(colour, np.float32), np.array(_brighter(colour), np.float32)
+    edge = np.array(_brighter(colour), np.float32)
     halo = np.clip(1.6 * width + 0.5 - np.abs(distance), 0, 1) * 0.45
     outline = np.clip(width / 2 + 0.5 - np.abs(distance), 0, 1)
-    inside = np.clip(distance + 0.5, 0, 1) * _FILL
     blended = region.astype(np.float32)
-    for share, colour_rgb in ((inside, tint), (halo, np.zeros(3, np.float32)), (outline, edge)):
+    for share, colour_rgb in ((halo, np.zeros(3, np.float32)), (outline, edge)):
         blended += share[:, :, None] * (colour_rgb - blended)
     region[:] = np.rint(blended).astype(np.uint8)
-    return _anchor(mask, left, top)
 
 
 def _anchor(mask: Bool[np.ndarray, "h w"], left: int, top: int) -> Anchor | None:
