@@ -1,8 +1,8 @@
 """The asset pack: cut-outs with alpha and textures, as pictures in one safetensors file, and how it is made.
 
 A pack holds compressed pictures (WebP), one row each of kind, source and licence, so that whoever trains knows what the
-weights have seen. `python -m maskwright.train.assets OUT KIND=FOLDER ...` makes one; kinds are listed in `SPRITE_KINDS` and
-`TEXTURE_KINDS`. Parts of a cut-out are found by colour once, when a pack is opened.
+weights have seen. `python -m maskwright.train.assets OUT KIND=FOLDER ...` makes one; kinds are listed in
+`SPRITE_KINDS` and `TEXTURE_KINDS`. Parts of a cut-out are found by colour once, when a pack is opened.
 """
 
 import argparse
@@ -23,17 +23,13 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from maskwright.core.errors import MaskwrightError
+from maskwright.core.errors import InputError
 
 SPRITE_SIDE, TEXTURE_SIDE = 192, 512
 # How often a cut-out of each kind is drawn: what looks like a photographed object more often than what looks drawn.
 SPRITE_KINDS = {"emoji": 0.34, "render": 0.33, "icon": 0.23, "clipart": 0.10}
 TEXTURE_KINDS = ("photo", "texture")
 _MAX_PARTS = 3
-
-
-class AssetPackInvalid(MaskwrightError):
-    """An asset pack is missing, or holds nothing to draw."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,16 +64,17 @@ def colour_parts(rgb: UInt8[np.ndarray, "s s 3"], solid: np.ndarray) -> UInt8[np
     samples = lab[solid][:: max(1, area // 3000)]
     cv2.setRNGSeed(0)
     criteria = (cv2.TERM_CRITERIA_MAX_ITER + cv2.TERM_CRITERIA_EPS, 8, 1.0)
-    _, _, centres = cv2.kmeans(samples, 5, np.empty(0, np.int32), criteria, 1, cv2.KMEANS_PP_CENTERS)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    labels = np.zeros((len(samples), 1), np.int32)
+    _, _, centres = cv2.kmeans(samples, 5, labels, criteria, 1, cv2.KMEANS_PP_CENTERS)
     nearest = ((lab[:, :, None] - centres) ** 2).sum(-1).argmin(-1)
     found: list[tuple[int, np.ndarray]] = []
     for colour in range(len(centres)):
         region = cv2.morphologyEx(
             ((nearest == colour) & solid).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
         )
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(region)
+        count, islands, stats, _ = cv2.connectedComponentsWithStats(region)
         found += [
-            (int(stats[i, cv2.CC_STAT_AREA]), labels == i)
+            (int(stats[i, cv2.CC_STAT_AREA]), islands == i)
             for i in range(1, count)
             if 0.05 * area < stats[i, cv2.CC_STAT_AREA] < 0.6 * area
         ]
@@ -89,7 +86,7 @@ def colour_parts(rgb: UInt8[np.ndarray, "s s 3"], solid: np.ndarray) -> UInt8[np
 def read_pack(path: Path, *, limit: int | None = None) -> AssetPack:
     """Open a pack and decode its pictures on all cores; `limit` takes every n-th so that tests stay light."""
     if not path.exists():
-        raise AssetPackInvalid(f"no asset pack: make one with `python -m maskwright.train.assets`: {path}")
+        raise InputError(f"no asset pack: make one with `python -m maskwright.train.assets`: {path}")
     with safe_open(path, "numpy") as file:
         rows = json.loads(file.metadata()["rows"])
         pictures = _Blobs(file.get_tensor("blob"), file.get_tensor("offsets"))
@@ -128,7 +125,7 @@ def _squared(rgba: UInt8[np.ndarray, "H W 4"], parts: UInt8[np.ndarray, "H W"]) 
 
 def _assemble(kinds: Sequence[str], decoded: Sequence[np.ndarray]) -> AssetPack:
     if not any(k in SPRITE_KINDS for k in kinds) or not set(TEXTURE_KINDS) <= set(kinds):
-        raise AssetPackInvalid(f"a pack needs cut-outs, photos and textures, got {sorted(set(kinds))}")
+        raise InputError(f"a pack needs cut-outs, photos and textures, got {sorted(set(kinds))}")
 
     def stack(wanted: Iterable[str]) -> Tensor:
         names = set(wanted)
@@ -187,7 +184,9 @@ def _compress(kind: str, path: Path) -> tuple[bytes, bytes] | None:
         side = min(picture.size)
         left, top = (picture.width - side) // 2, (picture.height - side) // 2
         picture = picture.crop((left, top, left + side, top + side))
-        return _encoded(picture.resize((TEXTURE_SIDE,) * 2, PillowImage.Resampling.BOX), "WEBP", quality=80), b""
+        return _encoded(
+            picture.resize((TEXTURE_SIDE, TEXTURE_SIDE), PillowImage.Resampling.BOX), "WEBP", quality=80
+        ), b""
     picture = picture.convert("RGBA")
     alpha = np.asarray(picture)[..., 3]
     ys, xs = np.nonzero(alpha > 24)
@@ -222,4 +221,4 @@ if __name__ == "__main__":
     main()
 
 
-__all__ = ["SPRITE_KINDS", "TEXTURE_KINDS", "AssetPack", "AssetPackInvalid", "colour_parts", "read_pack", "write_pack"]
+__all__ = ["SPRITE_KINDS", "TEXTURE_KINDS", "AssetPack", "colour_parts", "read_pack", "write_pack"]

@@ -26,14 +26,16 @@ class Targets:
     image_index: Int[Tensor, " N"]
 
 
-def choose_targets(dice: Dice, scenes: Scenes, *, per_image: int, part_share: float = 0.15) -> Targets:
+def choose_targets(dice: Dice, scenes: Scenes, *, per_image: int, part_share: float = 0.1) -> Targets:
     """Choose objects that can be seen, a share of them as one of their parts."""
-    B, O, s, _ = scenes.visible.shape
+    B = len(scenes.visible)
     whole = scenes.visible > 0.5
     seen = whole.flatten(2).sum(2)
     eligible = (seen >= _LEAST_PIXELS).float()
     # A picture without any: take its largest remainder rather than nothing.
-    eligible = torch.where(eligible.sum(1, keepdim=True) > 0, eligible, (seen == seen.max(1, keepdim=True).values).float())
+    eligible = torch.where(
+        eligible.sum(1, keepdim=True) > 0, eligible, (seen == seen.max(1, keepdim=True).values).float()
+    )
     chosen = torch.multinomial(eligible + 1e-9, per_image, replacement=True, generator=dice.field)  # B P
     image_index = torch.arange(B, device=whole.device).repeat_interleave(per_image)
     masks = whole[image_index, chosen.flatten()]
@@ -47,7 +49,9 @@ def choose_targets(dice: Dice, scenes: Scenes, *, per_image: int, part_share: fl
 
 
 def click_in(dice: Dice, region: Bool[Tensor, "N s s"]) -> Float[Tensor, "N 2"]:
-    """Click in each region: half of the time near its middle, half anywhere; frame pixels. Empty regions click anywhere."""
+    """Click in each region: half of the time near its middle, half anywhere; frame pixels. Empty regions click
+    anywhere.
+    """
     N, s, _ = region.shape
     inside = region.float()
     depth = inside

@@ -1,4 +1,6 @@
-"""Losses of promptable segmentation: focal and dice on logits, squared error on predicted IoU, minimum over candidates."""
+"""Losses of promptable segmentation: focal and dice on logits, squared error on predicted IoU, minimum over
+candidates.
+"""
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -7,9 +9,13 @@ from torch import Tensor
 
 
 def focal_loss(
-    logits: Float[Tensor, "N M h w"], target: Float[Tensor, "N 1 h w"], *, gamma: float = 2.0, alpha: float = 0.25
+    logits: Float[Tensor, "N M h w"], target: Float[Tensor, "N 1 h w"], *, gamma: float = 2.0, alpha: float = 0.5
 ) -> Float[Tensor, "N M"]:
-    """Mean focal loss of each mask (Lin et al. 2017)."""
+    """Mean focal loss of each mask (Lin et al. 2017).
+
+    SAM's alpha of 0.25 counts a missed pixel a third of a wrong one: on real pictures, where this small network is
+    less sure than on generated ones, its masks came out too small (round 2: 0.66 at threshold 0, 0.69 at a lower one).
+    """
     target = target.expand_as(logits)
     cross_entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     p = logits.sigmoid()
@@ -42,8 +48,8 @@ def prompt_loss(
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N M1"]]:
     """Return each prompt's loss and the true IoU of all candidates.
 
-    Candidates 1.. answer together: only the best of them learns, so that they may differ. Candidate 0 answers alone; where the
-    prompt is one click, which may mean several things, its say is small.
+    Candidates 1.. answer together: only the best of them learns, so that they may differ. Candidate 0 answers alone;
+    where the prompt is one click, which may mean several things, its say is small.
     """
     per_mask = focal_weight * focal_loss(logits, target) + dice_loss(logits, target)
     best = per_mask[:, 1:].min(1).values

