@@ -10,7 +10,7 @@ from pathlib import Path
 import maskwright as mw
 from maskwright.datasets import find_images, iter_images
 from maskwright.masks import to_coco
-from maskwright.predict.everything_settings import PRESETS
+from maskwright.predict.everything_settings import preset_for
 
 
 def main(folder: str, out: str, model_name: str = "tiny") -> None:
@@ -20,7 +20,7 @@ def main(folder: str, out: str, model_name: str = "tiny") -> None:
     for number, (path, image) in enumerate(iter_images(find_images(folder)), start=1):
         height, width = image.size_hw
         images.append({"id": number, "file_name": str(path.relative_to(folder)), "height": height, "width": width})
-        for record in mw.everything(model, image, settings=PRESETS["fast"]):
+        for record in mw.everything(model, image, settings=preset_for(model.card, "fast")):
             x1, y1, x2, y2 = record.box_xyxy
             annotations.append(
                 {

@@ -4,9 +4,9 @@ import torch
 
 from maskwright.core import BoxPrompt, Image, MaskRecord, PointPrompt
 from maskwright.masks import iou_matrix
-from maskwright.models import load_model
+from maskwright.models import find_card, load_model
 from maskwright.predict import EmbeddingCache, embed, everything, predict, refine, to_records
-from maskwright.predict.everything_settings import PRESETS
+from maskwright.predict.everything_settings import preset_for
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 
@@ -62,7 +62,7 @@ def test_features_stay_on_the_gpu_and_come_back_from_disk(tmp_path, image):
 
 
 def test_everything_on_a_gpu_finds_what_the_cpu_finds(image):
-    settings = PRESETS["fast"]
+    settings = preset_for(find_card("tiny"), "fast")
 
     cpu = everything(load_model("tiny"), image, settings=settings)
     gpu = everything(load_model("tiny", device="cuda"), image, settings=settings)

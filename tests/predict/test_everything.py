@@ -9,13 +9,14 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
+import maskwright as mw
 from golden_cases import load_golden_weights, needs_shared
 from maskwright.core import RLE, Image, PointPrompt
 from maskwright.core.errors import ModelError, SettingError
 from maskwright.masks import area, box_xyxy, decode
-from maskwright.models import build_model, load_model
+from maskwright.models import build_model, find_card, load_model
 from maskwright.models.sam.model import SamModel
-from maskwright.predict import PRESETS, EverythingSettings, embed, everything, find_candidates
+from maskwright.predict import PRESETS, EverythingSettings, embed, everything, find_candidates, preset_for
 from reference_sam import picture as draw
 
 
@@ -243,3 +244,23 @@ def test_nothing_is_left_in_torchs_graph(model: SamModel) -> None:
 
     assert torch.is_grad_enabled()
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_preset_has_the_thresholds_of_the_model_and_names_its_siblings():
+    card = find_card("tiny")
+
+    settings = preset_for(card, "fast")
+
+    assert settings.points_per_side == PRESETS["fast"].points_per_side
+    assert (settings.pred_iou_thresh, settings.stability_score_thresh) == (card.keep_predicted_iou, card.keep_stability)
+    assert preset_for(find_card("vit_b")) == PRESETS["balanced"]
+    with pytest.raises(SettingError, match="one of fast, balanced, thorough; got 'quick'"):
+        preset_for(card, "quick")
+
+
+def test_the_model_in_the_package_finds_objects_in_the_bundled_picture():
+    image = mw.read_image(mw.example_path())
+
+    records = everything(load_model("tiny"), image, settings=preset_for(find_card("tiny"), "fast"))
+
+    assert len(records) >= 3

@@ -9,6 +9,7 @@ from maskwright.cli import options
 from maskwright.cli.report import progress_bar, tell, tell_picture, work_through
 from maskwright.cli.verbs import CONTEXT
 from maskwright.core.errors import SettingError
+from maskwright.models.cards import TINY, ModelCard
 
 if TYPE_CHECKING:
     from maskwright.predict.everything_settings import EverythingSettings
@@ -44,13 +45,14 @@ def everything(
 
     Writes for each picture one JSON (COCO and full records) and an overlay picture.
     """
-    settings = read_settings(preset, changes or [])
+    read_settings(preset, changes or [])  # what is wrong in them is told before a model is loaded
     steps = options.read_cleanup(cleanup)
     pictures = options.read_pictures(images, window, percentile, frame)
 
     from maskwright.workflows.annotate import everything_file
 
     network = options.open_model(model, device, precision)
+    settings = read_settings(preset, changes or [], network.card)
     cache = options.open_cache(no_cache)
 
     def work(picture: "Picture") -> None:
@@ -77,17 +79,17 @@ def looser(settings: "EverythingSettings") -> str:
     return f"--set pred_iou_thresh={iou:.2g} --set stability_score_thresh={stability:.2g}"
 
 
-def read_settings(preset: str, changes: list[str]) -> "EverythingSettings":
-    """Read --preset and --set.
+def read_settings(preset: str, changes: list[str], card: ModelCard = TINY) -> "EverythingSettings":
+    """Read --preset and --set; the thresholds that --set leaves alone are those of the model.
 
     Raises:
         typer.BadParameter: there is no such preset or value, or the value cannot be read.
     """
-    from maskwright.predict.everything_settings import PRESETS
+    from maskwright.predict.everything_settings import PRESETS, preset_for
 
     if preset not in PRESETS:
         raise typer.BadParameter(f"--preset must be one of {', '.join(PRESETS)}; got {preset!r}")
-    base = PRESETS[preset]
+    base = preset_for(card, preset)
     numbers = {
         field.name: type(value)
         for field in dataclasses.fields(base)

@@ -14,7 +14,8 @@ class ModelCard:
     `sha256` is None where no hash is known to us: then the file's own hash is computed and recorded, `md5` is checked
     if there is one, and `verify` says what could not be checked. `filename` is the file's name in the weights folder;
     `packaged` weights lie inside the package, in the folder of their family. A card without a filename is of a model
-    whose weights are computed.
+    whose weights are computed. `keep_predicted_iou` and `keep_stability` are the scores above which everything-mode
+    keeps a mask, unless it is told otherwise: how high a model scores its good masks is a matter of its training.
     """
 
     name: str
@@ -32,6 +33,8 @@ class ModelCard:
     citation: str = ""
     notes: str = ""
     takes_text: bool = False
+    keep_predicted_iou: float = 0.88
+    keep_stability: float = 0.95
     aliases: tuple[str, ...] = ()
 
 
@@ -52,6 +55,8 @@ TINY = ModelCard(
     filename="tiny.safetensors",
     citation="Kirillov et al., Segment Anything, 2023; Tan and Le, EfficientNet, 2019",
     notes="Trained by this project on generated scenes, from ImageNet features. See docs/tiny.md.",
+    keep_predicted_iou=0.45,
+    keep_stability=0.5,
 )
 VIT_B = ModelCard(
     name="vit_b",

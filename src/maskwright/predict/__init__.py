@@ -10,7 +10,7 @@ from types import ModuleType
 from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
 from maskwright.predict.embedding import ImageEmbedding, embed, embed_batch
 from maskwright.predict.everything import Candidate, everything, find_candidates
-from maskwright.predict.everything_settings import BALANCED, FAST, PRESETS, THOROUGH, EverythingSettings
+from maskwright.predict.everything_settings import BALANCED, FAST, PRESETS, THOROUGH, EverythingSettings, preset_for
 from maskwright.predict.hierarchy import PromptTree, predict_tree
 from maskwright.predict.predict import MaskBatch, predict, refine
 from maskwright.predict.records import to_records
@@ -35,6 +35,7 @@ __all__ = [
     "masks_from_logits",
     "predict",
     "predict_tree",
+    "preset_for",
     "refine",
     "to_records",
     "upscale_logits",

@@ -36,7 +36,7 @@ from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import DecodedSome, Features, FramePrompts, Model
 from maskwright.predict.cache import EmbeddingCache
 from maskwright.predict.embedding import ImageEmbedding, embed, model_ref
-from maskwright.predict.everything_settings import BALANCED, CropBox, EverythingSettings
+from maskwright.predict.everything_settings import CropBox, EverythingSettings, preset_for
 from maskwright.predict.upscale import masks_from_logits
 
 # A mask this close to the edge of its crop, where that is not the image's, is probably cut off.
@@ -67,7 +67,7 @@ def everything(
     model: Model,
     image: Image,
     *,
-    settings: EverythingSettings = BALANCED,
+    settings: EverythingSettings | None = None,
     embedding: ImageEmbedding | None = None,
     cache: EmbeddingCache | None = None,
     progress: Progress | None = None,
@@ -76,7 +76,7 @@ def everything(
     licence: str | None = None,
     clock: Callable[[], datetime] = _now,
 ) -> list[MaskRecord]:
-    """Find every mask of an image that the settings let through.
+    """Find every mask of an image that the settings let through: the model's balanced preset when they are left out.
 
     `embedding` saves encoding the whole image again; crops are encoded as they come. `progress` is called with the
     number of points done and their total. Memory holds one batch of low-resolution logits and the RLEs found so far.
@@ -84,6 +84,7 @@ def everything(
     Raises:
         ModelError: the embedding was made by another model, or of another image.
     """
+    settings = settings or preset_for(model.card)
     steps = _cleanup_steps(settings.min_mask_region_area)
     found = find_candidates(model, image, settings, embedding=embedding, cache=cache, progress=progress)
     ref, created_at = model_ref(model), clock()

@@ -5,13 +5,14 @@ Field names and defaults are those of SAM's `SamAutomaticMaskGenerator`, so that
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from maskwright.core.errors import SettingError
 from maskwright.core.shapes import SizeHW
+from maskwright.models.cards import ModelCard
 
 PointGrid = tuple[tuple[float, float], ...]
 CropBox = tuple[int, int, int, int]
@@ -118,4 +119,26 @@ THOROUGH = EverythingSettings(crop_n_layers=1, crop_n_points_downscale_factor=2,
 
 PRESETS = {"fast": FAST, "balanced": BALANCED, "thorough": THOROUGH}
 
-__all__ = ["BALANCED", "FAST", "PRESETS", "THOROUGH", "CropBox", "EverythingSettings", "PointGrid", "even_grid"]
+
+def preset_for(card: ModelCard, name: str = "balanced") -> EverythingSettings:
+    """Take a preset with the thresholds that suit a model.
+
+    Raises:
+        SettingError: there is no preset of that name.
+    """
+    if name not in PRESETS:
+        raise SettingError(f"a preset is one of {', '.join(PRESETS)}; got {name!r}")
+    return replace(PRESETS[name], pred_iou_thresh=card.keep_predicted_iou, stability_score_thresh=card.keep_stability)
+
+
+__all__ = [
+    "BALANCED",
+    "FAST",
+    "PRESETS",
+    "THOROUGH",
+    "CropBox",
+    "EverythingSettings",
+    "PointGrid",
+    "even_grid",
+    "preset_for",
+]
