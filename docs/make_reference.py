@@ -47,18 +47,20 @@ def reference() -> str:
         "`fill_holes=100,drop_islands=50:connectivity=4`.",
         _table(("step", "parameters", "what it does"), _steps()),
         "## Presets of `everything`",
+        "The two thresholds are SAM's here; a model's own, in the table of models, take their place.",
         _table(("value", *(f"`{name}`" for name in PRESETS)), _presets()),
         "## Intensity windows",
         _table(("name", "center/width"), ((f"`{k}`", f"{w.center:g}/{w.width:g}") for k, w in CT_WINDOWS.items())),
         "## Models",
         _table(
-            ("name", "what it is", "input", "licence", "file"),
+            ("name", "what it is", "input", "licence", "IoU and stability to keep", "file"),
             (
                 (
                     f"`{c.name}`",
                     c.title,
                     f"{c.input_side} px",
                     c.licence,
+                    f"{c.keep_predicted_iou:g}, {c.keep_stability:g}",
                     f"`{c.filename}`" if c.filename else "computed",
                 )
                 for c in list_models()
