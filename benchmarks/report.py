@@ -1,6 +1,6 @@
 """Write RESULTS.md from results/*.json: every figure with its date, commit, machine and command.
 
-    python benchmarks/report.py
+python benchmarks/report.py
 """
 
 import json
