@@ -43,7 +43,7 @@ def box_nms(
     """
     order = scores.sort(descending=True, stable=True).indices
     boxes = boxes_xyxy[order].float()
-    overlaps = _box_iou(boxes) > iou_threshold
+    overlaps = _box_iou(boxes).double() > iou_threshold  # as the reference: in the precision of the threshold as given
     kept = torch.ones(len(boxes), dtype=torch.bool)
     # The greedy choice is sequential: one transfer of the N x N table is cheaper than N small steps on a GPU.
     for i, row in enumerate(overlaps.cpu()):
