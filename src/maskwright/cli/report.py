@@ -34,7 +34,8 @@ def picture_line(done: "Annotated") -> str:
         (record,) = done.records
         share = 100 * record.area / (height * width)
         score = record.scores.predicted_iou
-        found = f"1 mask, {share:.1f} % of the picture" + ("" if score is None else f", predicted IoU {score:.2f}")
+        extent = f"{share:.1f} % of the picture" if share >= 0.1 else f"{record.area} pixels"
+        found = f"1 mask, {extent}" + ("" if score is None else f", predicted IoU {score:.2f}")
     else:
         found = f"{len(done.records) or 'no'} masks"
     where = "" if done.files is None else f" -> {(done.files.overlays or (done.files.annotations,))[0]}"
