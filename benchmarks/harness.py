@@ -144,6 +144,7 @@ def machine() -> dict[str, Any]:
         "commit": commit.stdout.strip(),
         "cpu": model,
         "threads": torch.get_num_threads(),
+        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
