@@ -100,3 +100,16 @@ def test_a_plain_thing_is_cut_out_by_a_box(still_life: dict[str, Row], name: str
 @pytest.mark.parametrize("name", PLAIN)
 def test_a_plain_thing_is_cut_out_by_one_click_in_its_middle(still_life: dict[str, Row], name: str) -> None:
     assert still_life[name].click_ious[0] > 0.8
+
+
+def test_only_the_single_mask_leans_beyond_what_was_trained(tiny: TinySam) -> None:
+    side = tiny.frame.side
+    prompt = FramePrompts(points=torch.tensor([[[300.0, 200.0]]]), labels=torch.tensor([[1]]))
+    with torch.no_grad():
+        features = tiny.encode(torch.zeros(1, 3, side, side))
+        trained = tiny.decode_training(features, torch.zeros(1, dtype=torch.long), prompt).logits
+        single = tiny.decode(features, prompt, multimask=False).logits
+        several = tiny.decode(features, prompt, multimask=True).logits
+
+    torch.testing.assert_close(single[:, 0], trained[:, 0] + 0.5, rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(several, trained[:, 1:], rtol=1e-3, atol=1e-3)
