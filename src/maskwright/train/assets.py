@@ -1,8 +1,8 @@
 """The asset pack: cut-outs with alpha and textures, as pictures in one safetensors file, and how it is made.
 
 A pack holds compressed pictures (WebP), one row each of kind, source and licence, so that whoever trains knows what the
-weights have seen. `python -m maskwright.train.assets OUT KIND=FOLDER ...` makes one; kinds are listed in
-`SPRITE_KINDS` and `TEXTURE_KINDS`. Parts of a cut-out are found by colour once, when a pack is opened.
+weights have seen. `python -m maskwright.train.assets LIST.tsv OUT` makes one; kinds are listed in `SPRITE_KINDS` and
+`TEXTURE_KINDS`. Parts of a cut-out are found by colour once, when a pack is opened.
 """
 
 import argparse

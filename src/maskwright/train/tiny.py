@@ -17,10 +17,11 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -40,27 +41,33 @@ from maskwright.train.photometry import photograph
 from maskwright.train.scenes import Scenes, inside_extent, paint
 
 logger = logging.getLogger(__name__)
+_Number = TypeVar("_Number", int, float)
+
+
+def _option(default: _Number, about: str) -> _Number:
+    """A field with its line in --help."""
+    return field(default=default, metadata={"help": about})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """What decides the outcome of a run; stored with the weights."""
 
-    side: int = 512
-    batch: int = 48
-    per_image: int = 5
-    corrections: int = 1
-    steps: int = 4000
-    learning_rate: float = 5e-4
-    trunk_rate: float = 0.15
-    warmup: int = 100
-    weight_decay: float = 0.05
-    clip: float = 1.0
-    ema: float = 0.998
-    photographs: int = 3
-    max_objects: int = 10
-    frozen_blocks: int = 7
-    seed: int = 0
+    side: int = _option(512, "side of the frame in pixels, a multiple of 32")
+    batch: int = _option(48, "pictures a step")
+    per_image: int = _option(5, "objects asked for in each picture")
+    corrections: int = _option(1, "clicks that correct each first answer")
+    steps: int = _option(4000, "steps in all")
+    learning_rate: float = _option(5e-4, "highest learning rate")
+    trunk_rate: float = _option(0.15, "the trunk's learning rate, as a share of the others'")
+    warmup: int = _option(100, "steps until the learning rate is at its highest")
+    weight_decay: float = _option(0.05, "AdamW's, not on the trunk")
+    clip: float = _option(1.0, "longest gradient")
+    ema: float = _option(0.998, "how slowly the average of the weights follows")
+    photographs: int = _option(3, "photographs taken of each painted scene")
+    max_objects: int = _option(10, "most objects in a scene")
+    frozen_blocks: int = _option(7, "first blocks of the trunk that keep ImageNet's weights")
+    seed: int = _option(0, "decides every scene; another for each round")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -301,21 +308,27 @@ def run(trainer: Trainer, pack: AssetPack, out: Path, *, minutes: float | None, 
     export_weights(trainer.average, out / "tiny.safetensors", note)
 
 
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """The module's text as it stands, and every default."""
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line: where things are, how long, and every field of the recipe."""
     made = argparse.ArgumentParser(
-        prog="python -m maskwright.train.tiny", description="Train the embedded model on generated scenes."
+        prog="python -m maskwright.train.tiny", description=__doc__, formatter_class=_HelpFormatter
     )
     made.add_argument("--pack", type=Path, required=True, help="asset pack (python -m maskwright.train.assets)")
     made.add_argument("--out", type=Path, required=True, help="folder for last.pt, log.csv, tiny.safetensors")
     made.add_argument("--imagenet", type=Path, help="ImageNet weights of the trunk (.pth), for a first round")
     made.add_argument("--start", type=Path, help="exported weights to start a new round from")
     made.add_argument("--minutes", type=float, help="stop after this long; the learning rate follows the clock")
-    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to train")
     made.add_argument("--limit-assets", type=int, help="use about this many assets (for a quick try)")
     made.add_argument("--trunk", default=TinyConfig().trunk, help="lite0, lite1 or lite2")
-    for field in fields(Recipe):
-        made.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    for one in fields(Recipe):
+        made.add_argument(
+            f"--{one.name.replace('_', '-')}", type=type(one.default), default=one.default, help=one.metadata["help"]
+        )
     return made
 
 
@@ -323,7 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the recipe from the command line."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     options = parser().parse_args(arguments)
-    recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
+    recipe = Recipe(**{one.name: getattr(options, one.name) for one in fields(Recipe)})
     options.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     torch.backends.cuda.matmul.allow_tf32 = True
