@@ -43,7 +43,8 @@ def _section(title: str, rows: list[dict[str, Any]]) -> str:
         lines.append(
             f"| {row['name']} | {row['ms']:,.1f} | {row['times_as_fast']:.2f} | {memory[0]} | {memory[1]} | {error} |"
         )
-    where = f"{first['device']}, {first['cpu']}, {first['threads']} threads, load {first.get('load', '?')}, torch {first['torch']}"
+    load = first.get("load", "unknown")
+    where = f"{first['device']}, {first['cpu']}, {first['threads']} threads, load {load}, torch {first['torch']}"
     lines.append(f"\n`{first['command']}`, {first['date']}, commit {first['commit']}, {where}.\n")
     return "\n".join(lines)
 
