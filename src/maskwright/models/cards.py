@@ -54,7 +54,11 @@ TINY = ModelCard(
     packaged=True,
     filename="tiny.safetensors",
     citation="Kirillov et al., Segment Anything, 2023; Tan and Le, EfficientNet, 2019",
-    notes="Trained by this project on generated scenes, from ImageNet features. See docs/tiny.md.",
+    notes=(
+        "Trained by this project on generated scenes, from ImageNet features; every source is in NOTICE. On 80 COCO "
+        "table-top objects: mIoU 0.71 by a box, 0.56 by a click. Weak at small and slender things, containers with "
+        "contents, people and plain surfaces; its predicted IoU is off by 0.17 on average. See docs/tiny.md."
+    ),
     keep_predicted_iou=0.45,
     keep_stability=0.5,
 )
