@@ -130,3 +130,15 @@ def test_precision_is_the_encoders_and_features_stay_in_float32():
 def test_an_impossible_setting_is_named(options, message):
     with pytest.raises(SettingError, match=message):
         load_model("test-sam", **options)
+
+
+def test_a_compiled_encoder_gives_the_embedding_of_the_plain_one_and_keeps_its_names():
+    pixels = torch.randn(1, 3, 128, 128)
+    plain, compiled = load_model("tiny"), load_model("tiny", compile_encoder=True)
+    compiled.image_encoder.compile(backend="eager")  # the tracing is ours to get right; code needs a compiler
+
+    with torch.no_grad():
+        expected, found = plain.image_encoder(pixels)[0], compiled.image_encoder(pixels)[0]
+
+    torch.testing.assert_close(found, expected)
+    assert compiled.state_dict().keys() == plain.state_dict().keys()

@@ -30,12 +30,17 @@ _SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
 
 
 def load_model(
-    name_or_path: str | os.PathLike[str], *, device: str | torch.device = "cpu", precision: str = "auto"
+    name_or_path: str | os.PathLike[str],
+    *,
+    device: str | torch.device = "cpu",
+    precision: str = "auto",
+    compile_encoder: bool = False,
 ) -> "Network":
     """Load a model in eval mode: a registered name, or a checkpoint file whose architecture is found out.
 
     `device` may be "auto": the first GPU if there is one. `precision` is the image encoder's: "auto" is bf16 on a GPU
-    that has it and fp32 elsewhere; the decoder stays in fp32.
+    that has it and fp32 elsewhere; the decoder stays in fp32. `compile_encoder` runs the image encoder through
+    `torch.compile`: the first image pays for it, and names of parameters stay.
 
     Raises:
         UnknownModel: no model of that name is registered, and there is no such file.
@@ -48,6 +53,8 @@ def load_model(
     path = _as_path(name_or_path)
     model = _from_name(str(name_or_path)) if path is None else _from_file(path)
     model.image_encoder.to(dtype)
+    if compile_encoder:
+        model.image_encoder.compile()
     return model.to(place).eval()
 
 
