@@ -13,8 +13,8 @@ from harness import Timing, report
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "import maskwright": [sys.executable, "-c", "import maskwright"],
-    "maskwright --help": [sys.executable, "-m", "maskwright", "--help"],
-    "maskwright predict --help": [sys.executable, "-m", "maskwright", "predict", "--help"],
+    "maskwright --help": [sys.executable, "-m", "maskwright.cli", "--help"],
+    "maskwright predict --help": [sys.executable, "-m", "maskwright.cli", "predict", "--help"],
     "import torch": [sys.executable, "-c", "import torch"],
 }
 

@@ -132,6 +132,7 @@ def test_an_impossible_setting_is_named(options, message):
         load_model("test-sam", **options)
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # torch's own, when its compiler is imported
 def test_a_compiled_encoder_gives_the_embedding_of_the_plain_one_and_keeps_its_names():
     pixels = torch.randn(1, 3, 128, 128)
     plain, compiled = load_model("tiny"), load_model("tiny", compile_encoder=True)
