@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from harness import Contender, Run, Timing, compare, report
 from peers import our_model, reference_model, transformers_model, write_weights
 

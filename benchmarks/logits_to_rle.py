@@ -11,7 +11,7 @@ import argparse
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from harness import Contender, Run, compare, report
 
 _NUM_MASKS = 48

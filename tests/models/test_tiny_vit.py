@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from maskwright.models.mobile_sam import tiny_vit
 from maskwright.models.mobile_sam.tiny_vit import ConvNorm, MBConv, Perceptron, WindowAttention, window_offsets

@@ -7,7 +7,7 @@ fast as the published form; the block is sized to stay near the cache.
 """
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 

@@ -14,7 +14,7 @@ first image update, cells are the same for every prompt and are never repeated.
 """
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 

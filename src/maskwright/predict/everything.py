@@ -10,7 +10,7 @@ get the core's exclusive ones.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 import torch
@@ -37,6 +37,7 @@ from maskwright.models.protocol import DecodedSome, Features, FramePrompts, Mode
 from maskwright.predict.cache import EmbeddingCache
 from maskwright.predict.embedding import ImageEmbedding, embed, model_ref
 from maskwright.predict.everything_settings import CropBox, EverythingSettings, preset_for
+from maskwright.predict.records import utc_now
 from maskwright.predict.upscale import masks_from_logits
 
 # A mask this close to the edge of its crop, where that is not the image's, is probably cut off.
@@ -59,10 +60,6 @@ class Candidate:
     crop_box: CropBox
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 def everything(
     model: Model,
     image: Image,
@@ -74,7 +71,7 @@ def everything(
     frame: FrameRef | None = None,
     actor: str | None = None,
     licence: str | None = None,
-    clock: Callable[[], datetime] = _now,
+    clock: Callable[[], datetime] = utc_now,
 ) -> list[MaskRecord]:
     """Find every mask of an image that the settings let through: the model's balanced preset when they are left out.
 

@@ -6,7 +6,7 @@ Everything is batched and stays on the device. Points are in frame pixels; masks
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 

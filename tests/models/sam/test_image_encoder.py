@@ -1,6 +1,6 @@
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 
 from maskwright.models.sam.image_encoder import GridAttention, ViTEncoder
 from maskwright.nn.attention import relative_positions

@@ -10,7 +10,7 @@ vector goes into the kernel first, and one channel is convolved out of 64 instea
 """
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 

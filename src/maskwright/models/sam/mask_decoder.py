@@ -9,7 +9,7 @@ matrix product and the LayerNorm is over the last axis; only the finished logits
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 

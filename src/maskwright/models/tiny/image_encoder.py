@@ -5,7 +5,7 @@ The neck thinks at stride 32, where attention over the whole picture is cheap, a
 depthwise convolutions, so the frame may have any side that 32 divides.
 """
 
-import torch.nn.functional as F  # noqa: N812
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
