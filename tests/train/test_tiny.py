@@ -8,19 +8,13 @@ from safetensors.torch import load_file
 from maskwright.core.errors import ModelError
 from maskwright.models.tiny import TinyConfig, build_tiny, build_tiny_network
 from maskwright.train.assets import AssetPack
-from maskwright.train.tiny import (
-    Recipe,
-    Trainer,
-    export_weights,
-    learning_rate,
-    load_checkpoint,
-    make_trainer,
-    parser,
-    run,
-    save_checkpoint,
-    scene_stream,
-    train_step,
-)
+from maskwright.train.checkpoints import export_weights, load_checkpoint, save_checkpoint
+from maskwright.train.recipe import Recipe, learning_rate
+from maskwright.train.run import run
+from maskwright.train.step import train_step
+from maskwright.train.stream import scene_stream
+from maskwright.train.tiny import parser
+from maskwright.train.trainer import Trainer, make_trainer
 
 SMALL = TinyConfig(trunk="lite0", side=96, width=64, context_width=64, context_depth=1, embedding_depth=1)
 RECIPE = Recipe(side=96, batch=3, per_image=2, steps=40, warmup=5, max_objects=4, photographs=2, learning_rate=2e-3)
