@@ -45,6 +45,7 @@ def prompt_loss(
     is_ambiguous: Bool[Tensor, " N"],
     *,
     focal_weight: float = 20.0,
+    iou_weight: float = 1.0,
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N M1"]]:
     """Return each prompt's loss and the true IoU of all candidates.
 
@@ -59,7 +60,7 @@ def prompt_loss(
     with torch.no_grad():
         true_iou = mask_iou(logits > 0, target > 0.5)
     iou_term = F.mse_loss(predicted_iou, true_iou, reduction="none").mean(1)
-    return mask_term + iou_term, true_iou
+    return mask_term + iou_weight * iou_term, true_iou
 
 
 __all__ = ["dice_loss", "focal_loss", "mask_iou", "prompt_loss"]

@@ -26,6 +26,8 @@ class Recipe:
     warmup: int = _option(100, "steps until the learning rate is at its highest")
     weight_decay: float = _option(0.05, "AdamW's, not on the trunk")
     clip: float = _option(1.0, "longest gradient")
+    iou_weight: float = _option(1.0, "weight of the error of predicted IoU")
+    teacher_weight: float = _option(1.0, "weight of what a teacher answers, beside the truth")
     ema: float = _option(0.998, "how slowly the average of the weights follows")
     photographs: int = _option(3, "photographs taken of each painted scene")
     max_objects: int = _option(10, "most objects in a scene")

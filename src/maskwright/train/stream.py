@@ -25,6 +25,11 @@ class Batch:
     scenes: Scenes
     frames: Float[Tensor, "B 3 S S"]
 
+    @property
+    def side(self) -> int:
+        """Side of the frames in pixels."""
+        return self.frames.shape[-1]
+
 
 def scene_stream(recipe: Recipe, pack: AssetPack, device: torch.device, first_step: int) -> Iterator[Batch]:
     """Yield the batch of each step; a painted scene is photographed `photographs` times.

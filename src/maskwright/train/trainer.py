@@ -8,6 +8,7 @@ from torch import nn
 
 from maskwright.models.tiny import TinySam
 from maskwright.models.tiny.image_encoder import TinyImageEncoder
+from maskwright.train.distill import Teacher
 from maskwright.train.recipe import Recipe
 
 
@@ -19,6 +20,7 @@ class Trainer:
     model: TinySam
     average: TinySam
     optimizer: torch.optim.AdamW
+    teacher: Teacher | None = None
     step: int = 0
 
     @property
@@ -57,4 +59,9 @@ def make_trainer(recipe: Recipe, model: TinySam) -> Trainer:
     return Trainer(recipe=recipe, model=model, average=copy.deepcopy(model).eval(), optimizer=optimizer)
 
 
-__all__ = ["Trainer", "make_trainer"]
+def set_side(model: TinySam, side: int) -> None:
+    """Let a model take frames of another side; only the prompt encoder knows it."""
+    model.prompt_encoder.side, model.prompt_encoder.grid = side, side // 16
+
+
+__all__ = ["Trainer", "make_trainer", "set_side"]
