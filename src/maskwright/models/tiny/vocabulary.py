@@ -4,6 +4,11 @@ The order is part of the weights: new words go at the end of their checkpoint's 
 singular; a name of two words ("robot arm") is two entries. Training names its objects with these words alone.
 """
 
+import difflib
+import re
+
+from maskwright.core.errors import PromptError
+
 COLOURS = (
     "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "gray",
 )  # fmt: skip
@@ -39,4 +44,42 @@ NOUNS = (
 
 WORDS = COLOURS + MATERIALS + NOUNS
 
-__all__ = ["COLOURS", "MATERIALS", "NOUNS", "WORDS"]
+_INDEX = {word: index for index, word in enumerate(WORDS)}
+_ARTICLES = frozenset({"a", "an", "the"})
+# Spellings and plurals that no rule gives.
+_OTHER_FORMS = {"grey": "gray", "mice": "mouse", "people": "person", "persons": "person"}
+# Endings of plurals, and what they become: tried in turn until a word of the vocabulary comes out.
+_PLURALS = (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe"))
+
+
+def phrase_words(phrase: str) -> tuple[int, ...]:
+    """Turn a phrase into indices of `WORDS`, each once, in the phrase's order.
+
+    >>> [WORDS[index] for index in phrase_words("The red coffee-mugs")]
+    ['red', 'coffee', 'mug']
+
+    Raises:
+        PromptError: a word is unknown (the message lists the nearest), or there is none beside articles.
+    """
+    written = [word.strip(".,;:!?\"'") for word in re.split(r"[\s\-\u2010-\u2015]+", phrase.lower())]
+    meant = [word for word in written if word and word not in _ARTICLES]
+    if not meant:
+        raise PromptError(f"a text prompt needs a word that names something, got {phrase!r}")
+    return tuple(dict.fromkeys(_INDEX[_known_form(word, phrase)] for word in meant))
+
+
+def _known_form(word: str, phrase: str) -> str:
+    """Find the word of the vocabulary that a written word is a form of: itself, a spelling, or its singular."""
+    word = _OTHER_FORMS.get(word, word)
+    singulars = (word.removesuffix(ending) + other for ending, other in _PLURALS if word.endswith(ending))
+    for form in (word, *singulars):
+        if form in _INDEX:
+            return form
+    nearest = difflib.get_close_matches(word, WORDS, n=4, cutoff=0.0)
+    raise PromptError(
+        f"tiny does not know the word {word!r} of {phrase!r}. Nearest: {', '.join(nearest)}. "
+        "All its words: maskwright models show tiny"
+    )
+
+
+__all__ = ["COLOURS", "MATERIALS", "NOUNS", "WORDS", "phrase_words"]
