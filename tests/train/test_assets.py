@@ -1,11 +1,15 @@
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from maskwright.core.errors import InputError
-from maskwright.train.assets import colour_parts, read_pack, write_pack
+from maskwright.train.assets import AssetSource, colour_parts, is_held_out, read_list, read_pack, write_pack
 
 
 def _two_colours() -> np.ndarray:
@@ -15,15 +19,20 @@ def _two_colours() -> np.ndarray:
     return rgba
 
 
-def _sources(folder: Path) -> list[tuple[str, str, str, Path]]:
+def _sources(folder: Path) -> list[AssetSource]:
     PillowImage.fromarray(_two_colours()).save(folder / "cut.png")
     noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3), np.uint8)
     PillowImage.fromarray(noise).save(folder / "noise.png")
+    PillowImage.fromarray(noise).save(folder / "dark_wood.png")
+
+    def source(kind: str, name: str, words: tuple[str, ...] | None = None) -> AssetSource:
+        return AssetSource(kind=kind, source="ours", licence="CC0", path=folder / name, words=words)
+
     return [
-        ("icon", "ours", "CC0", folder / "cut.png"),
-        ("texture", "ours", "CC0", folder / "noise.png"),
-        ("photo", "ours", "CC0", folder / "noise.png"),
-        ("icon", "ours", "CC0", folder / "noise.png"),
+        source("icon", "cut.png", ("red", "cup")),
+        source("texture", "dark_wood.png"),
+        source("photo", "noise.png"),
+        source("icon", "noise.png"),
     ]
 
 
@@ -60,3 +69,52 @@ def test_a_pack_without_photos_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="cut-outs, photos and textures"):
         read_pack(tmp_path / "pack.safetensors")
+
+
+def test_words_come_from_the_list_or_from_file_names(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack.safetensors", _sources(tmp_path))
+
+    catalogue = read_pack(tmp_path / "pack.safetensors").catalogue
+
+    assert catalogue.sprite_words == (("red", "cup"),)
+    assert catalogue.material_words == ("wood", None)
+    assert catalogue.named("red") == [0]
+
+
+def test_a_pack_from_before_words_is_read_and_named_by_its_files(tmp_path: Path) -> None:
+    write_pack(tmp_path / "pack.safetensors", _sources(tmp_path))
+    with safe_open(tmp_path / "pack.safetensors", "numpy") as file:
+        rows = json.loads(file.metadata()["rows"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    old = [{key: value for key, value in row.items() if key != "words"} for row in rows]
+    save_file(tensors, tmp_path / "old.safetensors", {"rows": json.dumps(old)})
+
+    catalogue = read_pack(tmp_path / "old.safetensors").catalogue
+
+    assert catalogue.sprite_words == ((),)
+    assert catalogue.material_words == ("wood", None)
+
+
+def test_a_word_that_the_vocabulary_lacks_is_refused(tmp_path: Path) -> None:
+    source = replace(_sources(tmp_path)[0], words=("teacup",))
+
+    with pytest.raises(InputError, match=r"expected words of models/tiny/vocabulary\.py, got \['teacup'\]"):
+        write_pack(tmp_path / "pack.safetensors", [source])
+
+
+def test_a_list_may_hold_words_and_must_hold_four_columns(tmp_path: Path) -> None:
+    (tmp_path / "list.tsv").write_text("icon\tours\tCC0\ta.png\tred mug\n\nphoto\tours\tCC0\tb.png\n")
+    (tmp_path / "short.tsv").write_text("icon\tours\n")
+
+    assert [source.words for source in read_list(tmp_path / "list.tsv")] == [("red", "mug"), None]
+    with pytest.raises(InputError, match="expected kind, source, licence, path"):
+        read_list(tmp_path / "short.tsv")
+
+
+def test_views_of_one_thing_are_held_out_together() -> None:
+    views = [{"kind": "render", "name": f"Scopia__thing{i}_{view}.webp"} for i in range(200) for view in (1, 2, 3)]
+
+    held = [is_held_out(row) for row in views]
+
+    assert 2 <= sum(held) // 3 <= 25
+    assert all(held[i] == held[i + 1] == held[i + 2] for i in range(0, len(held), 3))

@@ -1,17 +1,20 @@
 """The asset pack: cut-outs with alpha and textures, as pictures in one safetensors file, and how it is made.
 
-A pack holds compressed pictures (WebP), one row each of kind, source and licence, so that whoever trains knows what the
-weights have seen. `python -m maskwright.train.assets LIST.tsv OUT` makes one; kinds are listed in `SPRITE_KINDS` and
-`TEXTURE_KINDS`. Parts of a cut-out are found by colour once, when a pack is opened.
+A pack holds compressed pictures (WebP), one row each of kind, source, licence and words, so that whoever trains knows
+what the weights have seen. `python -m maskwright.train.assets LIST.tsv OUT` makes one; kinds are listed in
+`SPRITE_KINDS` and `TEXTURE_KINDS`. Parts of a cut-out are found by colour once, when a pack is made. A pack without
+words takes them from file names (`asset_names`).
 """
 
 import argparse
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -24,12 +27,43 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from maskwright.core.errors import InputError
+from maskwright.models.tiny.vocabulary import WORDS
+from maskwright.train.asset_names import plain_name, texture_material, words_for
 
 SPRITE_SIDE, TEXTURE_SIDE = 192, 512
 # How often a cut-out of each kind is drawn: what looks like a photographed object more often than what looks drawn.
 SPRITE_KINDS = {"emoji": 0.34, "render": 0.33, "icon": 0.23, "clipart": 0.10}
 TEXTURE_KINDS = ("photo", "texture")
 _MAX_PARTS = 3
+# A cut-out whose name says nothing is a sign, a letter, a map more often than a thing.
+_UNNAMED_SHARE, _FLAG_SHARE = 0.5, 0.1
+_HELD_OUT_EVERY = 20
+
+Split = Literal["all", "training", "held-out"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetSource:
+    """One picture for a pack; words are taken from its file name unless given."""
+
+    kind: str
+    source: str
+    licence: str
+    path: Path
+    words: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What is known of the assets of a pack, in their order, on the host: scenes are planned there."""
+
+    sprite_words: tuple[tuple[str, ...], ...] = ()
+    sprite_weights: tuple[float, ...] = ()
+    material_words: tuple[str | None, ...] = ()
+
+    def named(self, *words: str) -> list[int]:
+        """Cut-outs that are called by one of these words first."""
+        return [index for index, own in enumerate(self.sprite_words) if own and own[0] in words]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +75,7 @@ class AssetPack:
     sprite_weights: Float[Tensor, " K"]
     materials: UInt8[Tensor, "T 3 t t"]
     num_textures: int
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     def to(self, device: torch.device | str) -> "AssetPack":
         """Move every tensor, and bleed and halve the cut-outs there."""
@@ -51,6 +86,7 @@ class AssetPack:
             sprite_weights=self.sprite_weights.to(device),
             materials=self.materials.to(device),
             num_textures=self.num_textures,
+            catalogue=self.catalogue,
         )
 
 
@@ -83,15 +119,19 @@ def colour_parts(rgb: UInt8[np.ndarray, "s s 3"], solid: np.ndarray) -> UInt8[np
     return parts
 
 
-def read_pack(path: Path, *, limit: int | None = None) -> AssetPack:
-    """Open a pack and decode its pictures on all cores; `limit` takes every n-th so that tests stay light."""
+def read_pack(path: Path, *, limit: int | None = None, split: Split = "all") -> AssetPack:
+    """Open a pack and decode its pictures on all cores; `limit` takes every n-th so that tests stay light.
+
+    One asset in twenty, with all of its views, is "held-out": scenes for evaluation are made of those.
+    """
     if not path.exists():
         raise InputError(f"no asset pack: make one with `python -m maskwright.train.assets`: {path}")
     with safe_open(path, "numpy") as file:
         rows = json.loads(file.metadata()["rows"])
         pictures = _Blobs(file.get_tensor("blob"), file.get_tensor("offsets"))
         parts = _Blobs(file.get_tensor("parts_blob"), file.get_tensor("parts_offsets"))
-    chosen = range(0, len(rows), max(1, len(rows) // limit) if limit else 1)
+    wanted = [index for index, row in enumerate(rows) if split == "all" or is_held_out(row) == (split == "held-out")]
+    chosen = wanted[:: max(1, len(wanted) // limit) if limit else 1]
 
     def decode(index: int) -> UInt8[np.ndarray, "C H W"]:
         picture = PillowImage.open(io.BytesIO(pictures[index]))
@@ -100,7 +140,24 @@ def read_pack(path: Path, *, limit: int | None = None) -> AssetPack:
         return _squared(np.asarray(picture.convert("RGBA")), np.asarray(PillowImage.open(io.BytesIO(parts[index]))))
 
     with ThreadPoolExecutor() as pool:
-        return _assemble([rows[i]["kind"] for i in chosen], list(pool.map(decode, chosen)))
+        return _assemble([rows[i] for i in chosen], list(pool.map(decode, chosen)))
+
+
+def is_held_out(row: Mapping[str, str]) -> bool:
+    """Decide by name, so that all views of a thing, and all pieces of a photograph, are on one side."""
+    name = plain_name(row["kind"], row["name"]) or row["name"]
+    if row["kind"] in TEXTURE_KINDS:
+        name = name.rstrip("0123456789 ")
+    return crc32(name.encode()) % _HELD_OUT_EVERY == 0
+
+
+def words_of_row(row: Mapping[str, str]) -> tuple[str, ...]:
+    """Give the words of an asset: those of its row, else those that its name tells; unknown ones are left out."""
+    if "words" in row:
+        return tuple(word for word in row["words"].split() if word in WORDS)
+    if row["kind"] in TEXTURE_KINDS:
+        return tuple(filter(None, [texture_material(row["name"]) if row["kind"] == "texture" else None]))
+    return words_for(row["kind"], row["name"])
 
 
 class _Blobs:
@@ -123,25 +180,43 @@ def _squared(rgba: UInt8[np.ndarray, "H W 4"], parts: UInt8[np.ndarray, "H W"]) 
     return square
 
 
-def _assemble(kinds: Sequence[str], decoded: Sequence[np.ndarray]) -> AssetPack:
+def _assemble(rows: Sequence[Mapping[str, str]], decoded: Sequence[np.ndarray]) -> AssetPack:
+    kinds = [row["kind"] for row in rows]
     if not any(k in SPRITE_KINDS for k in kinds) or not set(TEXTURE_KINDS) <= set(kinds):
         raise InputError(f"a pack needs cut-outs, photos and textures, got {sorted(set(kinds))}")
 
-    def stack(wanted: Iterable[str]) -> Tensor:
+    def of(wanted: Iterable[str]) -> list[int]:
         names = set(wanted)
-        chosen = [pixels for kind, pixels in zip(kinds, decoded, strict=True) if kind in names]
-        return torch.from_numpy(np.stack(chosen))
+        return [index for index, kind in enumerate(kinds) if kind in names]
 
-    sprites = stack(SPRITE_KINDS)
-    sprite_kinds = [k for k in kinds if k in SPRITE_KINDS]
-    weights = torch.tensor([SPRITE_KINDS[k] / sprite_kinds.count(k) for k in sprite_kinds])
+    def stack(indices: Sequence[int]) -> Tensor:
+        return torch.from_numpy(np.stack([decoded[index] for index in indices]))
+
+    sprites, materials = of(SPRITE_KINDS), of(["texture"]) + of(["photo"])
+    pixels = stack(sprites)
+    weights = torch.tensor([_weight(rows[i], kinds.count(kinds[i])) for i in sprites])
+    weights /= weights.sum()
     return AssetPack(
-        sprites=sprites,
-        small_sprites=sprites,
-        sprite_weights=weights / weights.sum(),
-        materials=torch.cat([stack(["texture"]), stack(["photo"])]),
+        sprites=pixels,
+        small_sprites=pixels,
+        sprite_weights=weights,
+        materials=stack(materials),
         num_textures=kinds.count("texture"),
+        catalogue=Catalogue(
+            sprite_words=tuple(words_of_row(rows[i]) for i in sprites),
+            sprite_weights=tuple(weights.tolist()),
+            material_words=tuple(next(iter(words_of_row(rows[i])), None) for i in materials),
+        ),
     )
+
+
+def _weight(row: Mapping[str, str], num_alike: int) -> float:
+    """How often to draw a cut-out: its kind's share, less for what is hardly a thing."""
+    share = SPRITE_KINDS[row["kind"]] / num_alike
+    if words_of_row(row):
+        return share
+    is_flag = row["kind"] == "emoji" and plain_name("emoji", row["name"]).startswith(("regional", "clock"))
+    return share * (_FLAG_SHARE if is_flag else _UNNAMED_SHARE)
 
 
 def bleed(sprites: UInt8[Tensor, "K 5 s s"]) -> UInt8[Tensor, "K 5 s s"]:
@@ -162,18 +237,25 @@ def halved(sprites: UInt8[Tensor, "K 5 s s"]) -> UInt8[Tensor, "K 5 s2 s2"]:
     return torch.cat([torch.cat(chunks), sprites[:, 4:, ::2, ::2]], 1)
 
 
-def write_pack(out: Path, sources: Sequence[tuple[str, str, str, Path]]) -> int:
-    """Write a pack from (kind, source, licence, picture) rows; return its size in bytes."""
+def write_pack(out: Path, sources: Sequence[AssetSource]) -> int:
+    """Write a pack; return its size in bytes."""
     with ThreadPoolExecutor() as pool:
-        compressed = list(pool.map(lambda source: _compress(source[0], source[3]), sources))
+        compressed = list(pool.map(lambda source: _compress(source.kind, source.path), sources))
     kept = [(source, pair) for source, pair in zip(sources, compressed, strict=True) if pair is not None]
     tensors: dict[str, np.ndarray] = {}
     for prefix, chunks in (("", [pair[0] for _, pair in kept]), ("parts_", [pair[1] for _, pair in kept])):
         tensors[f"{prefix}offsets"] = np.cumsum([0, *(len(c) for c in chunks)]).astype(np.int64)
         tensors[f"{prefix}blob"] = np.frombuffer(b"".join(chunks), np.uint8)
-    rows = [{"kind": k, "source": source, "licence": li, "name": path.name} for (k, source, li, path), _ in kept]
-    save_file(tensors, out, {"rows": json.dumps(rows)})
+    save_file(tensors, out, {"rows": json.dumps([_row(source) for source, _ in kept])})
     return out.stat().st_size
+
+
+def _row(source: AssetSource) -> dict[str, str]:
+    row = {"kind": source.kind, "source": source.source, "licence": source.licence, "name": source.path.name}
+    words = words_of_row(row) if source.words is None else source.words
+    if unknown := [word for word in words if word not in WORDS]:
+        raise InputError(f"expected words of models/tiny/vocabulary.py, got {unknown}: {source.path}")
+    return row | {"words": " ".join(words)}
 
 
 def _compress(kind: str, path: Path) -> tuple[bytes, bytes] | None:
@@ -207,18 +289,46 @@ def _encoded(picture: PillowImage.Image, form: str, **options: int | bool) -> by
     return out.getvalue()
 
 
+def read_list(path: Path) -> list[AssetSource]:
+    """Read a TSV of kind, source, licence, picture and, where they are given, words."""
+    sources: list[AssetSource] = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if not line:
+            continue
+        kind, source, licence, picture, *words = (*line.split("\t"), "", "", "")[: max(4, line.count("\t") + 1)]
+        if not picture:
+            raise InputError(
+                f"expected kind, source, licence, path and tabs between them, got {line!r}: {path}:{number}"
+            )
+        known = tuple(words[0].split()) if words else None
+        sources.append(AssetSource(kind=kind, source=source, licence=licence, path=Path(picture), words=known))
+    return sources
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make a pack from a list of sources: a TSV of kind, source, licence, picture."""
+    """Make a pack from a list of sources: a TSV of kind, source, licence, picture and, if wanted, words."""
     parser = argparse.ArgumentParser(prog="python -m maskwright.train.assets", description=main.__doc__)
-    parser.add_argument("list", type=Path, help="TSV with columns kind, source, licence, path")
+    parser.add_argument("list", type=Path, help="TSV with columns kind, source, licence, path, words (optional)")
     parser.add_argument("out", type=Path)
     options = parser.parse_args(arguments)
-    rows = [line.split("\t") for line in options.list.read_text().splitlines() if line]
-    write_pack(options.out, [(kind, source, licence, Path(path)) for kind, source, licence, path in rows])
+    write_pack(options.out, read_list(options.list))
 
 
 if __name__ == "__main__":
     main()
 
 
-__all__ = ["SPRITE_KINDS", "TEXTURE_KINDS", "AssetPack", "colour_parts", "read_pack", "write_pack"]
+__all__ = [
+    "SPRITE_KINDS",
+    "TEXTURE_KINDS",
+    "AssetPack",
+    "AssetSource",
+    "Catalogue",
+    "Split",
+    "colour_parts",
+    "is_held_out",
+    "read_list",
+    "read_pack",
+    "words_of_row",
+    "write_pack",
+]

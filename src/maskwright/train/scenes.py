@@ -28,12 +28,16 @@ class Scenes:
     """A batch: pictures in 0..1, how much of each pixel each object covers, and the part index there.
 
     `extent` is the share of the height and width that the picture fills, from the top left; the rest is to be cut off.
+    `words` are indices into the vocabulary for each object, its name, material and colour in any order, -1 where there
+    is no further one. `occlusion` is the share of an object within the picture that others hide.
     """
 
     pictures: Float[Tensor, "B 3 S S"]
     extent: Float[Tensor, "B 2"]
     visible: Float[Tensor, "B O s s"]
     parts: UInt8[Tensor, "B O s s"]
+    words: Int[Tensor, "B O W"] | None = None
+    occlusion: Float[Tensor, "B O"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
