@@ -46,14 +46,16 @@ def list_(as_json: AsJson = False) -> None:
 
 @app.command(epilog="Example: maskwright models show vit_b")
 def show(name: Name, as_json: AsJson = False) -> None:
-    """Show a model's card: source, hash, licence, citation."""
+    """Show a model's card: source, hash, licence, citation, and the words it knows if it takes text."""
     from maskwright.models import find_card, has_weights
+    from maskwright.models.registry import known_words
 
     card = find_card(name)
     if as_json:
-        typer.echo(json.dumps({**dataclasses.asdict(card), "is_here": has_weights(card)}))
+        facts = {**dataclasses.asdict(card), "is_here": has_weights(card), "words": known_words(card)}
+        typer.echo(json.dumps(facts))
         return
-    facts = {**dataclasses.asdict(card), "weights": _where(card)}
+    facts = {**dataclasses.asdict(card), "weights": _where(card), "words": known_words(card)}
     for key, value in facts.items():
         if value not in (None, "", (), False):
             shown = ", ".join(value) if isinstance(value, tuple) else f"{value:,}" if type(value) is int else value

@@ -63,6 +63,11 @@ def architecture_of(state: Mapping[str, Tensor], entries: Iterable[Entry]) -> li
     return [entry for entry in matching if len(entry.signature) == longest]
 
 
+def has_text_path(names: Iterable[str]) -> bool:
+    """Whether a checkpoint of these names was trained with text; `tiny` exists with and without."""
+    return any(name.startswith("text_path.") for name in names)
+
+
 def load_strictly(model: nn.Module, state: StateDict, *, wanted: Entry, entries: Iterable[Entry], path: Path) -> None:
     """Load a state dict whose names and shapes must be exactly the model's, and whose values must be numbers.
 
@@ -256,6 +261,7 @@ __all__ = [
     "StateDict",
     "architecture_of",
     "file_sha256",
+    "has_text_path",
     "load_strictly",
     "read_checkpoint",
     "state_sha256",

@@ -20,7 +20,7 @@ from maskwright.models.frame import FrameSpec
 class Features:
     """What an encoder makes of images: the image embedding, and what some decoders want beside it.
 
-    `extra` is empty for SAM; HQ-SAM puts its fused early features there, `tiny` its high-resolution skips.
+    `extra` is empty for SAM; HQ-SAM puts its fused early features there, `tiny` its finer maps and its coarsest.
     """
 
     image_embedding: Float[Tensor, "B C h w"]
@@ -103,6 +103,15 @@ class Model(Protocol):
     frame: FrameSpec
     checkpoint_sha256: str
     mask_threshold: float
+
+    def text_indices(self, phrase: str) -> tuple[int, ...]:
+        """Turn a phrase into the vocabulary indices of `FramePrompts.text`.
+
+        Raises:
+            UnsupportedPrompt: the model takes no text.
+            PromptError: a word is unknown; the message lists the nearest.
+        """
+        ...
 
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
         """Encode normalised, padded frames."""

@@ -67,6 +67,15 @@ def find_card(name: str) -> ModelCard:
     return find_entry(name).card
 
 
+def known_words(card: ModelCard) -> tuple[str, ...]:
+    """List the words that a model's text prompts may consist of; none for a model that takes no text."""
+    if not card.takes_text:
+        return ()
+    from maskwright.models.tiny.vocabulary import WORDS  # the one family that takes text so far
+
+    return WORDS
+
+
 def build_model(name: str) -> "Network":
     """Build a model with random weights, for a state dict to be loaded into.
 
@@ -160,4 +169,4 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(card=TEST_SAM, build=_test_sam, generate=_test_sam_weights, signature=TEST_SAM_SIGNATURE),
 )
 
-__all__ = ["ENTRIES", "Entry", "Signature", "build_model", "find_card", "find_entry", "list_models"]
+__all__ = ["ENTRIES", "Entry", "Signature", "build_model", "find_card", "find_entry", "known_words", "list_models"]

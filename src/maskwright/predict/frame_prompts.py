@@ -1,19 +1,20 @@
 """Prompts in image pixels to prompts in a model's frame: the one place where the two meet.
 
 A decoder batch needs prompts of one shape. `group_prompts` sorts mixed prompts into such groups instead of padding
-them, because SAM's padding token takes part in attention and would change the result.
+them, because SAM's padding token takes part in attention and would change the result. Phrases alone are padded: models
+that take text leave padding out.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from maskwright.core import RLE, BoxPrompt, MaskPrompt, PointPrompt, Prompt, SizeHW, TextPrompt, prompt_parts
-from maskwright.core.errors import PromptError, PromptOutsideImage, UnsupportedPrompt
+from maskwright.core.errors import PromptError, PromptOutsideImage
 from maskwright.masks import decode
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import FramePrompts, Model
@@ -33,16 +34,17 @@ class PromptGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
-    """One prompt taken apart: points and box corners with SAM's labels, and the mask, in image pixels."""
+    """One prompt taken apart: points and box corners with SAM's labels, and the mask, in image pixels; words."""
 
     points_xy: tuple[tuple[float, float], ...]
     labels: tuple[int, ...]
     mask: RLE | None
+    text: tuple[int, ...]
 
     @property
     def is_ambiguous(self) -> bool:
         """One click alone may mean a thing, its part, or the whole it belongs to."""
-        return len(self.labels) == 2 and self.labels[1] == -1 and self.mask is None
+        return len(self.labels) == 2 and self.labels[1] == -1 and self.mask is None and not self.text
 
 
 def group_prompts(
@@ -56,22 +58,22 @@ def group_prompts(
     `previous` are low-resolution logits of an earlier answer to the same prompts, to be refined.
 
     Raises:
-        PromptError: there are no prompts, or a mask has another size than the image.
+        PromptError: there are no prompts, a mask has another size than the image, or a word is unknown.
         PromptOutsideImage: a point or a box lies wholly outside the image.
         UnsupportedPrompt: the model takes no text.
     """
     if not prompts:
         raise PromptError("predict needs at least one prompt, got none. Pass a PointPrompt, BoxPrompt or MaskPrompt.")
     parts = [_take_apart(model, frame.size_hw, prompt) for prompt in prompts]
-    shapes: dict[tuple[int, bool, bool], list[int]] = {}
+    shapes: dict[tuple[int, bool, bool, bool], list[int]] = {}
     for i, part in enumerate(parts):
         has_mask = previous is not None or part.mask is not None
-        shapes.setdefault((len(part.labels), has_mask, part.is_ambiguous), []).append(i)
-    for (_, has_mask, is_ambiguous), indices in shapes.items():
+        shapes.setdefault((len(part.labels), has_mask, part.is_ambiguous, bool(part.text)), []).append(i)
+    for (_, has_mask, is_ambiguous, _), indices in shapes.items():
         group = _to_frame([parts[i] for i in indices], frame, model.device)
         if has_mask:
             logits = _mask_logits([parts[i] for i in indices], indices, frame, previous)
-            group = FramePrompts(points=group.points, labels=group.labels, mask_logits=logits.to(group.points.device))
+            group = replace(group, mask_logits=logits.to(group.points.device))
         yield PromptGroup(indices=tuple(indices), prompts=group, is_ambiguous=is_ambiguous and not has_mask)
 
 
@@ -80,6 +82,7 @@ def _take_apart(model: Model, size_hw: SizeHW, prompt: Prompt) -> _Parts:
     labels: list[int] = []
     corners: list[tuple[float, float]] = []
     mask: RLE | None = None
+    words: tuple[int, ...] = ()
     for part in prompt_parts(prompt):
         match part:
             case PointPrompt(points_xy=xy, labels=point_labels):
@@ -95,15 +98,12 @@ def _take_apart(model: Model, size_hw: SizeHW, prompt: Prompt) -> _Parts:
                     raise PromptError(f"a mask prompt must have the image's size {size_hw} (h, w), got {rle.size_hw}")
                 mask = rle
             case TextPrompt(text=text):
-                raise UnsupportedPrompt(
-                    f"{model.card.name} takes points, boxes and masks, not text; got {text!r}. "
-                    "Use a model whose card says that it takes text (maskwright models list)."
-                )
+                words = model.text_indices(text)
     if corners:
-        return _Parts(points_xy=(*points, *corners), labels=(*labels, 2, 3), mask=mask)
+        return _Parts(points_xy=(*points, *corners), labels=(*labels, 2, 3), mask=mask, text=words)
     if points:  # SAM marks the absence of a box by one padding point
-        return _Parts(points_xy=(*points, (0.0, 0.0)), labels=(*labels, -1), mask=mask)
-    return _Parts(points_xy=(), labels=(), mask=mask)
+        return _Parts(points_xy=(*points, (0.0, 0.0)), labels=(*labels, -1), mask=mask, text=words)
+    return _Parts(points_xy=(), labels=(), mask=mask, text=words)
 
 
 def _check_inside(what: str, low: tuple[float, float], high: tuple[float, float], size_hw: SizeHW) -> None:
@@ -121,7 +121,13 @@ def _to_frame(parts: list[_Parts], frame: ModelFrame, device: torch.device) -> F
     return FramePrompts(
         points=torch.from_numpy(frame.points_to_model(points).astype(np.float32)).to(device),
         labels=torch.from_numpy(labels).to(device),
+        text=_padded([part.text for part in parts]).to(device) if parts[0].text else None,
     )
+
+
+def _padded(phrases: list[tuple[int, ...]]) -> Int[torch.Tensor, "N k"]:
+    longest = max(len(words) for words in phrases)
+    return torch.tensor([(*words, *[-1] * (longest - len(words))) for words in phrases], dtype=torch.long)
 
 
 def _mask_logits(

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from maskwright.core.errors import UnsupportedPrompt
 from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
@@ -16,6 +17,11 @@ from maskwright.models.sam.prompt_encoder import PADDING, PromptEncoder
 # Cells of one prompt are 4 MiB for SAM. On CPU eight prompts stay near the cache: 16 are slower by a quarter; a GPU
 # wants many, and pays for each step with a wait.
 _PROMPTS_PER_STEP = {"cpu": 8, "cuda": 128}
+
+
+def prompts_per_step(device: torch.device) -> int:
+    """How many prompts go through the decoder at a time."""
+    return _PROMPTS_PER_STEP.get(device.type, 32)
 
 
 class ImageEncoder(Protocol):
@@ -64,6 +70,13 @@ class SamModel(nn.Module):
         """The dtype that the image encoder computes in. The decoder stays in float32: positions need its digits."""
         return next(self.image_encoder.parameters()).dtype
 
+    def text_indices(self, phrase: str) -> tuple[int, ...]:
+        """Turn a phrase into vocabulary indices; SAM's published weights take none."""
+        raise UnsupportedPrompt(
+            f"{self.card.name} takes points, boxes and masks, not text; got {phrase!r}. "
+            "Use a model whose card says that it takes text (maskwright models list)."
+        )
+
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
         """Encode normalised, padded frames."""
         embedding, _ = self.image_encoder(pixels.to(self.precision))
@@ -104,7 +117,7 @@ class SamModel(nn.Module):
         """Run the decoder's transformer over a few prompts at a time."""
         positions = self.prompt_encoder.positions()
         cells = features.image_embedding.flatten(2).transpose(1, 2).contiguous()
-        per_step = _PROMPTS_PER_STEP.get(self.device.type, 32)
+        per_step = prompts_per_step(self.device)
         for i in range(0, prompts.num_prompts, per_step):
             step = prompts[i : i + per_step]
             sparse = self.prompt_encoder.tokens(step.points, step.labels)
@@ -116,4 +129,4 @@ class SamModel(nn.Module):
         return self.mask_decoder.draw(decoding, rows, candidates, skips)
 
 
-__all__ = ["PADDING", "ImageEncoder", "SamModel"]
+__all__ = ["PADDING", "ImageEncoder", "SamModel", "prompts_per_step"]

@@ -1,4 +1,4 @@
-"""`tiny`'s image encoder: an EfficientNet-Lite trunk and a neck that gives the image embedding and two finer maps.
+"""`tiny`'s image encoder: an EfficientNet-Lite trunk and a neck that gives the image embedding and maps beside it.
 
 The neck thinks at stride 32, where attention over the whole picture is cheap, and carries what it found down to strides
 16 (the embedding), 8 and 4 (skips that the mask decoder adds while it upscales, as SAM 2 does). Positions come from
@@ -89,14 +89,14 @@ class TinyImageEncoder(nn.Module):
         self.refine4 = ConvBlock(wide4, 5, wide4 * 2)
         self.norm4 = LayerNorm2d(wide4)
 
-    def forward(self, pixels: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Return the embedding and the skips (stride 8, stride 4)."""
+    def forward(self, pixels: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
+        """Return the embedding, the skips (stride 8, stride 4), and the trunk's map of stride 16."""
         f4, f8, f16, f32 = self.trunk(pixels)
         context = self.context(self.lateral32(f32))
         x16 = self.embed(self.lateral16(f16) + _double(self.down16(context)))
         skip8 = self.refine8(self.lateral8(f8) + _double(self.down8(x16)))
         skip4 = self.refine4(self.lateral4(f4) + _double(self.down4(skip8)))
-        return self.norm(x16), (self.norm8(skip8), self.norm4(skip4))
+        return self.norm(x16), (self.norm8(skip8), self.norm4(skip4)), f16
 
 
 def _double(x: Float[Tensor, "B C h w"]) -> Float[Tensor, "B C h2 w2"]:

@@ -7,12 +7,15 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from maskwright.models.cards import TINY, ModelCard
+from maskwright.models.checkpoint import has_text_path
 from maskwright.models.frame import FrameSpec
 from maskwright.models.sam.mask_decoder import MaskDecoder
 from maskwright.models.sam.prompt_encoder import PromptEncoder
 from maskwright.models.tiny.efficientnet_lite import TRUNKS
 from maskwright.models.tiny.image_encoder import TinyImageEncoder
 from maskwright.models.tiny.model import TinySam
+from maskwright.models.tiny.text import TextPath
+from maskwright.models.tiny.vocabulary import WORDS
 from maskwright.nn.two_way import TwoWayTransformer
 
 TINY_WEIGHTS = Path(__file__).with_name("tiny.safetensors")
@@ -20,7 +23,7 @@ TINY_WEIGHTS = Path(__file__).with_name("tiny.safetensors")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TinyConfig:
-    """Sizes of the network; the frame's side must be a multiple of 32."""
+    """Sizes of the network, and whether it takes text; the frame's side must be a multiple of 32."""
 
     trunk: str = "lite2"
     side: int = 640
@@ -30,6 +33,7 @@ class TinyConfig:
     embedding_depth: int = 3
     skip_widths: tuple[int, int] = (64, 32)
     decoder_mlp_width: int = 1024
+    has_text: bool = False
 
 
 tiny_card = TINY  # in models/cards.py, so that listing models costs no torch
@@ -37,7 +41,7 @@ tiny_card = TINY  # in models/cards.py, so that listing models costs no torch
 
 def build_tiny_network(card: ModelCard = tiny_card, config: TinyConfig | None = None) -> TinySam:
     """Build the network with random weights, in eval mode."""
-    config = config or TinyConfig()
+    config = config or TinyConfig(has_text=card.takes_text)
     transformer = TwoWayTransformer(depth=2, width=config.width, mlp_width=config.decoder_mlp_width)
     half = (127.5, 127.5, 127.5)
     model = TinySam(
@@ -58,17 +62,29 @@ def build_tiny_network(card: ModelCard = tiny_card, config: TinyConfig | None = 
             upscaled_widths=config.skip_widths,
             iou_head_hidden=config.width,
         ),
+        text_path=build_text_path(config) if config.has_text else None,
     )
     return model.eval()
+
+
+def build_text_path(config: TinyConfig) -> TextPath:
+    """Build the text path with random weights."""
+    return TextPath(
+        num_words=len(WORDS),
+        width=config.width,
+        trunk_width=TRUNKS[config.trunk].stages[4].channels,
+        skip_widths=config.skip_widths,
+    )
 
 
 def build_tiny(card: ModelCard = tiny_card, weights: Path | None = None) -> TinySam:
     """Build the model with the weights in the package, or with those of another training run of the same size."""
     path = weights or TINY_WEIGHTS
-    model = build_tiny_network(card)
-    model.load_state_dict({name: tensor.float() for name, tensor in load_file(path).items()})
+    state = {name: tensor.float() for name, tensor in load_file(path).items()}
+    model = build_tiny_network(card, TinyConfig(has_text=has_text_path(state)))
+    model.load_state_dict(state)
     model.checkpoint_sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return model
 
 
-__all__ = ["TINY_WEIGHTS", "TinyConfig", "build_tiny", "build_tiny_network", "tiny_card"]
+__all__ = ["TINY_WEIGHTS", "TinyConfig", "build_text_path", "build_tiny", "build_tiny_network", "tiny_card"]
