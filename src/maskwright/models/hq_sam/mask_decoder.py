@@ -60,13 +60,17 @@ class HqMaskDecoder(MaskDecoder):
     ) -> Float[Tensor, "Q h4 w4"]:
         """Draw SAM's candidate plus the high-quality correction of its prompt; with `token_only`, the latter alone."""
         drawn, row = torch.unique(prompt_index, return_inverse=True)
-        all_drawn = drawn.numel() == decoding.cells.shape[0]
-        pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn])  # P L16 C
-        quality = self._quality(decoding.mask_tokens[drawn, -1], pixels, fused)[row]
-        if token_only:
-            return quality
-        candidates = torch.bmm(self.hyper_weights(decoding.mask_tokens[drawn]), pixels.transpose(1, 2))  # P M1 L16
-        return to_picture(candidates[row, mask_index]) + quality
+        tokens = decoding.mask_tokens[drawn]
+        hyper = self.hyper_weights(tokens)
+        qualities: list[Tensor] = []
+        candidates: list[Tensor] = []
+        for piece in self.pieces(len(drawn), decoding.cells):
+            pixels = self.upscale(decoding.cells[drawn[piece]])  # p L16 C
+            qualities.append(self._quality(tokens[piece, -1], pixels, fused))
+            if not token_only:
+                candidates.append(torch.bmm(hyper[piece], pixels.transpose(1, 2)))  # p M1 L16
+        quality = torch.cat(qualities)[row]
+        return quality if token_only else to_picture(torch.cat(candidates)[row, mask_index]) + quality
 
     def _quality(
         self, tokens: Float[Tensor, "P D"], pixels: Float[Tensor, "P L16 C"], fused: Float[Tensor, "1 C h4 w4"]

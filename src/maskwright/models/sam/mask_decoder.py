@@ -16,6 +16,10 @@ from torch import Tensor, nn
 from maskwright.nn.layers import MLP, LayerNorm2d
 from maskwright.nn.two_way import TwoWayTransformer
 
+# Largest buffer of the decoder on CPU. glibc hands buffers above 32 MiB back to the system as soon as they are free;
+# mapping and zeroing them anew at every operation took two fifths of the decoder's time.
+PIECE_BYTES = 16 << 20
+
 # Finer maps of the encoder at strides 8 and 4, in cell order (`to_cells`): one image, or one for each prompt.
 Skips = tuple[Float[Tensor, "_P L4 E"], Float[Tensor, "_P L16 C"]]
 
@@ -80,10 +84,20 @@ class MaskDecoder(nn.Module):
     ) -> Float[Tensor, "Q h4 w4"]:
         """Draw Q masks, candidate `mask_index[i]` of prompt `prompt_index[i]`; other prompts cost nothing."""
         drawn, row = torch.unique(prompt_index, return_inverse=True)
-        all_drawn = drawn.numel() == decoding.cells.shape[0]
-        pixels = self.upscale(decoding.cells if all_drawn else decoding.cells[drawn], skips)  # P L16 C
-        logits = torch.bmm(self.hyper_weights(decoding.mask_tokens[drawn]), pixels.transpose(1, 2))  # P M1 L16
-        return to_picture(logits[row, mask_index])
+        hyper = self.hyper_weights(decoding.mask_tokens[drawn])  # P M1 C
+        logits = [
+            torch.bmm(hyper[piece], self.upscale(decoding.cells[drawn[piece]], skips).transpose(1, 2))
+            for piece in self.pieces(len(drawn), decoding.cells)
+        ]
+        return to_picture(torch.cat(logits)[row, mask_index])  # of P M1 L16
+
+    def pieces(self, num_prompts: int, cells: Float[Tensor, "N L D"]) -> list[slice]:
+        """Cut prompts so that their pixels fit `PIECE_BYTES` on CPU."""
+        second = self.output_upscaling[3]
+        assert isinstance(second, nn.ConvTranspose2d)
+        pixel_bytes = cells.shape[1] * 16 * second.out_channels * cells.element_size()
+        size = max(1, PIECE_BYTES // pixel_bytes) if cells.device.type == "cpu" else max(1, num_prompts)
+        return [slice(i, i + size) for i in range(0, num_prompts, size)]
 
     def draw_all(self, decoding: Decoding, skips: Skips | None = None) -> Float[Tensor, "N M1 h4 w4"]:
         """Draw every candidate of every prompt, as training needs them."""

@@ -11,17 +11,19 @@ from maskwright.core.errors import UnsupportedPrompt
 from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
-from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder
+from maskwright.models.sam.mask_decoder import PIECE_BYTES, Decoding, MaskDecoder
 from maskwright.models.sam.prompt_encoder import PADDING, PromptEncoder
 
-# Cells of one prompt are 4 MiB for SAM. On CPU eight prompts stay near the cache: 16 are slower by a quarter; a GPU
-# wants many, and pays for each step with a wait.
-_PROMPTS_PER_STEP = {"cpu": 8, "cuda": 128}
+# A GPU wants many prompts a step, and pays for each step with a wait. On CPU the cells of a step stay within
+# `PIECE_BYTES`: four prompts for SAM.
+_PROMPTS_PER_GPU_STEP = 128
 
 
-def prompts_per_step(device: torch.device) -> int:
-    """How many prompts go through the decoder at a time."""
-    return _PROMPTS_PER_STEP.get(device.type, 32)
+def prompts_per_step(cells: Float[Tensor, "_N L D"]) -> int:
+    """How many prompts go through the decoder at a time, each with cells as large as these."""
+    if cells.device.type != "cpu":
+        return _PROMPTS_PER_GPU_STEP
+    return max(1, PIECE_BYTES // (cells[0].numel() * cells.element_size()))
 
 
 class ImageEncoder(Protocol):
@@ -117,7 +119,7 @@ class SamModel(nn.Module):
         """Run the decoder's transformer over a few prompts at a time."""
         positions = self.prompt_encoder.positions()
         cells = features.image_embedding.flatten(2).transpose(1, 2).contiguous()
-        per_step = prompts_per_step(self.device)
+        per_step = prompts_per_step(cells)
         for i in range(0, prompts.num_prompts, per_step):
             step = prompts[i : i + per_step]
             sparse = self.prompt_encoder.tokens(step.points, step.labels)

@@ -100,7 +100,7 @@ class TinySam(SamModel):
         assert self.text_path is not None
         picture = self.text_path.reader(features)
         cells = features.image_embedding.flatten(2).transpose(1, 2)
-        per_step = prompts_per_step(self.device)
+        per_step = prompts_per_step(cells)
         for i in range(0, prompts.num_prompts, per_step):
             step = prompts[i : i + per_step]
             assert step.text is not None
