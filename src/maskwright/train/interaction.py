@@ -12,6 +12,7 @@ from torch import Tensor
 
 from maskwright.models.protocol import FramePrompts
 from maskwright.train.dice import Dice
+from maskwright.train.pooling import box_mean
 from maskwright.train.scenes import Scenes
 
 _LEAST_PIXELS = 40  # of a half-side mask; smaller visible remains are not asked about
@@ -56,9 +57,9 @@ def click_in(dice: Dice, region: Bool[Tensor, "N s s"]) -> Float[Tensor, "N 2"]:
     inside = region.float()
     depth = inside
     for size in (5, 9, 17):  # how much of the neighbourhood is inside, near and far: highest in the middle
-        depth = depth + F.avg_pool2d(inside[:, None], size, 1, size // 2)[:, 0] * inside
+        depth = depth + box_mean(inside[:, None], size)[:, 0] * inside
     coarse = F.avg_pool2d(inside[:, None], 8, 8)
-    coarse = F.avg_pool2d(coarse, 5, 1, 2)
+    coarse = box_mean(coarse, 5)
     depth = depth + F.interpolate(coarse, size=(s, s), mode="bilinear")[:, 0] * inside * 2
     focus = torch.where(dice.chance(0.5, N) > 0, 24.0, 0.0)[:, None]
     score = focus * (depth / depth.amax((1, 2), keepdim=True).clamp(min=1e-3)).flatten(1)

@@ -1,80 +1,119 @@
 """The recipe of the embedded model: generated scenes in, weights for the package out. One command, any machine.
 
-    python -m maskwright.train.tiny --pack assets.safetensors --out runs/tiny --minutes 9
-
-A step paints scenes on the device (`scenes`), photographs them (`photometry`), asks for some objects by click or box,
+A step takes painted or labelled scenes, photographs them (`photometry`), asks for some objects by click or box,
 corrects the answers by clicks (`interaction`), and learns from every answer (`losses`). The average of the weights
-(EMA) is what is exported. Resumes from `OUT/last.pt`; `--start` begins a new round from exported weights. Everything
-that decides is in `Recipe`.
+(EMA) is what is scored on held-out scenes and exported. A run goes on where it stopped.
 """
 
-import argparse
 import logging
-from collections.abc import Sequence
-from dataclasses import fields
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
+from maskwright.core.errors import SettingError
+from maskwright.models import load_model
 from maskwright.models.tiny import TinyConfig, build_tiny_network
-from maskwright.train.assets import read_pack
-from maskwright.train.checkpoints import load_checkpoint, load_imagenet
-from maskwright.train.recipe import Recipe
-from maskwright.train.run import run
-from maskwright.train.trainer import make_trainer
+from maskwright.train.assets import AssetPack, read_pack
+from maskwright.train.builtin_pack import builtin_pack
+from maskwright.train.checkpoints import load_checkpoint, load_start, replace_whole
+from maskwright.train.dice import Dice
+from maskwright.train.distill import Teacher
+from maskwright.train.labelled import LabelledScenes
+from maskwright.train.packing import on_device
+from maskwright.train.recipe import Recipe, recipe_text
+from maskwright.train.run import Clock, Run
+from maskwright.train.scenes import Scenes, paint
+from maskwright.train.stream import SceneMaker, batches
+from maskwright.train.trainer import Trainer, make_trainer
+from maskwright.train.validation import HeldOut
 
 logger = logging.getLogger(__name__)
 
-
-class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """The module's text as it stands, and every default."""
+_HELD_OUT_SEED = 424_242_424
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line: where things are, how long, and every field of the recipe."""
-    made = argparse.ArgumentParser(
-        prog="python -m maskwright.train.tiny", description=__doc__, formatter_class=_HelpFormatter
-    )
-    made.add_argument("--pack", type=Path, required=True, help="asset pack (python -m maskwright.train.assets)")
-    made.add_argument("--out", type=Path, required=True, help="folder for last.pt, log.csv, tiny.safetensors")
-    made.add_argument("--imagenet", type=Path, help="ImageNet weights of the trunk (.pth), for a first round")
-    made.add_argument("--start", type=Path, help="exported weights to start a new round from")
-    made.add_argument("--minutes", type=float, help="stop after this long; the learning rate follows the clock")
-    made.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="where to train")
-    made.add_argument("--limit-assets", type=int, help="use about this many assets (for a quick try)")
-    made.add_argument("--trunk", default=TinyConfig().trunk, help="lite0, lite1 or lite2")
-    for one in fields(Recipe):
-        made.add_argument(
-            f"--{one.name.replace('_', '-')}", type=type(one.default), default=one.default, help=one.metadata["help"]
-        )
-    return made
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TinyRun:
+    """Where a run takes its scenes and weights from, and where it writes."""
+
+    out: Path
+    recipe: Recipe
+    pack: Path | None = None
+    scenes: tuple[Path, ...] = ()
+    validation: Path | None = None
+    start: str = "tiny"
+    teacher: str | None = None
+    device: str = "cpu"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the recipe from the command line."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    options = parser().parse_args(arguments)
-    recipe = Recipe(**{one.name: getattr(options, one.name) for one in fields(Recipe)})
-    options.out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(recipe.seed)
+def train_tiny(run: TinyRun, *, began: float | None = None, config: TinyConfig | None = None) -> Path:
+    """Train, or go on with, the run in `run.out`; returns the weights.
+
+    `began` is the time.monotonic() from which the recipe's minutes count; `config` is for a network of another size
+    than the embedded model's, which starts from nothing.
+
+    Raises:
+        SettingError: the folder holds a run of another recipe, or something named is not there.
+        ModelError: the loss is no number any more.
+    """
+    began = time.monotonic() if began is None else began
+    device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if run.device == "auto" else run.device)
+    run.out.mkdir(parents=True, exist_ok=True)
+    _set_up(device, run.recipe.seed)
+    labelled = LabelledScenes(run.scenes)
+    pack = open_pack(run.pack).to(device)
+    maker = SceneMaker(recipe=run.recipe, pack=pack, labelled=labelled)
+    trainer = open_trainer(run, device, config)
+    replace_whole(run.out / "recipe.toml", lambda partial: partial.write_text(recipe_text(run.recipe)))
+    with batches(maker, device, first_step=trainer.step) as stream:
+        held_out = HeldOut(on_device(held_out_scenes(run, pack), device))
+        recipe = run.recipe
+        clock = Clock(minutes=recipe.minutes, steps=recipe.steps, began=began, before=trainer.seconds)
+        Run(trainer, run.out, clock=clock, held_out=held_out).go(stream)
+    return run.out / "tiny.safetensors"
+
+
+def open_trainer(run: TinyRun, device: torch.device, config: TinyConfig | None = None) -> Trainer:
+    """Build the network, and load what the run goes on from or starts from."""
+    recipe = run.recipe
+    network = build_tiny_network(config=config or TinyConfig(trunk=recipe.trunk, side=recipe.side))
+    last = run.out / "last.pt"
+    if not last.exists():
+        load_start(network, run.start)
+    trainer = make_trainer(recipe, network.to(device))
+    if last.exists():
+        load_checkpoint(trainer, last)
+        logger.info("going on from step %d, %.0f s: %s", trainer.step, trainer.seconds, last)
+    if run.teacher is not None:
+        trainer = replace(trainer, teacher=Teacher(load_model(run.teacher, device=device)))
+    return trainer
+
+
+def open_pack(path: Path | None) -> AssetPack:
+    """Read a pack, or compute the one that needs no files."""
+    pack = builtin_pack() if path is None else read_pack(path)
+    logger.info("%d cut-outs, %d materials%s", len(pack.sprites), len(pack.materials), "" if path else " (computed)")
+    return pack
+
+
+def held_out_scenes(run: TinyRun, pack: AssetPack) -> Scenes:
+    """Take the scenes to score on: those of a folder, else painted ones that no step sees."""
+    recipe = run.recipe
+    if run.validation is not None:
+        folder = LabelledScenes([run.validation])
+        return folder.first(recipe.validation_pictures, side=recipe.side, max_objects=recipe.max_objects)
+    dice = Dice(_HELD_OUT_SEED, pack.sprites.device)
+    return paint(dice, pack, batch=recipe.validation_pictures, side=recipe.side, max_objects=recipe.max_objects)
+
+
+def _set_up(device: torch.device, seed: int) -> None:
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SettingError("there is no GPU that torch can use here; take --device cpu")
+    torch.manual_seed(seed)
     torch.backends.cuda.matmul.allow_tf32 = True
     torch.backends.cudnn.allow_tf32 = True
-    model = build_tiny_network(config=TinyConfig(trunk=options.trunk, side=recipe.side))
-    if options.imagenet:
-        load_imagenet(model, options.imagenet)
-    if options.start:
-        model.load_state_dict({name: tensor.float() for name, tensor in load_file(options.start).items()})
-    trainer = make_trainer(recipe, model.to(options.device))
-    if (options.out / "last.pt").exists():
-        load_checkpoint(trainer, options.out / "last.pt")
-    pack = read_pack(options.pack, limit=options.limit_assets).to(options.device)
-    logger.info("%d cut-outs, %d materials", len(pack.sprites), len(pack.materials))
-    run(trainer, pack, options.out, minutes=options.minutes)
 
 
-if __name__ == "__main__":
-    main()
-
-
-__all__ = ["main", "parser"]
+__all__ = ["TinyRun", "held_out_scenes", "open_pack", "open_trainer", "train_tiny"]

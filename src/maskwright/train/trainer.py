@@ -14,7 +14,10 @@ from maskwright.train.recipe import Recipe
 
 @dataclass(slots=True, kw_only=True)
 class Trainer:
-    """A model with everything that training changes, so that a run can stop anywhere and go on."""
+    """A model with everything that training changes, so that a run can stop anywhere and go on.
+
+    `seconds` are those of the run so far, of all its processes.
+    """
 
     recipe: Recipe
     model: TinySam
@@ -22,6 +25,7 @@ class Trainer:
     optimizer: torch.optim.AdamW
     teacher: Teacher | None = None
     step: int = 0
+    seconds: float = 0.0
 
     @property
     def device(self) -> torch.device:
@@ -33,12 +37,10 @@ def make_trainer(recipe: Recipe, model: TinySam) -> Trainer:
     """Prepare a run from a model's present weights."""
     model.train()
     model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    # The stem and the first blocks see edges and colours: ImageNet's are better than what drawn pictures would teach,
-    # and not going back through them saves the most expensive part of the backward pass.
     encoder = model.image_encoder
     assert isinstance(encoder, TinyImageEncoder)
-    for early in (encoder.trunk.stem, *list(encoder.trunk.blocks)[: recipe.frozen_blocks]):
-        early.requires_grad_(False)
+    for module in frozen_parts(recipe, encoder):
+        module.requires_grad_(False)
     trunk = {id(p) for p in encoder.trunk.parameters()}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in (p for p in model.parameters() if p.requires_grad):
@@ -57,6 +59,21 @@ def make_trainer(recipe: Recipe, model: TinySam) -> Trainer:
         betas=(0.9, 0.98),
     )
     return Trainer(recipe=recipe, model=model, average=copy.deepcopy(model).eval(), optimizer=optimizer)
+
+
+def frozen_parts(recipe: Recipe, encoder: TinyImageEncoder) -> list[nn.Module]:
+    """List what keeps its weights.
+
+    The stem and the first blocks see edges and colours: ImageNet's are better than what drawn pictures would teach, and
+    not going back through them saves the most expensive part of the backward pass.
+    """
+    match recipe.freeze:
+        case "encoder":
+            return [encoder]
+        case "trunk":
+            return [encoder.trunk]
+        case _:
+            return [encoder.trunk.stem, *list(encoder.trunk.blocks)[: recipe.frozen_blocks]]
 
 
 def set_side(model: TinySam, side: int) -> None:

@@ -1,0 +1,174 @@
+"""`maskwright train`: train the embedded model, make labelled scenes for it, and pack assets."""
+
+import dataclasses
+import logging
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskwright.cli.report import tell
+from maskwright.cli.verbs import CONTEXT
+from maskwright.core import settings
+from maskwright.core.errors import SettingError
+from maskwright.train.recipe import PRESETS, Recipe, changed, read_recipe
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings=CONTEXT,
+    no_args_is_help=True,
+    help="Train the embedded model; make scenes and asset packs for it.",
+    epilog="Example: maskwright train tiny --preset smoke",
+)
+
+
+def _recipe_help() -> str:
+    """List the presets and every field of a recipe, as --help shows them."""
+    usual = PRESETS["cpu"]
+    fields = dataclasses.fields(Recipe)
+    width = max(len(one.name) for one in fields)
+    rows = [f"  {one.name:<{width}}  {one.metadata['help']} [{_shown(getattr(usual, one.name))}]" for one in fields]
+    presets = [f"  {name:<{width}}  {_differences(recipe)}" for name, recipe in PRESETS.items()]
+    return "\n".join(
+        [
+            "\b",
+            "The recipe, with the values of --preset cpu in brackets; --set NAME=VALUE changes one:",
+            *rows,
+            "",
+            "\b",
+            "Presets, by what they have of their own:",
+            *presets,
+            "",
+            "\b",
+            "Examples:",
+            "  maskwright train tiny --preset smoke",
+            "  maskwright train tiny --pack assets.safetensors --scenes robots --validation held-out --minutes 600",
+            "  maskwright train tiny --preset gpu --pack assets.safetensors --minutes 9 --set seed=4",
+        ]
+    )
+
+
+def _differences(recipe: Recipe) -> str:
+    plain = Recipe(minutes=recipe.minutes)
+    own = {
+        one.name: getattr(recipe, one.name)
+        for one in dataclasses.fields(Recipe)
+        if one.name == "minutes" or getattr(recipe, one.name) != getattr(plain, one.name)
+    }
+    return " ".join(f"{name}={_shown(value)}" for name, value in own.items())
+
+
+def _shown(value: int | float | str) -> str:
+    return value or "-" if isinstance(value, str) else f"{value:g}"
+
+
+@app.command(epilog=_recipe_help())
+def tiny(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the run lies; a run there goes on.")
+    ] = Path("runs/tiny"),
+    preset: Annotated[
+        str, typer.Option("--preset", metavar="NAME|FILE", help=f"{', '.join(PRESETS)}, or the recipe.toml of a run.")
+    ] = "cpu",
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change one number of the recipe; may be repeated."),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option("--minutes", metavar="M", help="How long in all, start and export included.", min=0.1),
+    ] = None,
+    pack: Annotated[
+        Path | None,
+        typer.Option(
+            "--pack", metavar="FILE", help="Asset pack (maskwright train assets); without, shapes are computed."
+        ),
+    ] = None,
+    scenes: Annotated[
+        list[Path] | None,
+        typer.Option("--scenes", metavar="FOLDER", help="Labelled scenes to mix in; may be repeated."),
+    ] = None,
+    pictures: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--pictures", metavar="FOLDER", help="Pictures without labels, which --teacher labels; may be repeated."
+        ),
+    ] = None,
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            "--validation", metavar="FOLDER", help="Labelled scenes to score on; without, painted ones of another seed."
+        ),
+    ] = None,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--start",
+            metavar="tiny|nothing|FILE",
+            help="Weights to begin with: the package's, none, exported ones, or ImageNet's of the trunk (.pth).",
+        ),
+    ] = "tiny",
+    teacher: Annotated[
+        str | None,
+        typer.Option("--teacher", metavar="NAME|FILE", help="A model that answers the same prompts, to learn from."),
+    ] = None,
+    device: Annotated[
+        str, typer.Option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N.", envvar=settings.DEVICE.env)
+    ] = "auto",
+) -> None:
+    """Train the embedded model: scenes in, weights out. The same command again goes on where a run stopped.
+
+    A step photographs scenes with a camera's faults, asks for objects by click, by box or by both, corrects each answer
+    by a click where it is wrong, and learns from all answers: focal and Dice loss, of three candidates only the best,
+    squared error of predicted IoU. AdamW, bf16 on a GPU; the average of the weights is scored and exported.
+
+    FOLDER gets tiny.safetensors (the best weights so far; use them with --model FILE), last.pt to go on from,
+    recipe.toml, log.csv, curves.png, samples.jpg and tensorboard/.
+    """
+    began = time.monotonic()
+    try:
+        recipe = changed(read_recipe(preset), [*(changes or []), *([f"minutes={minutes}"] if minutes else [])])
+    except SettingError as error:
+        raise typer.BadParameter(str(error)) from error
+    if pictures and teacher is None:
+        raise typer.BadParameter("--pictures need a --teacher that labels them, for example --teacher vit_b")
+    logging.getLogger("maskwright.train").setLevel(logging.INFO)
+
+    from maskwright.train.tiny import TinyRun, train_tiny
+
+    weights = train_tiny(
+        TinyRun(
+            out=out,
+            recipe=recipe,
+            pack=pack,
+            scenes=tuple(scenes or ()),
+            validation=validation,
+            start=start,
+            teacher=teacher,
+            device=device,
+        ),
+        began=began,
+    )
+    tell(f"weights: {weights} (try: maskwright predict example:tabletop --point 235,290 --model {weights})")
+
+
+@app.command(epilog="Example: maskwright train assets list.tsv assets.safetensors")
+def assets(
+    sources: Annotated[
+        Path,
+        typer.Argument(
+            metavar="LIST", help="Table with tabs: kind, source, licence, path of the picture, words (optional)."
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The pack to write.")],
+) -> None:
+    """Pack cut-outs with alpha, textures and photographs into one file, each with its licence.
+
+    Kinds are emoji, render, icon and clipart (cut-outs), texture and photo.
+    """
+    from maskwright.train.assets import read_list, write_pack
+
+    size = write_pack(out, read_list(sources))
+    tell(f"{size / 1e6:.1f} MB: {out}")
