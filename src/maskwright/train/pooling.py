@@ -1,4 +1,4 @@
-"""Means over square neighbourhoods, an axis at a time: torch's own pooling on a CPU visits each pixel of each square."""
+"""Means over square neighbourhoods, an axis at a time: torch's own pooling on a CPU visits every pixel of each one."""
 
 import torch.nn.functional as F
 from jaxtyping import Float
