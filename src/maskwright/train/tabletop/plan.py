@@ -1,0 +1,373 @@
+"""What a robot tabletop shows: drawn from a seed, before any simulator sees it.
+
+A plan says which things there are, where they start, which of them fall, where lamps and camera are, and which sources
+it draws on. The same seed and assets give the same plan.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from maskwright.train.scene_folder import SceneSource
+from maskwright.train.tabletop.arms import ArmAsset, PosedArm, pose_arm
+from maskwright.train.tabletop.catalogues import MeshAsset, to_thing
+from maskwright.train.tabletop.colours import COLOUR_NAMES, Rgb, draw_colour, name_colour, name_picture
+from maskwright.train.tabletop.pieces import Piece, Surface, bounds, box
+from maskwright.train.tabletop.things import Thing, Wardrobe, cable, container, draw_thing, drawers
+
+_TABLE_HALF = 0.75
+_VIEWS = {"oblique": 0.4, "front": 0.2, "top": 0.15, "wrist": 0.15, "close": 0.1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TexturePicture:
+    """A picture for surfaces and packages: what kind of material it shows, and where it is from."""
+
+    key: str
+    material: str | None
+    pixels: UInt8[np.ndarray, "h w 3"]
+    source: SceneSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TabletopAssets:
+    """Everything that scenes may draw on besides what they make themselves; all of it may be empty."""
+
+    meshes: Sequence[MeshAsset] = ()
+    arms: Sequence[ArmAsset] = ()
+    photos: Sequence[TexturePicture] = ()
+    textures: Sequence[TexturePicture] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Placed:
+    """A thing, where it starts and whether it falls from there."""
+
+    thing: Thing
+    position: Float[np.ndarray, " 3"]
+    rotation: Float[np.ndarray, "3 3"] = field(default_factory=lambda: np.eye(3))
+    falls: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lamp:
+    """A light and where it shines."""
+
+    position: Float[np.ndarray, " 3"]
+    target: Float[np.ndarray, " 3"]
+    rgb: Rgb
+    casts_shadow: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class View:
+    """A camera: where it is, what it looks at, how much it sees."""
+
+    position: Float[np.ndarray, " 3"]
+    target: Float[np.ndarray, " 3"]
+    up: Float[np.ndarray, " 3"]
+    fovy_degrees: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TabletopPlan:
+    """A scene before physics. A thing without a name is background that nobody asks for."""
+
+    placed: tuple[Placed, ...]
+    lamps: tuple[Lamp, ...]
+    ambient: float
+    views: tuple[View, ...]
+    sources: tuple[SceneSource, ...]
+
+
+def draw_plan(rng: np.random.Generator, assets: TabletopAssets, *, num_views: int = 4) -> TabletopPlan:
+    """Draw a scene: a room, a table, robots, containers, things upon each other, cables; and where cameras are."""
+    used: list[SceneSource] = []
+    wardrobe = _wardrobe(rng, assets, used)
+    placed = [*_room(rng, assets, used)]
+    centre = np.array([rng.uniform(-0.06, 0.06), rng.uniform(-0.06, 0.06), 0.0])
+    spread = rng.choice([0.13, 0.2, 0.3], p=[0.3, 0.4, 0.3])
+    obstacles = _furnish(rng, wardrobe, centre, spread)
+    placed += obstacles
+    arms = _arms(rng, assets, centre, used)
+    for arm in arms:
+        placed += [Placed(thing=thing, position=np.zeros(3)) for thing in (arm.arm, arm.gripper)]
+    held = _held(rng, wardrobe, arms)
+    placed += held
+    placed += _scatter(rng, assets, wardrobe, centre, spread, obstacles, used)
+    for _ in range(int(rng.choice(4, p=[0.45, 0.3, 0.15, 0.1]))):
+        at = centre + np.array([*rng.uniform(-spread, spread, 2), 0])
+        placed.append(Placed(thing=cable(rng, wardrobe), position=at))
+    views = tuple(_view(rng, arms, centre, spread) for _ in range(num_views))
+    lamps, ambient = _lamps(rng)
+    return TabletopPlan(
+        placed=tuple(placed), lamps=lamps, ambient=ambient, views=views, sources=tuple(dict.fromkeys(used))
+    )
+
+
+def _wardrobe(rng: np.random.Generator, assets: TabletopAssets, used: list[SceneSource]) -> Wardrobe:
+    """A few pictures for this scene's packages and wood."""
+    photos = _some(rng, assets.photos, 4)
+    wood = _some(rng, [t for t in assets.textures if t.material == "wood"], 3)
+    used += [picture.source for picture in (*photos, *wood)]
+    return Wardrobe(wood=tuple(t.pixels for t in wood), photos=tuple(p.pixels for p in photos))
+
+
+def _some(rng: np.random.Generator, pictures: Sequence[TexturePicture], count: int) -> list[TexturePicture]:
+    if not pictures:
+        return []
+    return [pictures[int(i)] for i in rng.integers(len(pictures), size=min(count, len(pictures)))]
+
+
+def _room(rng: np.random.Generator, assets: TabletopAssets, used: list[SceneSource]) -> list[Placed]:
+    """A table top at z = 0, a floor below and walls around, each plain, textured or, for walls, a photograph."""
+    half = np.array([rng.uniform(0.55, 1.0) * _TABLE_HALF, rng.uniform(0.55, 1.0) * _TABLE_HALF])
+    thick = rng.uniform(0.02, 0.06)
+    table = _slab("table", rng, assets.textures, used, [2 * half[0], 2 * half[1], thick], repeat=rng.uniform(0.7, 2.5))
+    legs = []
+    leg = Surface(rgb=draw_colour(rng, str(rng.choice(["gray", "black", "white", "brown"]))))
+    for x in (-1, 1):
+        for y in (-1, 1):
+            vertices, faces, _ = box([0.05, 0.05, 0.7])
+            at = np.array([x * (half[0] - 0.05), y * (half[1] - 0.05), -thick / 2 - 0.35])
+            legs.append(Piece(vertices=vertices + at, faces=faces, surface=leg))
+    table = replace(table, pieces=(*table.pieces, *legs), hulls=((0,),))
+    placed = [Placed(thing=table, position=np.array([0, 0, -thick / 2]))]
+    floor = _slab("floor", rng, assets.textures, used, [6, 6, 0.02], repeat=rng.uniform(2, 8))
+    placed.append(Placed(thing=floor, position=np.array([0, 0, -0.75])))
+    reach = rng.uniform(1.1, 2.4)
+    for turn in range(4):
+        c, s = round(math.cos(turn * math.pi / 2)), round(math.sin(turn * math.pi / 2))
+        rotation = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], float)
+        size = [2 * reach, 0.02, 3.4]
+        if assets.photos and rng.random() < 0.5:
+            photo = assets.photos[int(rng.integers(len(assets.photos)))]
+            used.append(photo.source)
+            surface = Surface(picture=photo.pixels, emission=rng.uniform(0.3, 0.7), specular=0, shininess=0)
+            vertices, faces, uv = box(size)
+            wall = Thing(
+                name="", pieces=(Piece(vertices=vertices, faces=faces, uv=uv, surface=surface),), is_static=True
+            )
+        else:
+            wall = _slab("wall", rng, assets.textures, used, size, repeat=rng.uniform(1, 4), plain=0.6)
+        at = rotation @ np.array([0, reach, 0.6])
+        placed.append(Placed(thing=replace(wall, hulls=()), position=at, rotation=rotation))
+    return placed
+
+
+def _slab(
+    name: str,
+    rng: np.random.Generator,
+    textures: Sequence[TexturePicture],
+    used: list[SceneSource],
+    size: Sequence[float],
+    *,
+    repeat: float,
+    plain: float = 0.3,
+) -> Thing:
+    """A large flat thing, plain or textured."""
+    vertices, faces, uv = box(size)
+    gloss = float(rng.choice([0, 0, 0.05, 0.15])) if name == "table" else 0.0
+    if not textures or rng.random() < plain:
+        rgb = _plain_colour(rng)
+        surface = Surface(rgb=rgb, specular=rng.uniform(0, 0.5), reflectance=gloss)
+        colour, material = name_colour(rgb), None
+    else:
+        picture = textures[int(rng.integers(len(textures)))]
+        used.append(picture.source)
+        tint = float(rng.uniform(0.6, 1.0))
+        rgb = (tint, tint, tint)
+        surface = Surface(picture=picture.pixels, rgb=rgb, specular=rng.uniform(0, 0.4), reflectance=gloss)
+        colour, material = name_picture(picture.pixels, rgb), picture.material
+    piece = Piece(vertices=vertices, faces=faces, uv=uv * repeat * np.array([1, size[1] / size[0]]), surface=surface)
+    return Thing(name=name, pieces=(piece,), colour=colour, material=material, hulls=((0,),), is_static=True)
+
+
+def _plain_colour(rng: np.random.Generator) -> Rgb:
+    """A colour of rooms: mostly pale or dark and dull, now and then strong."""
+    if rng.random() < 0.25:
+        return draw_colour(rng, str(rng.choice(COLOUR_NAMES)))
+    value = float(np.clip(rng.normal(0.65, 0.22), 0.05, 1))
+    shade = np.clip(value * (1 + rng.normal(0, 0.06, 3)), 0, 1)
+    return float(shade[0]), float(shade[1]), float(shade[2])
+
+
+def _furnish(rng: np.random.Generator, wardrobe: Wardrobe, centre: np.ndarray, spread: float) -> list[Placed]:
+    """Containers and drawers that stand before things fall."""
+    placed: list[Placed] = []
+    for maker, chance in ((container, 0.5), (container, 0.2), (drawers, 0.22)):
+        if rng.random() > chance:
+            continue
+        thing = maker(rng, wardrobe)
+        for _ in range(8):
+            reach = spread * 0.6 if maker is container else spread + 0.12
+            at = centre + np.array([*rng.uniform(-reach, reach, 2), 0])
+            if all(np.linalg.norm(at - other.position) > _radius(thing) + _radius(other.thing) for other in placed):
+                turn = rng.uniform(0, 2 * math.pi) if maker is container else rng.normal(0, 0.5)
+                placed.append(Placed(thing=thing, position=at, rotation=_about_z(turn)))
+                break
+    return placed
+
+
+def _radius(thing: Thing) -> float:
+    low, high = bounds(thing.pieces)
+    return float(np.linalg.norm(np.maximum(np.abs(low), np.abs(high))[:2])) * 0.8
+
+
+def _about_z(turn: float) -> Float[np.ndarray, "3 3"]:
+    c, s = math.cos(turn), math.sin(turn)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+
+
+def _any_rotation(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
+    q = rng.normal(size=4)
+    w, x, y, z = q / np.linalg.norm(q)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def _arms(
+    rng: np.random.Generator, assets: TabletopAssets, centre: np.ndarray, used: list[SceneSource]
+) -> list[PosedArm]:
+    """None, one or two arms at the table's edge, each reaching over it."""
+    if not assets.arms:
+        return []
+    count = int(rng.choice(3, p=[0.2, 0.62, 0.18]))
+    asset = assets.arms[int(rng.integers(len(assets.arms)))]
+    recolour = draw_colour(rng, str(rng.choice(COLOUR_NAMES))) if rng.random() < 0.2 else None
+    posed = []
+    heading = rng.uniform(0, 2 * math.pi)
+    for k in range(count):
+        used.append(asset.source)
+        around = heading + k * rng.uniform(1.2, math.pi)
+        base = centre - rng.uniform(0.42, 0.62) * np.array([math.cos(around), math.sin(around), 0])
+        aside = rng.uniform(-0.15, 0.15, 2) + (
+            0.1 * np.array([-math.cos(around), -math.sin(around)]) if count > 1 else 0
+        )
+        target = centre + np.array([*aside, rng.uniform(0.06, 0.3)])
+        lean = rng.normal(0, 0.3, 2) if rng.random() < 0.8 else np.array([math.cos(around), math.sin(around)])
+        approach = np.array([*lean, -1.0])
+        posed.append(
+            pose_arm(
+                asset,
+                rng,
+                base=base,
+                heading=around,
+                target=target,
+                approach=approach / np.linalg.norm(approach),
+                recolour=recolour,
+            )
+        )
+    return posed
+
+
+def _held(rng: np.random.Generator, wardrobe: Wardrobe, arms: Sequence[PosedArm]) -> list[Placed]:
+    """Something small between the fingers of some grippers."""
+    placed = []
+    for arm in arms:
+        if rng.random() > 0.4:
+            continue
+        thing = draw_thing(rng, wardrobe)
+        low, high = bounds(thing.pieces)
+        shrink = min(1.0, 0.06 / float(np.sort(high - low)[1]))
+        middle = (low + high) / 2
+        rotation = np.stack([arm.across, np.cross(arm.approach, arm.across), arm.approach], 1) @ _about_z(
+            rng.choice([0, math.pi / 2])
+        )
+        pieces = tuple(piece.moved(np.eye(3) * shrink, -middle * shrink) for piece in thing.pieces)
+        held = replace(thing, pieces=pieces, is_static=True, hulls=())
+        placed.append(Placed(thing=held, position=arm.grip + 0.005 * arm.approach, rotation=rotation))
+    return placed
+
+
+def _scatter(
+    rng: np.random.Generator,
+    assets: TabletopAssets,
+    wardrobe: Wardrobe,
+    centre: np.ndarray,
+    spread: float,
+    obstacles: Sequence[Placed],
+    used: list[SceneSource],
+) -> list[Placed]:
+    """Things to drop: most upright beside each other, some from above others, some into containers."""
+    placed: list[Placed] = []
+    bins = [o for o in obstacles if o.thing.name != "cabinet"]
+    favourite = draw_thing(rng, wardrobe) if rng.random() < 0.2 else None
+    for _ in range(int(rng.integers(5, 19))):
+        if favourite is not None and rng.random() < 0.6:
+            thing = favourite
+        elif assets.meshes and rng.random() < 0.5:
+            mesh = assets.meshes[int(rng.integers(len(assets.meshes)))]
+            used.append(mesh.source)
+            thing = to_thing(mesh, rng)
+        else:
+            thing = draw_thing(rng, wardrobe)
+        upright = rng.random() < (0.75 if thing.name not in ("screwdriver", "hammer", "wrench") else 0.2)
+        rotation = _about_z(rng.uniform(0, 2 * math.pi)) @ (np.eye(3) if upright else _any_rotation(rng))
+        corners = np.concatenate([piece.vertices for piece in thing.pieces]) @ rotation.T
+        radius = float(np.abs(corners[:, :2]).max())
+        into = bins[int(rng.integers(len(bins)))] if bins and rng.random() < 0.4 else None
+        if into is not None:
+            at = into.position[:2] + rng.uniform(-0.08, 0.08, 2)
+        else:
+            at = centre[:2] + rng.normal(0, spread, 2).clip(-2 * spread, 2 * spread)
+        below = [p for p in (*placed, *obstacles) if np.linalg.norm(p.position[:2] - at) < radius + _radius(p.thing)]
+        floor = max((p.position[2] + bounds(p.thing.pieces)[1, 2] for p in below), default=0.0)
+        height = min(floor, 0.5) - float(corners[:, 2].min()) + 0.004
+        placed.append(Placed(thing=thing, position=np.array([*at, height]), rotation=rotation, falls=True))
+    return placed
+
+
+def _view(rng: np.random.Generator, arms: Sequence[PosedArm], centre: np.ndarray, spread: float) -> View:
+    """A camera from the front, from above, from a corner, near by, or at a wrist."""
+    kind = str(rng.choice(list(_VIEWS), p=list(_VIEWS.values())))
+    target = centre + np.array([*rng.normal(0, 0.05, 2), rng.uniform(0, 0.08)])
+    fovy = float(rng.uniform(30, 62))
+    if kind == "wrist" and arms:
+        arm = arms[0]
+        side = np.cross(arm.approach, arm.across)
+        position = arm.grip - rng.uniform(0.1, 0.2) * arm.approach + rng.uniform(0.06, 0.1) * side
+        return View(
+            position=position, target=arm.grip + 0.12 * arm.approach, up=arm.across, fovy_degrees=rng.uniform(55, 80)
+        )
+    elevation = {"front": rng.uniform(8, 30), "top": rng.uniform(68, 89), "close": rng.uniform(15, 60)}.get(
+        kind, rng.uniform(25, 60)
+    )
+    needed = (spread * 1.5 + 0.12) / math.tan(math.radians(fovy / 2))
+    distance = needed * (rng.uniform(0.35, 0.6) if kind == "close" else rng.uniform(0.6, 1.05))
+    around, up = rng.uniform(0, 2 * math.pi), math.radians(elevation)
+    offset = np.array([math.cos(around) * math.cos(up), math.sin(around) * math.cos(up), math.sin(up)])
+    roll = rng.normal(0, 0.06)
+    return View(
+        position=target + max(0.22, distance) * offset, target=target,
+        up=np.array([math.sin(roll) * -offset[1], math.sin(roll) * offset[0], 1.0]), fovy_degrees=fovy,
+    )  # fmt: skip
+
+
+def _lamps(rng: np.random.Generator) -> tuple[tuple[Lamp, ...], float]:
+    """One to three lamps of warm or cold white; the first casts shadows."""
+    lamps = []
+    total = rng.uniform(0.75, 1.5)
+    shares = rng.dirichlet(np.ones(int(rng.integers(1, 4))) * 2)
+    for k, share in enumerate(sorted(shares.tolist(), reverse=True)):
+        around, out = rng.uniform(0, 2 * math.pi), rng.uniform(0.1, 1.2)
+        position = np.array([out * math.cos(around), out * math.sin(around), rng.uniform(1.2, 2.2)])
+        warmth = rng.normal(0, 0.08)
+        rgb = np.clip(total * share * np.array([1 + warmth, 1, 1 - warmth]), 0, 1)
+        target = np.array([*rng.normal(0, 0.15, 2), 0])
+        lamps.append(
+            Lamp(position=position, target=target, rgb=(float(rgb[0]), float(rgb[1]), float(rgb[2])),
+                 casts_shadow=k == 0 or rng.random() < 0.4)
+        )  # fmt: skip
+    return tuple(lamps), float(rng.uniform(0.22, 0.5))
+
+
+__all__ = ["Lamp", "Placed", "TabletopAssets", "TabletopPlan", "TexturePicture", "View", "draw_plan"]
