@@ -355,7 +355,7 @@ def _view(rng: np.random.Generator, arms: Sequence[PosedArm], centre: np.ndarray
 def _lamps(rng: np.random.Generator) -> tuple[tuple[Lamp, ...], float]:
     """One to three lamps of warm or cold white; the first casts shadows."""
     lamps = []
-    total = rng.uniform(0.75, 1.5)
+    total = rng.uniform(0.65, 1.25)
     shares = rng.dirichlet(np.ones(int(rng.integers(1, 4))) * 2)
     for k, share in enumerate(sorted(shares.tolist(), reverse=True)):
         around, out = rng.uniform(0, 2 * math.pi), rng.uniform(0.1, 1.2)

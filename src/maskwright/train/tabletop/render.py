@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from maskwright.core.errors import InputError
 from maskwright.train.scene_folder import LabelledObject, LabelledScene
+from maskwright.train.tabletop.canvas import Canvas
 from maskwright.train.tabletop.pieces import Piece, Surface, hull_points
 from maskwright.train.tabletop.plan import Placed, TabletopPlan, View
 from maskwright.train.tabletop.simulator import load_simulator
 from maskwright.train.tabletop.things import Thing
 
-# Geom groups: what is drawn, what only collides, what is left out of a pass.
-_DRAWN, _SOLID, _LEFT_OUT = 1, 3, 4
+# Hidden pixels are counted at half the size: a quarter of the cost, and a share needs no more.
+_SHRINK = 2
 _TIMESTEP, _STEPS = 0.004, 330
 _MIN_PIXELS = 20
 # Square metres; meshes of catalogues hold triangles that are lines, which MuJoCo refuses.
@@ -68,7 +68,11 @@ def render_plan(
     for _ in range(steps):
         mujoco.mj_step(model, data)
     mujoco.mj_forward(model, data)
-    return _photographs(mujoco, model, data, plan, labels, size_hw, wanted)
+    canvas = Canvas(mujoco, model, size_hw)
+    try:
+        return _photographs(canvas, model, data, plan, labels, wanted)
+    finally:
+        canvas.close()
 
 
 def _new_spec(mujoco: Any, plan: TabletopPlan, size_hw: tuple[int, int]) -> Any:
@@ -90,7 +94,7 @@ def _new_spec(mujoco: Any, plan: TabletopPlan, size_hw: tuple[int, int]) -> Any:
         spec.worldbody.add_light(
             pos=lamp.position, dir=direction / np.linalg.norm(direction), castshadow=lamp.casts_shadow,
             diffuse=lamp.rgb,
-            specular=[min(1.0, 0.9 * c) for c in lamp.rgb], ambient=[0, 0, 0], cutoff=75, exponent=4,
+            specular=[min(1.0, 0.9 * c) for c in lamp.rgb], ambient=[0, 0, 0], cutoff=60, exponent=3,
         )  # fmt: skip
     for k, camera in enumerate(plan.views):
         quat = _quaternion(mujoco, _looking(camera))
@@ -130,7 +134,7 @@ def _add_thing(mujoco: Any, spec: Any, index: int, placed: Placed, keys: tuple[s
         _add_surface(mujoco, spec, name, piece.surface)
         body.add_geom(
             name=name, type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, material=name,
-            group=_DRAWN, contype=0, conaffinity=0, mass=0,
+            contype=0, conaffinity=0, mass=0,
         )  # fmt: skip
         owners.append((name, index, 0 if piece.part is None else keys.index(piece.part) + 1))
     if placed.falls:
@@ -194,7 +198,7 @@ def _add_hulls(mujoco: Any, spec: Any, body: Any, index: int, thing: Thing) -> N
         mesh = spec.add_mesh(name=name, inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_CONVEX)
         mesh.uservert = hull_points([thing.pieces[i] for i in group]).astype(np.float32).ravel()
         body.add_geom(
-            type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, group=_SOLID, density=_DENSITY, rgba=[0, 0, 0, 0],
+            type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, density=_DENSITY, rgba=[0, 0, 0, 0],
             condim=6, friction=[0.8, 0.01, 0.004],
         )  # fmt: skip
 
@@ -209,71 +213,34 @@ def _labels(model: Any, owners: Sequence[tuple[str, int, int]], keys: tuple[tupl
 
 
 def _photographs(
-    mujoco: Any,
-    model: Any,
-    data: Any,
-    plan: TabletopPlan,
-    labels: _Labels,
-    size_hw: tuple[int, int],
-    wanted: int | None,
+    canvas: Canvas, model: Any, data: Any, plan: TabletopPlan, labels: _Labels, wanted: int | None
 ) -> list[LabelledScene]:
-    try:
-        renderer = mujoco.Renderer(model, *size_hw)
-    except mujoco.FatalError as error:
-        raise InputError(
-            f"MuJoCo cannot draw ({error}). Start Python with MUJOCO_GL=osmesa, or egl on a machine with a GPU, "
-            f"before anything imports mujoco."
-        ) from None
     kept: list[LabelledScene] = []
-    try:
-        renderer.scene.flags[mujoco.mjtRndFlag.mjRND_CULL_FACE] = 0
-        for k in range(len(plan.views)):
-            if wanted is None or len(kept) < wanted:
-                scene = _photograph(mujoco, model, data, renderer, k, plan, labels, choosy=wanted is not None)
-                kept += [] if scene is None else [scene]
-    finally:
-        renderer.close()
+    for view in range(len(plan.views)):
+        if wanted is None or len(kept) < wanted:
+            scene = _photograph(canvas, model, data, view, plan, labels, choosy=wanted is not None)
+            kept += [] if scene is None else [scene]
     return kept
 
 
 def _photograph(
-    mujoco: Any,
-    model: Any,
-    data: Any,
-    renderer: Any,
-    view: int,
-    plan: TabletopPlan,
-    labels: _Labels,
-    *,
-    choosy: bool,
+    canvas: Canvas, model: Any, data: Any, view: int, plan: TabletopPlan, labels: _Labels, *, choosy: bool
 ) -> LabelledScene | None:
     """Draw one view; None if it shows too little and that matters."""
-
-    def look(shown: Bool[np.ndarray, " G"]) -> None:
-        model.geom_group[:] = np.where(shown, _DRAWN, np.where(labels.thing >= 0, _LEFT_OUT, _SOLID))
-        renderer.update_scene(data, camera=f"view{view}", scene_option=option)
-
-    option = mujoco.MjvOption()
-    option.geomgroup[:] = [group == _DRAWN for group in range(6)]
-    look(labels.thing >= 0)
-    renderer.enable_segmentation_rendering()
-    things, parts = _segment(mujoco, renderer, labels)
+    camera = f"view{view}"
+    canvas.look(data, camera, shown=labels.thing >= 0)
+    geoms, depth = canvas.geoms()
+    things, parts = _segment(labels, geoms)
     if choosy and not _shows_enough(plan, things):
-        renderer.disable_segmentation_rendering()
         return None
+    image = canvas.colours()
     named = [int(i) for i in np.unique(things) if i >= 0 and plan.placed[i].thing.name not in ("", *_BACKDROP)]
     boxes = {index: _screen_box(model, data, plan, index, view, things.shape) for index in named}
     whole: dict[int, int] = {}
     for group in _apart(boxes):
-        look(np.isin(labels.thing, group))
-        alone, _ = _segment(mujoco, renderer, labels)
-        whole.update({index: int((alone == index).sum()) for index in group})
-    renderer.disable_segmentation_rendering()
-    look(labels.thing >= 0)
-    image = renderer.render().copy()
-    renderer.enable_depth_rendering()
-    depth = renderer.render().copy()
-    renderer.disable_depth_rendering()
+        canvas.look(data, camera, shown=np.isin(labels.thing, group))
+        alone, _ = _segment(labels, canvas.geoms(shrink=_SHRINK)[0])
+        whole.update({index: int((alone == index).sum()) * _SHRINK**2 for index in group})
     return _labelled(plan, labels, image, depth, things, parts, whole)
 
 
@@ -290,12 +257,10 @@ def _shows_enough(plan: TabletopPlan, things: Int[np.ndarray, "H W"]) -> bool:
     return len(small) >= _FEWEST and largest < _LARGEST_SHARE * things.size
 
 
-def _segment(mujoco: Any, renderer: Any, labels: _Labels) -> tuple[Int[np.ndarray, "H W"], Int[np.ndarray, "H W"]]:
+def _segment(labels: _Labels, geoms: Int[np.ndarray, "H W"]) -> tuple[Int[np.ndarray, "H W"], Int[np.ndarray, "H W"]]:
     """Thing and part of each pixel; -1 where there is none."""
-    ids = renderer.render()
-    geom = np.where(ids[..., 1] == int(mujoco.mjtObj.mjOBJ_GEOM), ids[..., 0], -1)
-    inside = geom >= 0
-    return np.where(inside, labels.thing[geom], _NOTHING), np.where(inside, labels.part[geom], _BODY)
+    inside = geoms >= 0
+    return np.where(inside, labels.thing[geoms], _NOTHING), np.where(inside, labels.part[geoms], _BODY)
 
 
 def _screen_box(

@@ -66,7 +66,7 @@ def draw_look(rng: np.random.Generator, materials: Sequence[str | None], *, colo
     rgb = draw_colour(rng, colour)
     specular, shininess = _SHINE.get(material or "", (0.3, 0.4))
     # A see-through thing shows what is behind it, so its colour is thin; it is called transparent, not glass.
-    alpha = float(rng.uniform(0.25, 0.5)) if material == "transparent" else 1.0
+    alpha = float(rng.uniform(0.18, 0.42)) if material == "transparent" else 1.0
     if material == "transparent":
         specular, shininess = 1.0, 0.95
     surface = Surface(rgb=rgb, alpha=alpha, specular=specular, shininess=shininess)
