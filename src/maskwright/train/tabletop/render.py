@@ -31,7 +31,7 @@ _FEWEST, _LARGEST_SHARE = 4, 0.55
 _BACKDROP = ("floor", "wall")
 _BODY, _NOTHING = 0, -1
 # A part's key is its name, then perhaps "#" and what tells it from others of that name.
-_PART_NAMES = frozenset(
+PART_NAMES = frozenset(
     {"handle", "lid", "drawer", "door", "wall", "finger", "link", "base", "plug", "tape", "paper", "string", "keyboard",
      "leaf", "flower"}
 )  # fmt: skip
@@ -234,14 +234,31 @@ def _photograph(
     if choosy and not _shows_enough(plan, things):
         return None
     image = canvas.colours()
+    hidden = _hidden_shares(canvas, model, data, view, plan, labels, things)
+    return _labelled(plan, labels, image, depth, things, parts, hidden)
+
+
+def _hidden_shares(
+    canvas: Canvas,
+    model: Any,
+    data: Any,
+    view: int,
+    plan: TabletopPlan,
+    labels: _Labels,
+    things: Int[np.ndarray, "H W"],
+) -> dict[int, float]:
+    """Which share of each thing that is seen others hide: seen together and seen alone are counted alike."""
     named = [int(i) for i in np.unique(things) if i >= 0 and plan.placed[i].thing.name not in ("", *_BACKDROP)]
     boxes = {index: _screen_box(model, data, plan, index, view, things.shape) for index in named}
-    whole: dict[int, int] = {}
+    together, _ = _segment(labels, canvas.geoms(shrink=_SHRINK)[0])
+    shares: dict[int, float] = {}
     for group in _apart(boxes):
-        canvas.look(data, camera, shown=np.isin(labels.thing, group))
+        canvas.look(data, f"view{view}", shown=np.isin(labels.thing, group))
         alone, _ = _segment(labels, canvas.geoms(shrink=_SHRINK)[0])
-        whole.update({index: int((alone == index).sum()) * _SHRINK**2 for index in group})
-    return _labelled(plan, labels, image, depth, things, parts, whole)
+        for index in group:
+            whole = int((alone == index).sum())
+            shares[index] = 1 - min(1.0, int((together == index).sum()) / whole) if whole else 0.0
+    return shares
 
 
 def _shows_enough(plan: TabletopPlan, things: Int[np.ndarray, "H W"]) -> bool:
@@ -299,7 +316,7 @@ def _labelled(
     depth: Float[np.ndarray, "H W"],
     things: Int[np.ndarray, "H W"],
     parts: Int[np.ndarray, "H W"],
-    whole: dict[int, int],
+    hidden: dict[int, float],
 ) -> LabelledScene:
     """Number what is seen from 1; a thing of fewer than a handful of pixels is left to the background."""
     masks, part_map = np.zeros(things.shape, np.uint8), np.zeros(things.shape, np.uint8)
@@ -314,11 +331,10 @@ def _labelled(
         part_map[seen] = parts[seen]
         present = np.unique(parts[seen])
         named = {int(p): _part_name(labels.part_keys[index][p - 1]) for p in present if p > 0}
-        occlusion = 1 - area / max(area, whole[index]) if index in whole else 0.0
         objects.append(
             LabelledObject(
-                index=number, name=thing.name, colour=thing.colour, material=thing.material, occlusion=occlusion,
-                parts=named,
+                index=number, name=thing.name, colour=thing.colour, material=thing.material,
+                occlusion=hidden.get(int(index), 0.0), parts=named,
             )
         )  # fmt: skip
     depth_mm = np.clip(np.nan_to_num(depth) * 1000, 0, 65535).astype(np.uint16)
@@ -327,7 +343,7 @@ def _labelled(
 
 def _part_name(key: str) -> str | None:
     name = key.partition("#")[0]
-    return name if name in _PART_NAMES else None
+    return name if name in PART_NAMES else None
 
 
-__all__ = ["merged", "render_plan"]
+__all__ = ["PART_NAMES", "merged", "render_plan"]
