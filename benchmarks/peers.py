@@ -2,7 +2,8 @@
 
 All contenders load the same state dict (golden-like random weights by parameter name), written once to a file. Meta's
 package imports torchvision for a resize and for NMS; where torchvision is not installed, those functions are stood in
-for, so that the reference runs as it is.
+for, so that the reference runs as it is. MobileSAM's package also imports timm for four small things, which are stood
+in for in the same way: timm itself does not import without torchvision.
 """
 
 import hashlib
@@ -73,17 +74,49 @@ def stand_in_for_torchvision() -> None:
             order = order[~(inside / (areas[i] + areas[order] - inside) > iou_threshold)]
         return torch.stack(kept) if kept else torch.zeros(0, dtype=torch.long)
 
-    def module(name: str, **members: Any) -> types.ModuleType:
-        made = types.ModuleType(name)
-        made.__dict__.update(members)
-        sys.modules[name] = made
-        return made
+    _module("torchvision", __version__="stand-in")
+    _module("torchvision.ops")
+    _module("torchvision.ops.boxes", batched_nms=batched_nms, box_area=box_area)
+    _module("torchvision.transforms")
+    _module("torchvision.transforms.functional", resize=resize, to_pil_image=to_pil_image)
 
-    module("torchvision", __version__="stand-in")
-    module("torchvision.ops")
-    module("torchvision.ops.boxes", batched_nms=batched_nms, box_area=box_area)
-    module("torchvision.transforms")
-    module("torchvision.transforms.functional", resize=resize, to_pil_image=to_pil_image)
+
+def stand_in_for_timm() -> None:
+    """Give MobileSAM's package what it imports from timm, where timm is absent or does not import.
+
+    None of it does any work in the timed forward pass: drop path is the identity outside training, the rest is used
+    while the network is built.
+    """
+    try:
+        import timm.models.layers  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        return
+
+    class DropPath(nn.Module):
+        def __init__(self, drop_prob: float = 0.0) -> None:
+            super().__init__()
+            self.drop_prob = drop_prob
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training and self.drop_prob:
+                raise NotImplementedError("the stand-in for timm's DropPath only knows evaluation; install timm")
+            return x
+
+    def to_2tuple(value: Any) -> tuple[Any, Any]:
+        return tuple(value) if isinstance(value, tuple | list) else (value, value)
+
+    _module("timm")
+    _module("timm.models")
+    _module("timm.models.layers", DropPath=DropPath, to_2tuple=to_2tuple, trunc_normal_=torch.nn.init.trunc_normal_)
+    _module("timm.models.registry", register_model=lambda build: build)
+
+
+def _module(name: str, **members: Any) -> None:
+    made = types.ModuleType(name)
+    made.__dict__.update(members)
+    sys.modules[name] = made
 
 
 def reference_model(checkout: str, name: str, weights: str) -> nn.Module:
@@ -91,6 +124,8 @@ def reference_model(checkout: str, name: str, weights: str) -> nn.Module:
     if not Path(checkout).is_dir():
         sys.exit(f"--reference must be a checkout of the reference repository, got no folder at {checkout}")
     stand_in_for_torchvision()
+    if name == "vit_t":
+        stand_in_for_timm()
     sys.path.insert(0, checkout)
     package = "mobile_sam" if name == "vit_t" else "segment_anything"
     registry = __import__(package).sam_model_registry

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from maskwright.cli.__main__ import run
+from maskwright.cli.__main__ import main, run
 from maskwright.cli.verbs import EXIT_CODES, VERBS
 
 PREDICT = ["predict", "-m", "test-sam", "--no-cache"]
@@ -21,6 +22,23 @@ def photo(tmp_path, monkeypatch):
     path = tmp_path / "photo.png"
     PillowImage.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)).save(path)
     return path
+
+
+@pytest.mark.parametrize(("set_by_user", "expected"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_of_the_command_line_sleep_while_they_wait_unless_the_user_says_otherwise(
+    set_by_user, expected, monkeypatch
+):
+    monkeypatch.setattr(sys, "argv", ["maskwright", "--version"])
+    monkeypatch.setenv("OMP_WAIT_POLICY", "any")  # so that it is put back at the end
+    if set_by_user is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    else:
+        monkeypatch.setenv("OMP_WAIT_POLICY", set_by_user)
+
+    with pytest.raises(SystemExit, match="0"):
+        main()
+
+    assert os.environ["OMP_WAIT_POLICY"] == expected
 
 
 def test_predict_writes_into_masks_and_tells_people_on_stderr(photo, tmp_path, capsys):
@@ -151,7 +169,7 @@ def spoil(tmp_path):
     [
         (["none.png", "-p", "1,1"], "there is no such picture: none.png"),
         (["words.png", "-p", "1,1"], "this is not a picture"),
-        (["empty.png", "-p", "1,1"], "the file is empty: empty.png"),
+        (["empty.png", "-p", "1,1"], "the file is empty, expected a picture. Get it again: empty.png"),
         (["cut.png", "-p", "1,1"], "the picture is damaged"),
         (["photo.png", "-p", "900,900"], "outside the image"),
         (["photo.png", "-p", "nan,1"], "finite"),
@@ -288,7 +306,7 @@ def test_help_of_each_verb_has_one_example(verb, capsys):
 
 IMPORTS = """
 import sys
-from maskwright.cli.__main__ import run
+from maskwright.cli.__main__ import main, run
 code = run({words!r})
 heavy = [name for name in {heavy!r} if name in sys.modules]
 sys.exit(f"imported {{heavy}}" if heavy else code)

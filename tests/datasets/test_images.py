@@ -275,7 +275,7 @@ def read_or_refuse(content):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the file is empty"),
+        (b"", "the file is empty, expected a picture. Get it again"),
         (b"just some words", "this is not a picture in a format that can be read"),
         (b"%PDF-1.7 ...", "got a PDF document"),
         (b"\0\0\0\x18ftypheic" + bytes(20), "got an HEIC photograph"),
@@ -283,7 +283,7 @@ def read_or_refuse(content):
         (bytes(128) + b"DICM" + bytes(20), "got a DICOM file"),
         (b"<?xml version='1.0'?><svg></svg>", "got a vector drawing"),
         (b"%!PS-Adobe-3.0 EPSF-3.0", "got a vector drawing"),
-        (b"\x89PNG\r\n\x1a\n", "its header cannot be read"),
+        (b"\x89PNG\r\n\x1a\n", "its header cannot be read. Get it again"),
     ],
 )
 def test_what_is_not_a_picture_is_named(content, message):

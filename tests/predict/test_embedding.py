@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 import torch
 
 from maskwright.core import Image
+from maskwright.core.errors import ImageError
 from maskwright.predict import EmbeddingCache, embed, embed_batch
 
 
@@ -47,3 +49,8 @@ def test_embedding_is_lazy_so_that_memory_holds_one_batch(model, image):
     next(embed_batch(model, stream(), batch_size=3))
 
     assert taken == [0, 1, 2]
+
+
+def test_pixels_that_are_no_image_are_refused_with_the_way_to_make_one(model, image):
+    with pytest.raises(ImageError, match=r"expected an Image to embed, got a ndarray. Make one: Image\(pixels\)"):
+        embed(model, image.pixels)

@@ -264,3 +264,28 @@ def test_the_model_in_the_package_finds_objects_in_the_bundled_picture():
     records = everything(load_model("tiny"), image, settings=preset_for(find_card("tiny"), "fast"))
 
     assert len(records) >= 3
+
+
+@pytest.mark.parametrize("size_hw", [(1, 1), (1, 300), (300, 1), (3, 3)])
+def test_a_picture_one_pixel_wide_gives_each_mask_once_and_the_best_of_its_copies(model: SamModel, size_hw) -> None:
+    image = Image(np.random.default_rng(0).integers(0, 256, (*size_hw, 3), dtype=np.uint8))
+    settings = EverythingSettings(points_per_side=8)
+    embedding = embed(model, image)
+
+    records = everything(model, image, settings=settings, embedding=embedding)
+
+    candidates = find_candidates(model, image, settings, embedding=embedding)
+    best: dict[RLE, float] = {}
+    for candidate in candidates:
+        best[candidate.rle] = max(best.get(candidate.rle, -1.0), candidate.predicted_iou)
+    assert {record.rle: record.scores.predicted_iou for record in records if record.scores} == best
+    assert len(records) == len(best)
+    assert all(record.area > 0 and record.rle.size_hw == size_hw for record in records)
+
+
+def test_copies_of_slivers_stay_where_suppression_is_turned_off(model: SamModel) -> None:
+    image = Image(np.full((1, 1, 3), 127, np.uint8))
+    settings = EverythingSettings(points_per_side=8, box_nms_thresh=1, pred_iou_thresh=0)
+
+    assert len(everything(model, image, settings=settings)) > 1
+    assert len(everything(model, image, settings=EverythingSettings(points_per_side=8, pred_iou_thresh=0))) == 1

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -154,3 +155,19 @@ def test_pictures_of_any_shape_give_masks_of_their_size(model, size_hw):
     (record,) = to_records(predict(model, embed(model, image), [PointPrompt([(0.5, 0.5)])]))
 
     assert record.rle.size_hw == size_hw
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        (POINT, "got one PointPrompt. Pass it in a list."),
+        (None, "got a NoneType"),
+        ("mug", "got a str"),
+        ([POINT, (20, 30)], "prompts[1] must be one of PointPrompt, BoxPrompt, MaskPrompt, TextPrompt, CombinedPrompt"),
+    ],
+)
+def test_what_is_no_list_of_prompts_is_refused_and_not_taken_for_a_prompt_that_says_nothing(
+    prompts, message, model, embedding
+):
+    with pytest.raises(PromptError, match=re.escape(message)):
+        predict(model, embedding, prompts)

@@ -71,7 +71,7 @@ def read_image(
     except MemoryError as error:
         raise ImageError(f"the picture does not fit into memory. Make it smaller: {where}") from error
     except Exception as error:  # decoders of damaged files raise nearly every type there is
-        raise ImageError(f"the picture is damaged ({_first_line(error)}): {where}") from error
+        raise ImageError(f"the picture is damaged ({_first_line(error)}). Get it again: {where}") from error
     finally:
         file.close()
     return Image(pixels)
@@ -167,7 +167,7 @@ def _opened_by_pillow(file: BinaryIO, where: str) -> Iterator[PillowImage.Image]
 def _what_it_is(head: bytes) -> str:
     """Say what a file is that Pillow did not know, as far as its first bytes tell."""
     if not head:
-        return "the file is empty"
+        return "the file is empty, expected a picture. Get it again"
     signatures = {
         "an HEIC photograph. Convert it to JPEG or PNG": head[4:8] == b"ftyp"
         and head[8:11] in (b"hei", b"hev", b"mif"),
@@ -184,7 +184,7 @@ def _what_it_is(head: bytes) -> str:
     if head.startswith((b"II*\0", b"MM\0*")):
         return "this TIFF is damaged or of a kind that cannot be read. Save it with 8 or 16 bits a channel"
     if head.startswith((b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM", b"RIFF")):
-        return "the picture is damaged: its header cannot be read"
+        return "the picture is damaged: its header cannot be read. Get it again"
     return "this is not a picture in a format that can be read (JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP, JPEG 2000, PNM)"
 
 

@@ -11,6 +11,7 @@ from itertools import islice
 import torch
 
 from maskwright.core import Image, ModelRef, SizeHW
+from maskwright.core.errors import ImageError
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Features, Model
 from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
@@ -47,6 +48,9 @@ def embed_batch(
 
     Memory holds one batch: frames of S x S x 3 floats and their features. On CPU a batch of a ViT is no faster than its
     images one by one, on a GPU it is.
+
+    Raises:
+        ImageError: something in `images` is not an Image.
     """
     stream = iter(images)
     while batch := list(islice(stream, batch_size)):
@@ -65,6 +69,9 @@ def model_ref(model: Model) -> ModelRef:
 
 
 def _embed_some(model: Model, images: Sequence[Image], cache: EmbeddingCache | None) -> Iterator[ImageEmbedding]:
+    for image in images:
+        if not isinstance(image, Image):
+            raise ImageError(f"expected an Image to embed, got a {type(image).__name__}. Make one: Image(pixels)")
     ref = model_ref(model)
     frames = [ModelFrame.of(image.size_hw, model.frame) for image in images]
     features: dict[int, Features] = {}

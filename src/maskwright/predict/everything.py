@@ -2,7 +2,8 @@
 
 Source: Kirillov et al., "Segment Anything" (2023), and the authors' code, whose decisions and order of results are
 kept. Done otherwise, with the same outcome: masks below the IoU threshold are never drawn, and masks become RLE
-straight from their low-resolution logits. Crops without pixels are left out where the reference fails.
+straight from their low-resolution logits. Crops without pixels are left out where the reference fails. `everything`
+drops copies of masks that are one pixel wide or high, which the reference repeats; `find_candidates` has them.
 
 Boxes in here have inclusive edges, as in the reference, because its overlap and edge rules compute with them; records
 get the core's exclusive ones.
@@ -84,6 +85,8 @@ def everything(
     settings = settings or preset_for(model.card)
     steps = _cleanup_steps(settings.min_mask_region_area)
     found = find_candidates(model, image, settings, embedding=embedding, cache=cache, progress=progress)
+    if settings.box_nms_thresh < 1:
+        found = _without_copies_of_slivers(found)
     ref, created_at = model_ref(model), clock()
     return [
         MaskRecord(
@@ -278,6 +281,22 @@ def _suppress(candidates: list[Candidate], scores: Sequence[float], iou_threshol
     # A float64 threshold makes numpy compare in float64, as torchvision does.
     kept = box_nms(boxes, np.array(scores, np.float32), iou_threshold=np.float64(iou_threshold))
     return [candidates[i] for i in kept]
+
+
+def _without_copies_of_slivers(candidates: list[Candidate]) -> list[Candidate]:
+    """Keep one of equal masks that are one pixel wide or high.
+
+    Their inclusive boxes have no area and so no IoU: suppression keeps all of them, 1,500 in a picture of one pixel.
+    """
+    seen: set[RLE] = set()
+    kept: list[Candidate] = []
+    for candidate in candidates:
+        if not _box_area(candidate.box):
+            if candidate.rle in seen:
+                continue
+            seen.add(candidate.rle)
+        kept.append(candidate)
+    return kept
 
 
 def _clean_up(candidates: list[Candidate], min_area: int, iou_threshold: float) -> list[Candidate]:

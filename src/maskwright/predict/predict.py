@@ -6,13 +6,14 @@ Everything here is in image pixels; the model frame begins and ends in `frame_pr
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from maskwright.core import ModelRef, Prompt, SizeHW
-from maskwright.core.errors import ModelError, SettingError
+from maskwright.core.errors import ModelError, PromptError, SettingError
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Model
 from maskwright.predict.embedding import ImageEmbedding
@@ -132,6 +133,7 @@ def _check_arguments(
     multimask: bool | None,
     previous: MaskBatch | None,
 ) -> None:
+    _check_prompts(prompts)
     if not 1 <= num_masks <= model.num_candidates:
         most = f"1 to {model.num_candidates}" if model.num_candidates > 1 else "1"
         raise SettingError(f"num_masks must be {most}, the candidates {model.card.name} makes; got {num_masks}")
@@ -144,6 +146,19 @@ def _check_arguments(
         )
     if previous is not None and len(previous) != len(prompts):
         raise SettingError(f"previous must answer the same prompts: expected {len(prompts)} masks, got {len(previous)}")
+
+
+def _check_prompts(prompts: Sequence[Prompt]) -> None:
+    """Refuse what is no sequence of prompts; a bare (x, y) would otherwise count as a prompt that says nothing."""
+    kinds = get_args(Prompt)
+    if isinstance(prompts, kinds):
+        raise PromptError(f"prompts must be a list of prompts, got one {type(prompts).__name__}. Pass it in a list.")
+    if not isinstance(prompts, Sequence) or isinstance(prompts, str):
+        raise PromptError(f"prompts must be a list of prompts, got a {type(prompts).__name__}")
+    for i, prompt in enumerate(prompts):
+        if not isinstance(prompt, kinds):
+            expected = ", ".join(kind.__name__ for kind in kinds)
+            raise PromptError(f"prompts[{i}] must be one of {expected}, got a {type(prompt).__name__}")
 
 
 __all__ = ["STABILITY_OFFSET", "MaskBatch", "predict", "refine"]
