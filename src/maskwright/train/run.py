@@ -21,7 +21,7 @@ from maskwright.train.samples import write_samples
 from maskwright.train.step import train_step
 from maskwright.train.stream import Batch
 from maskwright.train.trainer import Trainer
-from maskwright.train.validation import HeldOut
+from maskwright.train.validation import HeldOut, scores_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,8 @@ class Clock:
     began: float
     before: float = 0.0
     longest_step: float = 0.0
-    ending: float = 3.0
+    scoring: float = 3.0
+    saving: float = 3.0
     first_step_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +64,7 @@ class Clock:
 
     def reserve(self) -> float:
         """Seconds to keep for the step under way, the last score, checkpoint and export."""
-        return 1.2 * self.longest_step + 1.5 * self.ending
+        return 1.0 + 1.3 * (self.longest_step + self.scoring + self.saving)
 
 
 class Run:
@@ -119,25 +120,22 @@ class Run:
         save_checkpoint(self.trainer, self.out / "last.pt")
         self.journal.draw()
         self.saved = time.monotonic()
-        self.clock.ending = max(self.clock.ending, 2 * (self.saved - began))
+        self.clock.saving = self.saved - began
 
     def score(self) -> None:
         """Score the average of the weights on held-out scenes, show samples, and export it if it is the best so far."""
         began = time.monotonic()
-        scores = self.held_out.score(self.trainer.average)
+        answers = self.held_out.ask(self.trainer.average)
+        scores = scores_of(answers)
         self.check(self.journal.write(self.trainer.step, self.clock.elapsed(), **scores))
-        write_samples(
-            self.held_out.ask(self.trainer.average, _SAMPLES),
-            self.out / "samples.jpg",
-            per_picture=self.held_out.per_image,
-        )
+        write_samples(answers, self.out / "samples.jpg", per_picture=self.held_out.per_image, most=_SAMPLES)
         is_best = scores["held_out_score"] > self.best
         self.best = max(self.best, scores["held_out_score"])
         self.export("tiny.safetensors" if is_best else "last.safetensors", scores)
         told = "  ".join(f"{name.removeprefix('held_out_')} {value:.3f}" for name, value in scores.items())
         logger.info("held out, step %d: %s%s", self.trainer.step, told, "  (best)" if is_best else "")
         self.scored = time.monotonic()
-        self.clock.ending = max(self.clock.ending, 1.5 * (self.scored - began))
+        self.clock.scoring = self.scored - began
 
     def export(self, name: str, scores: dict[str, float]) -> None:
         """Write the average of the weights with a note of how it was made."""

@@ -14,9 +14,9 @@ _TILE, _COLUMNS = 288, 4
 _ANSWER, _TRUTH, _PROMPT, _NOT = (255, 120, 0), (40, 220, 60), (255, 255, 255), (230, 40, 40)
 
 
-def write_samples(answers: Sequence[Answers], path: Path, *, per_picture: int) -> None:
+def write_samples(answers: Sequence[Answers], path: Path, *, per_picture: int, most: int) -> None:
     """Write a sheet of tiles: the answer in orange, the truth's outline in green, click and box in white."""
-    tiles = [_tile(one, row) for one in answers for row in range(0, len(one.iou), per_picture)]
+    tiles = [_tile(one, row) for one in answers for row in range(0, len(one.iou), per_picture)][:most]
     while len(tiles) % _COLUMNS:
         tiles.append(np.zeros_like(tiles[0]))
     lines = [np.concatenate(tiles[i : i + _COLUMNS], 1) for i in range(0, len(tiles), _COLUMNS)]

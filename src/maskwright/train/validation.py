@@ -4,6 +4,7 @@ It is a compass inside one run, at the size in which the masks are trained. `mas
 a model is on pictures of any size.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -47,25 +48,25 @@ class HeldOut:
         self.per_image = per_image
 
     @torch.no_grad()
-    def ask(self, model: TinySam, count: int | None = None) -> list[Answers]:
-        """Let a model answer about the first `count` pictures, a few at a time."""
-        most = min(len(self.scenes.pictures), count or len(self.scenes.pictures))
+    def ask(self, model: TinySam) -> list[Answers]:
+        """Let a model answer, a few pictures at a time."""
+        starts = range(0, len(self.scenes.pictures), _PICTURES_A_TIME)
         return [
-            _answers(model, some(self.scenes, slice(start, min(most, start + _PICTURES_A_TIME))), start, self.per_image)
-            for start in range(0, most, _PICTURES_A_TIME)
+            _answers(model, some(self.scenes, slice(start, start + _PICTURES_A_TIME)), start, self.per_image)
+            for start in starts
         ]
 
-    def score(self, model: TinySam) -> dict[str, float]:
-        """Score a model; `score` is the mean IoU by box, by one click, and after one correction."""
-        found = self.ask(model)
-        one_click = torch.cat([one.one_click for one in found])
-        iou, corrected, belief = (
-            torch.cat([getattr(one, name) for one in found]) for name in ("iou", "corrected_iou", "belief_error")
-        )
-        by = {"click": iou[one_click], "box": iou[~one_click], "corrected": corrected}
-        scores = {f"held_out_{name}": float(values.mean()) for name, values in by.items() if len(values)}
-        mean = sum(scores.values()) / len(scores)
-        return {"held_out_score": mean, **scores, "held_out_belief_error": float(belief.mean())}
+
+def scores_of(found: Sequence[Answers]) -> dict[str, float]:
+    """Score answers; `score` is the mean IoU by box, by one click, and after one correction."""
+    one_click = torch.cat([one.one_click for one in found])
+    iou, corrected, belief = (
+        torch.cat([getattr(one, name) for one in found]) for name in ("iou", "corrected_iou", "belief_error")
+    )
+    by = {"click": iou[one_click], "box": iou[~one_click], "corrected": corrected}
+    scores = {f"held_out_{name}": float(values.mean()) for name, values in by.items() if len(values)}
+    mean = sum(scores.values()) / len(scores)
+    return {"held_out_score": mean, **scores, "held_out_belief_error": float(belief.mean())}
 
 
 def _answers(model: TinySam, scenes: Scenes, seed: int, per_image: int) -> Answers:
@@ -114,4 +115,4 @@ def some(scenes: Scenes, index: slice) -> Scenes:
     )
 
 
-__all__ = ["Answers", "HeldOut", "some"]
+__all__ = ["Answers", "HeldOut", "scores_of", "some"]

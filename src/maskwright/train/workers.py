@@ -34,7 +34,10 @@ def in_order(work: Callable[[int], T], *, first: int, workers: int) -> Iterator[
     if workers < 1 or sys.platform != "linux":
         yield (work(index) for index in itertools.count(first))
         return
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # before the fork: a child that ends its parent's threads waits for them without end
     team = [_start(work, first + place, workers) for place in range(workers)]
+    cv2.setNumThreads(threads)
     try:
         yield _taken(team)
     finally:
@@ -59,11 +62,11 @@ def _taken(team: list[tuple[BaseProcess, Connection]]) -> Iterator[Any]:
                 )
         try:
             result, error = pipe.recv()
-        except EOFError as gone:
+        except (EOFError, ConnectionError) as gone:
             raise ModelError("a process that makes scenes ended; start again to go on") from gone
         if error is not None:
             raise error
-        with suppress(BrokenPipeError):
+        with suppress(ConnectionError):
             pipe.send(True)
         yield result
 
@@ -83,7 +86,6 @@ def _work(work: Callable[[int], Any], first: int, stride: int, pipe: Connection,
     other.close()
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     torch.set_num_threads(1)  # OpenMP's threads do not survive a fork
-    cv2.setNumThreads(1)
     for index in itertools.count(first, stride):
         try:
             pipe.recv()
@@ -94,7 +96,7 @@ def _work(work: Callable[[int], Any], first: int, stride: int, pipe: Connection,
             return
         except Exception:
             result = (None, ModelError(f"making scenes failed:\n{traceback.format_exc()}"))
-        with suppress(BrokenPipeError):
+        with suppress(ConnectionError):
             pipe.send(result)
 
 
