@@ -20,7 +20,7 @@ def _before_a_camera(*placed: Placed) -> TabletopPlan:
     """Things seen along +y from 2 m away by a camera so narrow that perspective hardly counts."""
     view = View(position=np.array([0, -2.0, 0]), target=np.zeros(3), up=np.array([0, 0, 1.0]), fovy_degrees=8)
     lamp = Lamp(position=np.array([0, -2.0, 1]), target=np.zeros(3), rgb=(0.7, 0.7, 0.7), casts_shadow=False)
-    return TabletopPlan(placed=placed, lamps=(lamp,), ambient=0.4, views=(view,), sources=())
+    return TabletopPlan(placed=placed, lamps=(lamp,), ambient=0.4, crease=0.0, views=(view,), sources=())
 
 
 def _by_name(scene: LabelledScene) -> dict[str, int]:

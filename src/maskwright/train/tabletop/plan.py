@@ -74,11 +74,15 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TabletopPlan:
-    """A scene before physics. A thing without a name is background that nobody asks for."""
+    """A scene before physics; a thing without a name is background that nobody asks for.
+
+    `crease` is the share of light that the innermost of a crease lacks.
+    """
 
     placed: tuple[Placed, ...]
     lamps: tuple[Lamp, ...]
     ambient: float
+    crease: float
     views: tuple[View, ...]
     sources: tuple[SceneSource, ...]
 
@@ -103,8 +107,14 @@ def draw_plan(rng: np.random.Generator, assets: TabletopAssets, *, num_views: in
         placed.append(Placed(thing=cable(rng, wardrobe), position=at))
     views = tuple(_view(rng, arms, centre, spread) for _ in range(num_views))
     lamps, ambient = _lamps(rng)
+    crease = float(rng.uniform(0.1, 0.6))
     return TabletopPlan(
-        placed=tuple(placed), lamps=lamps, ambient=ambient, views=views, sources=tuple(dict.fromkeys(used))
+        placed=tuple(placed),
+        lamps=lamps,
+        ambient=ambient,
+        crease=crease,
+        views=views,
+        sources=tuple(dict.fromkeys(used)),
     )
 
 
@@ -353,21 +363,34 @@ def _view(rng: np.random.Generator, arms: Sequence[PosedArm], centre: np.ndarray
 
 
 def _lamps(rng: np.random.Generator) -> tuple[tuple[Lamp, ...], float]:
-    """One to three lamps of warm or cold white; the first casts shadows."""
-    lamps = []
+    """One to three lamps of warm or cold white; the first casts shadows, soft ones in half of all scenes."""
+    lamps: list[Lamp] = []
     total = rng.uniform(0.65, 1.25)
     shares = rng.dirichlet(np.ones(int(rng.integers(1, 4))) * 2)
+    is_soft = rng.random() < 0.5
     for k, share in enumerate(sorted(shares.tolist(), reverse=True)):
         around, out = rng.uniform(0, 2 * math.pi), rng.uniform(0.1, 1.2)
         position = np.array([out * math.cos(around), out * math.sin(around), rng.uniform(1.2, 2.2)])
         warmth = rng.normal(0, 0.08)
         rgb = np.clip(total * share * np.array([1 + warmth, 1, 1 - warmth]), 0, 1)
         target = np.array([*rng.normal(0, 0.15, 2), 0])
-        lamps.append(
-            Lamp(position=position, target=target, rgb=(float(rgb[0]), float(rgb[1]), float(rgb[2])),
-                 casts_shadow=k == 0 or rng.random() < 0.4)
-        )  # fmt: skip
+        casts_shadow = bool(k == 0 or (not is_soft and rng.random() < 0.4))
+        lamp = Lamp(position=position, target=target, rgb=_rgb(rgb), casts_shadow=casts_shadow)
+        lamps += _softened(rng, lamp) if is_soft and k == 0 else [lamp]
     return tuple(lamps), float(rng.uniform(0.22, 0.5))
+
+
+def _rgb(values: np.ndarray) -> Rgb:
+    return float(values[0]), float(values[1]), float(values[2])
+
+
+def _softened(rng: np.random.Generator, lamp: Lamp) -> list[Lamp]:
+    """A lamp with a size: three weaker ones beside each other, whose shadows add up to one with a soft rim."""
+    size = rng.uniform(0.03, 0.16)
+    turn = rng.uniform(0, 2 * math.pi) + np.arange(3) * 2 * math.pi / 3
+    shifts = size * np.stack([np.cos(turn), np.sin(turn), rng.normal(0, 0.3, 3)], 1)
+    rgb = _rgb(np.array(lamp.rgb) / 3)
+    return [replace(lamp, position=lamp.position + shift, rgb=rgb) for shift in shifts]
 
 
 __all__ = ["Lamp", "Placed", "TabletopAssets", "TabletopPlan", "TexturePicture", "View", "draw_plan"]

@@ -16,6 +16,7 @@ from maskwright.train.scene_folder import LabelledObject, LabelledScene
 from maskwright.train.tabletop.canvas import Canvas
 from maskwright.train.tabletop.pieces import Piece, Surface, hull_points
 from maskwright.train.tabletop.plan import Placed, TabletopPlan, View
+from maskwright.train.tabletop.shading import darken_creases
 from maskwright.train.tabletop.simulator import load_simulator
 from maskwright.train.tabletop.things import Thing
 
@@ -233,7 +234,7 @@ def _photograph(
     things, parts = _segment(labels, geoms)
     if choosy and not _shows_enough(plan, things):
         return None
-    image = canvas.colours()
+    image = darken_creases(canvas.colours(), depth, plan.views[view].fovy_degrees, plan.crease)
     hidden = _hidden_shares(canvas, model, data, view, plan, labels, things)
     return _labelled(plan, labels, image, depth, things, parts, hidden)
 
