@@ -315,7 +315,7 @@ def _scatter(
         if favourite is not None and rng.random() < 0.6:
             thing = favourite
         elif assets.meshes and rng.random() < 0.5:
-            mesh = assets.meshes[int(rng.integers(len(assets.meshes)))]
+            mesh = _draw_mesh(rng, assets.meshes)
             used.append(mesh.source)
             thing = to_thing(mesh, rng)
         else:
@@ -334,6 +334,13 @@ def _scatter(
         height = min(floor, 0.5) - float(corners[:, 2].min()) + 0.004
         placed.append(Placed(thing=thing, position=np.array([*at, height]), rotation=rotation, falls=True))
     return placed
+
+
+def _draw_mesh(rng: np.random.Generator, meshes: Sequence[MeshAsset]) -> MeshAsset:
+    """Draw a name, then a mesh of it: catalogues have dozens of chairs and one hammer."""
+    name = str(rng.choice(sorted({mesh.name for mesh in meshes})))
+    named = [mesh for mesh in meshes if mesh.name == name]
+    return named[int(rng.integers(len(named)))]
 
 
 def _view(rng: np.random.Generator, arms: Sequence[PosedArm], centre: np.ndarray, spread: float) -> View:
