@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from maskwright.cli.report import tell
+from maskwright.cli.report import progress_bar, tell
 from maskwright.cli.verbs import CONTEXT
 from maskwright.core import settings
 from maskwright.core.errors import SettingError
@@ -22,6 +22,8 @@ app = typer.Typer(
     help="Train the embedded model; make scenes and asset packs for it.",
     epilog="Example: maskwright train tiny --preset smoke",
 )
+
+SCENE_KINDS = ("robots",)
 
 
 def _recipe_help() -> str:
@@ -144,6 +146,7 @@ def tiny(
             recipe=recipe,
             pack=pack,
             scenes=tuple(scenes or ()),
+            pictures=tuple(pictures or ()),
             validation=validation,
             start=start,
             teacher=teacher,
@@ -152,6 +155,41 @@ def tiny(
         began=began,
     )
     tell(f"weights: {weights} (try: maskwright predict example:tabletop --point 235,290 --model {weights})")
+
+
+@app.command(epilog="Example: maskwright train scenes robots runs/robots --count 2000 --assets ~/meshes --split train")
+def scenes(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{', '.join(SCENE_KINDS)}.")],
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of labelled scenes; one begun is continued.")],
+    count: Annotated[int, typer.Option("--count", metavar="N", help="Pictures that the folder shall hold.", min=1)],
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed, other scenes.")] = 0,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes.", min=1)] = 1,
+    assets: Annotated[
+        list[Path] | None,
+        typer.Option("--assets", metavar="FOLDER", help="Meshes and arms to look for; may be repeated."),
+    ] = None,
+    textures: Annotated[
+        Path | None,
+        typer.Option("--textures", metavar="LIST", help="Table of photographs and textures, as for an asset pack."),
+    ] = None,
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAME", help="train, held-out (a fifth of the assets) or all.")
+    ] = "all",
+) -> None:
+    """Make labelled scenes for training (--scenes) and evaluation; the same command again goes on.
+
+    robots are tabletops with arms, grippers and things, rendered by a simulator (pip install mujoco).
+    """
+    if kind not in SCENE_KINDS:
+        raise typer.BadParameter(f"KIND must be one of {', '.join(SCENE_KINDS)}; got {kind!r}")
+    from maskwright.train.robot_scenes import SPLITS, RobotSceneRecipe, write_robot_scenes
+
+    if split not in SPLITS:
+        raise typer.BadParameter(f"--split must be one of {', '.join(SPLITS)}; got {split!r}")
+    recipe = RobotSceneRecipe(seed=seed, assets=tuple(assets or ()), textures=textures, split=split)
+    with progress_bar(str(out), quiet=False) as progress:
+        write_robot_scenes(out, recipe, count=count, workers=workers, progress=progress)
+    tell(f"{count} scenes: {out}")
 
 
 @app.command(epilog="Example: maskwright train assets list.tsv assets.safetensors")

@@ -7,13 +7,13 @@ corrects the answers by clicks (`interaction`), and learns from every answer (`l
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from maskwright.core.errors import SettingError
-from maskwright.models import load_model
+from maskwright.models import Model, load_model
 from maskwright.models.tiny import TinyConfig, build_tiny_network
 from maskwright.train.assets import AssetPack, read_pack
 from maskwright.train.builtin_pack import builtin_pack
@@ -42,6 +42,7 @@ class TinyRun:
     recipe: Recipe
     pack: Path | None = None
     scenes: tuple[Path, ...] = ()
+    pictures: tuple[Path, ...] = ()
     validation: Path | None = None
     start: str = "tiny"
     teacher: str | None = None
@@ -62,10 +63,12 @@ def train_tiny(run: TinyRun, *, began: float | None = None, config: TinyConfig |
     device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if run.device == "auto" else run.device)
     run.out.mkdir(parents=True, exist_ok=True)
     _set_up(device, run.recipe.seed)
-    labelled = LabelledScenes(run.scenes)
+    teacher = None if run.teacher is None else load_model(run.teacher, device=device)
+    labelled = LabelledScenes([*run.scenes, *label_all(run, teacher)])
     pack = open_pack(run.pack).to(device)
     maker = SceneMaker(recipe=run.recipe, pack=pack, labelled=labelled)
     trainer = open_trainer(run, device, config)
+    trainer.teacher = None if teacher is None else Teacher(teacher)
     replace_whole(run.out / "recipe.toml", lambda partial: partial.write_text(recipe_text(run.recipe)))
     with batches(maker, device, first_step=trainer.step) as stream:
         held_out = HeldOut(on_device(held_out_scenes(run, pack), device))
@@ -86,9 +89,18 @@ def open_trainer(run: TinyRun, device: torch.device, config: TinyConfig | None =
     if last.exists():
         load_checkpoint(trainer, last)
         logger.info("going on from step %d, %.0f s: %s", trainer.step, trainer.seconds, last)
-    if run.teacher is not None:
-        trainer = replace(trainer, teacher=Teacher(load_model(run.teacher, device=device)))
     return trainer
+
+
+def label_all(run: TinyRun, teacher: Model | None) -> list[Path]:
+    """Let the teacher label the pictures that have no labels, or those that it has not got to yet."""
+    if not run.pictures:
+        return []
+    if teacher is None:
+        raise SettingError("pictures without labels need a teacher that labels them: --teacher vit_b")
+    from maskwright.train.label_pictures import label_pictures  # everything-mode needs what training does not
+
+    return [label_pictures(teacher, run.pictures, run.out / "labelled")]
 
 
 def open_pack(path: Path | None) -> AssetPack:
