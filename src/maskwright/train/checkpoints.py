@@ -11,6 +11,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from maskwright.core.errors import CheckpointError, SettingError
@@ -66,6 +67,29 @@ def export_weights(model: TinySam, path: Path, metadata: dict[str, str]) -> None
     replace_whole(path, lambda partial: save_file(half, partial, metadata))
 
 
+def start_path(start: str) -> Path | None:
+    """The file that a run starts from; None for `nothing`.
+
+    Raises:
+        SettingError: there is no such file.
+    """
+    if start == "nothing":
+        return None
+    path = TINY_WEIGHTS if start == "tiny" else Path(start).expanduser()
+    if not path.is_file():
+        raise SettingError(f"--start must be tiny, nothing, or a file of weights (.safetensors, .pth), got: {path}")
+    return path
+
+
+def start_names(start: str) -> list[str]:
+    """The names of the parameters that a run starts from; none for ImageNet's, which are the trunk's alone."""
+    path = start_path(start)
+    if path is None or path.suffix != ".safetensors":
+        return []
+    with safe_open(path, "pt") as file:
+        return list(file.keys())
+
+
 def load_start(model: TinySam, start: str) -> None:
     """Load what a run starts from: `tiny` (the package's weights), exported weights, ImageNet's (.pth), or `nothing`.
 
@@ -75,11 +99,9 @@ def load_start(model: TinySam, start: str) -> None:
         CheckpointError: the file is of another architecture.
         SettingError: there is no such file.
     """
-    if start == "nothing":
+    path = start_path(start)
+    if path is None:
         return
-    path = TINY_WEIGHTS if start == "tiny" else Path(start).expanduser()
-    if not path.is_file():
-        raise SettingError(f"--start must be tiny, nothing, or a file of weights (.safetensors, .pth), got: {path}")
     if path.suffix in (".pth", ".pt"):
         published = torch.load(path, map_location="cpu", weights_only=True)
         assert isinstance(model.image_encoder, TinyImageEncoder)
@@ -116,4 +138,5 @@ __all__ = [
     "load_start",
     "replace_whole",
     "save_checkpoint",
+    "start_names",
 ]

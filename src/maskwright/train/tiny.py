@@ -14,10 +14,11 @@ import torch
 
 from maskwright.core.errors import SettingError
 from maskwright.models import Model, load_model
+from maskwright.models.checkpoint import has_text_path
 from maskwright.models.tiny import TinyConfig, build_tiny_network
 from maskwright.train.assets import AssetPack, read_pack
 from maskwright.train.builtin_pack import builtin_pack
-from maskwright.train.checkpoints import load_checkpoint, load_start, replace_whole
+from maskwright.train.checkpoints import load_checkpoint, load_start, replace_whole, start_names
 from maskwright.train.dice import Dice
 from maskwright.train.distill import Teacher
 from maskwright.train.labelled import LabelledScenes
@@ -81,7 +82,8 @@ def train_tiny(run: TinyRun, *, began: float | None = None, config: TinyConfig |
 def open_trainer(run: TinyRun, device: torch.device, config: TinyConfig | None = None) -> Trainer:
     """Build the network, and load what the run goes on from or starts from."""
     recipe = run.recipe
-    network = build_tiny_network(config=config or TinyConfig(trunk=recipe.trunk, side=recipe.side))
+    has_text = has_text_path(start_names(run.start))
+    network = build_tiny_network(config=config or TinyConfig(trunk=recipe.trunk, side=recipe.side, has_text=has_text))
     last = run.out / "last.pt"
     if not last.exists():
         load_start(network, run.start)
