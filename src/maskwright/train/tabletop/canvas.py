@@ -71,12 +71,11 @@ class Canvas:
         mujoco = self._mujoco
         height, width = (side // shrink for side in self._size_hw)
         ids, depth = np.empty((height, width, 3), np.uint8), np.empty((height, width), np.float32)
-        flags = (mujoco.mjtRndFlag.mjRND_SEGMENT, mujoco.mjtRndFlag.mjRND_IDCOLOR)
-        for flag in flags:
-            self._scene.flags[flag] = True
+        usual = self._scene.flags.copy()
+        for flag, value in (("SEGMENT", 1), ("IDCOLOR", 1), ("SHADOW", 0), ("REFLECTION", 0)):
+            self._scene.flags[getattr(mujoco.mjtRndFlag, f"mjRND_{flag}")] = value
         self._draw(shrink, ids, depth)
-        for flag in flags:
-            self._scene.flags[flag] = False
+        self._scene.flags[:] = usual
         geom_of = np.full(self._scene.ngeom + 1, _NO_GEOM)
         for drawn in self._scene.geoms[: self._scene.ngeom]:
             if drawn.segid >= 0 and drawn.objtype == mujoco.mjtObj.mjOBJ_GEOM.value:
