@@ -33,7 +33,7 @@ _BACKDROP = ("floor", "wall")
 _BODY, _NOTHING = 0, -1
 # A part's key is its name, then perhaps "#" and what tells it from others of that name.
 PART_NAMES = frozenset(
-    {"handle", "lid", "drawer", "door", "wall", "finger", "link", "base", "plug", "tape", "paper", "string", "keyboard",
+    {"handle", "lid", "drawer", "door", "finger", "link", "base", "plug", "tape", "paper", "string", "keyboard",
      "leaf", "flower"}
 )  # fmt: skip
 

@@ -450,10 +450,10 @@ def container(rng: np.random.Generator, wardrobe: Wardrobe) -> Thing:
     pieces = [_piece(box([width, depth, wall]), look.surface, at=(0, 0, wall / 2))]
     for side in (-1, 1):
         pieces.append(
-            _piece(box([width, wall, height]), look.surface, "wall", (0, side * (depth - wall) / 2, height / 2))
+            _piece(box([width, wall, height]), look.surface, "side", (0, side * (depth - wall) / 2, height / 2))
         )
         pieces.append(
-            _piece(box([wall, depth, height]), look.surface, "wall", (side * (width - wall) / 2, 0, height / 2))
+            _piece(box([wall, depth, height]), look.surface, "side", (side * (width - wall) / 2, 0, height / 2))
         )
     hulls = tuple((i,) for i in range(5))
     if rng.random() < 0.25 and name in ("bin", "basket", "crate"):
