@@ -16,7 +16,7 @@ from functools import lru_cache
 from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -24,8 +24,9 @@ from maskwright.core.errors import InputError
 from maskwright.train.scene_folder import LabelledScene, SceneSource, write_scene_folder
 from maskwright.train.tabletop.arms import find_arms
 from maskwright.train.tabletop.catalogues import find_meshes, held_out
+from maskwright.train.tabletop.layout import TabletopAssets, TexturePicture
 from maskwright.train.tabletop.pieces import read_picture
-from maskwright.train.tabletop.plan import TabletopAssets, TexturePicture, draw_plan
+from maskwright.train.tabletop.plan import draw_plan
 from maskwright.train.tabletop.render import render_plan
 from maskwright.train.tabletop.simulator import load_simulator
 
@@ -40,9 +41,9 @@ _MATERIAL_WORDS = {
     "brick": "stone", "marble": "stone", "stone": "stone", "tile": "ceramic", "ceramic": "ceramic",
     "leather": "leather",
 }  # fmt: skip
-Split = str
+Split = Literal["train", "held-out", "all"]
 _T = TypeVar("_T")
-SPLITS = ("train", "held-out", "all")
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,10 +137,10 @@ def _assets(recipe: RobotSceneRecipe) -> TabletopAssets:
     folders = [*recipe.assets, *_installed(recipe.assets)]
     pictures = _read_textures(recipe.textures) if recipe.textures else []
     return TabletopAssets(
-        meshes=_chosen(find_meshes(folders), recipe.split, lambda mesh: mesh.key),
-        arms=_chosen(find_arms(folders), recipe.split, lambda arm: arm.key),
-        photos=_chosen([p for kind, p in pictures if kind == "photo"], recipe.split, lambda p: p.key),
-        textures=_chosen([p for kind, p in pictures if kind == "texture"], recipe.split, lambda p: p.key),
+        meshes=chosen(find_meshes(folders), recipe.split, lambda mesh: mesh.key),
+        arms=chosen(find_arms(folders), recipe.split, lambda arm: arm.key),
+        photos=chosen([p for kind, p in pictures if kind == "photo"], recipe.split, lambda p: p.key),
+        textures=chosen([p for kind, p in pictures if kind == "texture"], recipe.split, lambda p: p.key),
     )
 
 
@@ -153,7 +154,8 @@ def _installed(given: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _chosen(assets: list[_T], split: Split, key: Callable[[_T], str]) -> list[_T]:
+def chosen(assets: list[_T], split: Split, key: Callable[[_T], str]) -> list[_T]:
+    """Keep of some assets what a split may show, told apart by their keys."""
     apart = held_out({key(asset) for asset in assets})
     if split == "train":
         return [asset for asset in assets if key(asset) not in apart] or assets
@@ -242,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-__all__ = ["GENERATOR", "SPLITS", "RobotSceneRecipe", "main", "robot_scene", "write_robot_scenes"]
+__all__ = ["GENERATOR", "SPLITS", "RobotSceneRecipe", "chosen", "main", "robot_scene", "write_robot_scenes"]
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@ import pytest
 
 from maskwright.models.tiny.vocabulary import COLOURS, MATERIALS, WORDS
 from maskwright.train.scene_folder import LabelledScene
+from maskwright.train.tabletop.layout import Lamp, Placed, TabletopAssets, TabletopPlan, View
 from maskwright.train.tabletop.pieces import Piece, Surface, box
-from maskwright.train.tabletop.plan import Lamp, Placed, TabletopAssets, TabletopPlan, View, draw_plan
+from maskwright.train.tabletop.plan import draw_plan
 from maskwright.train.tabletop.render import merged, render_plan
 from maskwright.train.tabletop.things import Thing
 

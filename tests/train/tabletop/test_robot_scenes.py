@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from maskwright.core.errors import InputError
-from maskwright.train.robot_scenes import main
+from maskwright.train.robot_scenes import chosen, main
 from maskwright.train.scene_folder import read_scene_folder
+from maskwright.train.tabletop.catalogues import held_out
 from maskwright.train.tabletop.simulator import load_simulator
 
 
@@ -26,6 +27,26 @@ def test_a_folder_is_filled_and_a_second_call_goes_on_where_the_first_stopped(tm
     assert [np.array_equal(a.masks, b.masks) for a, b in zip(parts, whole, strict=True)] == [True] * 3
     assert parts[0].image.shape == (72, 96, 3)
     assert parts.made_by["seed"] == 3
+
+
+def test_two_processes_make_the_scenes_of_one(tmp_path: Path, simulator) -> None:
+    assert _render(tmp_path / "one", "--count", "4") == 0
+    assert _render(tmp_path / "two", "--count", "4", "--workers", "2") == 0
+
+    one, two = read_scene_folder(tmp_path / "one"), read_scene_folder(tmp_path / "two")
+    assert one.objects == two.objects
+    assert all(np.array_equal(a.masks, b.masks) for a, b in zip(one, two, strict=True))
+
+
+def test_held_out_assets_are_not_drawn_for_training_and_are_half_of_what_is_held_out() -> None:
+    keys = [f"thing{i}" for i in range(200)]
+    apart = held_out(keys)
+
+    training, unseen = (chosen(keys, split, str) for split in ("train", "held-out"))
+
+    assert not apart & set(training)
+    assert 0.35 < sum(key in apart for key in unseen) / len(unseen) < 0.65
+    assert chosen(keys, "all", str) == keys
 
 
 def test_wrong_wishes_are_told_in_one_line(tmp_path: Path, simulator, capsys: pytest.CaptureFixture[str]) -> None:

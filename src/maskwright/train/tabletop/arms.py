@@ -118,7 +118,7 @@ def pose_arm(
 def _thing(name: str, pieces: list[Piece]) -> Thing:
     parts = list(dict.fromkeys(piece.part for piece in pieces))
     hulls = tuple(tuple(i for i, piece in enumerate(pieces) if piece.part == part) for part in parts)
-    return Thing(name=name, pieces=tuple(pieces), colour=prevailing_colour(pieces), hulls=hulls, is_static=True)
+    return Thing(name=name, pieces=tuple(pieces), colour=prevailing_colour(pieces), hulls=hulls)
 
 
 def _reach(

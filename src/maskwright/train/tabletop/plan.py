@@ -6,92 +6,29 @@ it draws on. The same seed and assets give the same plan.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 
 from maskwright.train.scene_folder import SceneSource
-from maskwright.train.tabletop.arms import ArmAsset, PosedArm, pose_arm
+from maskwright.train.tabletop.arms import PosedArm, pose_arm
 from maskwright.train.tabletop.catalogues import MeshAsset, to_thing
-from maskwright.train.tabletop.colours import COLOUR_NAMES, Rgb, draw_colour, name_colour, name_picture
-from maskwright.train.tabletop.pieces import Piece, Surface, bounds, box
+from maskwright.train.tabletop.colours import COLOUR_NAMES, draw_colour
+from maskwright.train.tabletop.layout import Placed, TabletopAssets, TabletopPlan, TexturePicture, View
+from maskwright.train.tabletop.pieces import bounds
+from maskwright.train.tabletop.room import draw_lamps, draw_room
 from maskwright.train.tabletop.things import Thing, Wardrobe, cable, container, draw_thing, drawers
 
-_TABLE_HALF = 0.75
 _VIEWS = {"oblique": 0.4, "front": 0.2, "top": 0.15, "wrist": 0.15, "close": 0.1}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TexturePicture:
-    """A picture for surfaces and packages: what kind of material it shows, and where it is from."""
-
-    key: str
-    material: str | None
-    pixels: UInt8[np.ndarray, "h w 3"]
-    source: SceneSource
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TabletopAssets:
-    """Everything that scenes may draw on besides what they make themselves; all of it may be empty."""
-
-    meshes: Sequence[MeshAsset] = ()
-    arms: Sequence[ArmAsset] = ()
-    photos: Sequence[TexturePicture] = ()
-    textures: Sequence[TexturePicture] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Placed:
-    """A thing, where it starts and whether it falls from there."""
-
-    thing: Thing
-    position: Float[np.ndarray, " 3"]
-    rotation: Float[np.ndarray, "3 3"] = field(default_factory=lambda: np.eye(3))
-    falls: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lamp:
-    """A light and where it shines."""
-
-    position: Float[np.ndarray, " 3"]
-    target: Float[np.ndarray, " 3"]
-    rgb: Rgb
-    casts_shadow: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class View:
-    """A camera: where it is, what it looks at, how much it sees."""
-
-    position: Float[np.ndarray, " 3"]
-    target: Float[np.ndarray, " 3"]
-    up: Float[np.ndarray, " 3"]
-    fovy_degrees: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TabletopPlan:
-    """A scene before physics; a thing without a name is background that nobody asks for.
-
-    `crease` is the share of light that the innermost of a crease lacks.
-    """
-
-    placed: tuple[Placed, ...]
-    lamps: tuple[Lamp, ...]
-    ambient: float
-    crease: float
-    views: tuple[View, ...]
-    sources: tuple[SceneSource, ...]
 
 
 def draw_plan(rng: np.random.Generator, assets: TabletopAssets, *, num_views: int = 4) -> TabletopPlan:
     """Draw a scene: a room, a table, robots, containers, things upon each other, cables; and where cameras are."""
     used: list[SceneSource] = []
     wardrobe = _wardrobe(rng, assets, used)
-    placed = [*_room(rng, assets, used)]
+    placed, room_sources = draw_room(rng, assets.textures, assets.photos)
+    used += room_sources
     centre = np.array([rng.uniform(-0.06, 0.06), rng.uniform(-0.06, 0.06), 0.0])
     spread = rng.choice([0.13, 0.2, 0.3], p=[0.3, 0.4, 0.3])
     obstacles = _furnish(rng, wardrobe, centre, spread)
@@ -106,7 +43,7 @@ def draw_plan(rng: np.random.Generator, assets: TabletopAssets, *, num_views: in
         at = centre + np.array([*rng.uniform(-spread, spread, 2), 0])
         placed.append(Placed(thing=cable(rng, wardrobe), position=at))
     views = tuple(_view(rng, arms, centre, spread) for _ in range(num_views))
-    lamps, ambient = _lamps(rng)
+    lamps, ambient = draw_lamps(rng)
     crease = float(rng.uniform(0.1, 0.6))
     return TabletopPlan(
         placed=tuple(placed),
@@ -130,79 +67,6 @@ def _some(rng: np.random.Generator, pictures: Sequence[TexturePicture], count: i
     if not pictures:
         return []
     return [pictures[int(i)] for i in rng.integers(len(pictures), size=min(count, len(pictures)))]
-
-
-def _room(rng: np.random.Generator, assets: TabletopAssets, used: list[SceneSource]) -> list[Placed]:
-    """A table top at z = 0, a floor below and walls around, each plain, textured or, for walls, a photograph."""
-    half = np.array([rng.uniform(0.55, 1.0) * _TABLE_HALF, rng.uniform(0.55, 1.0) * _TABLE_HALF])
-    thick = rng.uniform(0.02, 0.06)
-    table = _slab("table", rng, assets.textures, used, [2 * half[0], 2 * half[1], thick], repeat=rng.uniform(0.7, 2.5))
-    legs = []
-    leg = Surface(rgb=draw_colour(rng, str(rng.choice(["gray", "black", "white", "brown"]))))
-    for x in (-1, 1):
-        for y in (-1, 1):
-            vertices, faces, _ = box([0.05, 0.05, 0.7])
-            at = np.array([x * (half[0] - 0.05), y * (half[1] - 0.05), -thick / 2 - 0.35])
-            legs.append(Piece(vertices=vertices + at, faces=faces, surface=leg))
-    table = replace(table, pieces=(*table.pieces, *legs), hulls=((0,),))
-    placed = [Placed(thing=table, position=np.array([0, 0, -thick / 2]))]
-    floor = _slab("floor", rng, assets.textures, used, [6, 6, 0.02], repeat=rng.uniform(2, 8))
-    placed.append(Placed(thing=floor, position=np.array([0, 0, -0.75])))
-    reach = rng.uniform(1.1, 2.4)
-    for turn in range(4):
-        c, s = round(math.cos(turn * math.pi / 2)), round(math.sin(turn * math.pi / 2))
-        rotation = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]], float)
-        size = [2 * reach, 0.02, 3.4]
-        if assets.photos and rng.random() < 0.5:
-            photo = assets.photos[int(rng.integers(len(assets.photos)))]
-            used.append(photo.source)
-            surface = Surface(picture=photo.pixels, emission=rng.uniform(0.3, 0.7), specular=0, shininess=0)
-            vertices, faces, uv = box(size)
-            wall = Thing(
-                name="", pieces=(Piece(vertices=vertices, faces=faces, uv=uv, surface=surface),), is_static=True
-            )
-        else:
-            wall = _slab("wall", rng, assets.textures, used, size, repeat=rng.uniform(1, 4), plain=0.6)
-        at = rotation @ np.array([0, reach, 0.6])
-        placed.append(Placed(thing=replace(wall, hulls=()), position=at, rotation=rotation))
-    return placed
-
-
-def _slab(
-    name: str,
-    rng: np.random.Generator,
-    textures: Sequence[TexturePicture],
-    used: list[SceneSource],
-    size: Sequence[float],
-    *,
-    repeat: float,
-    plain: float = 0.3,
-) -> Thing:
-    """A large flat thing, plain or textured."""
-    vertices, faces, uv = box(size)
-    gloss = float(rng.choice([0, 0, 0.05, 0.15])) if name == "table" else 0.0
-    if not textures or rng.random() < plain:
-        rgb = _plain_colour(rng)
-        surface = Surface(rgb=rgb, specular=rng.uniform(0, 0.5), reflectance=gloss)
-        colour, material = name_colour(rgb), None
-    else:
-        picture = textures[int(rng.integers(len(textures)))]
-        used.append(picture.source)
-        tint = float(rng.uniform(0.6, 1.0))
-        rgb = (tint, tint, tint)
-        surface = Surface(picture=picture.pixels, rgb=rgb, specular=rng.uniform(0, 0.4), reflectance=gloss)
-        colour, material = name_picture(picture.pixels, rgb), picture.material
-    piece = Piece(vertices=vertices, faces=faces, uv=uv * repeat * np.array([1, size[1] / size[0]]), surface=surface)
-    return Thing(name=name, pieces=(piece,), colour=colour, material=material, hulls=((0,),), is_static=True)
-
-
-def _plain_colour(rng: np.random.Generator) -> Rgb:
-    """A colour of rooms: mostly pale or dark and dull, now and then strong."""
-    if rng.random() < 0.25:
-        return draw_colour(rng, str(rng.choice(COLOUR_NAMES)))
-    value = float(np.clip(rng.normal(0.65, 0.22), 0.05, 1))
-    shade = np.clip(value * (1 + rng.normal(0, 0.06, 3)), 0, 1)
-    return float(shade[0]), float(shade[1]), float(shade[2])
 
 
 def _furnish(rng: np.random.Generator, wardrobe: Wardrobe, centre: np.ndarray, spread: float) -> list[Placed]:
@@ -293,7 +157,7 @@ def _held(rng: np.random.Generator, wardrobe: Wardrobe, arms: Sequence[PosedArm]
             rng.choice([0, math.pi / 2])
         )
         pieces = tuple(piece.moved(np.eye(3) * shrink, -middle * shrink) for piece in thing.pieces)
-        held = replace(thing, pieces=pieces, is_static=True, hulls=())
+        held = replace(thing, pieces=pieces, hulls=())
         placed.append(Placed(thing=held, position=arm.grip + 0.005 * arm.approach, rotation=rotation))
     return placed
 
@@ -369,35 +233,4 @@ def _view(rng: np.random.Generator, arms: Sequence[PosedArm], centre: np.ndarray
     )  # fmt: skip
 
 
-def _lamps(rng: np.random.Generator) -> tuple[tuple[Lamp, ...], float]:
-    """One to three lamps of warm or cold white; the first casts shadows, soft ones in half of all scenes."""
-    lamps: list[Lamp] = []
-    total = rng.uniform(0.65, 1.25)
-    shares = rng.dirichlet(np.ones(int(rng.integers(1, 4))) * 2)
-    is_soft = rng.random() < 0.5
-    for k, share in enumerate(sorted(shares.tolist(), reverse=True)):
-        around, out = rng.uniform(0, 2 * math.pi), rng.uniform(0.1, 1.2)
-        position = np.array([out * math.cos(around), out * math.sin(around), rng.uniform(1.2, 2.2)])
-        warmth = rng.normal(0, 0.08)
-        rgb = np.clip(total * share * np.array([1 + warmth, 1, 1 - warmth]), 0, 1)
-        target = np.array([*rng.normal(0, 0.15, 2), 0])
-        casts_shadow = bool(k == 0 or (not is_soft and rng.random() < 0.4))
-        lamp = Lamp(position=position, target=target, rgb=_rgb(rgb), casts_shadow=casts_shadow)
-        lamps += _softened(rng, lamp) if is_soft and k == 0 else [lamp]
-    return tuple(lamps), float(rng.uniform(0.22, 0.5))
-
-
-def _rgb(values: np.ndarray) -> Rgb:
-    return float(values[0]), float(values[1]), float(values[2])
-
-
-def _softened(rng: np.random.Generator, lamp: Lamp) -> list[Lamp]:
-    """A lamp with a size: three weaker ones beside each other, whose shadows add up to one with a soft rim."""
-    size = rng.uniform(0.03, 0.16)
-    turn = rng.uniform(0, 2 * math.pi) + np.arange(3) * 2 * math.pi / 3
-    shifts = size * np.stack([np.cos(turn), np.sin(turn), rng.normal(0, 0.3, 3)], 1)
-    rgb = _rgb(np.array(lamp.rgb) / 3)
-    return [replace(lamp, position=lamp.position + shift, rgb=rgb) for shift in shifts]
-
-
-__all__ = ["Lamp", "Placed", "TabletopAssets", "TabletopPlan", "TexturePicture", "View", "draw_plan"]
+__all__ = ["draw_plan"]

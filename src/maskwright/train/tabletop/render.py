@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 
 from maskwright.train.scene_folder import LabelledObject, LabelledScene
 from maskwright.train.tabletop.canvas import Canvas
+from maskwright.train.tabletop.layout import Placed, TabletopPlan, View
 from maskwright.train.tabletop.pieces import Piece, Surface, hull_points
-from maskwright.train.tabletop.plan import Placed, TabletopPlan, View
 from maskwright.train.tabletop.shading import darken_creases
 from maskwright.train.tabletop.simulator import load_simulator
 from maskwright.train.tabletop.things import Thing

@@ -29,7 +29,6 @@ class Thing:
     material: str | None = None
     # What a collision sees: convex bodies, each from these groups of pieces; empty means one hull of everything.
     hulls: tuple[tuple[int, ...], ...] = ()
-    is_static: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +43,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Wardrobe:
-    """Pictures that things may wear: wood, photographs for packages, anything with a pattern."""
+    """Pictures that things may wear: wood, and photographs for packages."""
 
     wood: Pictures = field(default_factory=tuple)
     photos: Pictures = field(default_factory=tuple)
-    patterns: Pictures = field(default_factory=tuple)
 
 
 _SHINE = {
@@ -461,9 +459,7 @@ def container(rng: np.random.Generator, wardrobe: Wardrobe) -> Thing:
         for side in (-1, 1):
             at = (0, side * (depth / 2 + 0.004), height * 0.85)
             pieces.append(_piece(tube(grip, 0.005), _other(rng, look), "handle", at))
-    thing = Thing(
-        name=name, pieces=tuple(pieces), colour=look.colour, material=look.material, hulls=hulls, is_static=True
-    )
+    thing = Thing(name=name, pieces=tuple(pieces), colour=look.colour, material=look.material, hulls=hulls)
     return _uncoloured(thing)
 
 
@@ -503,7 +499,6 @@ def drawers(rng: np.random.Generator, wardrobe: Wardrobe) -> Thing:
         colour=look.colour,
         material=look.material,
         hulls=tuple(hulls),
-        is_static=True,
     )
     return _uncoloured(thing)
 
@@ -537,7 +532,7 @@ def cable(rng: np.random.Generator, wardrobe: Wardrobe) -> Thing:
             _turned("z", turn), (end[0], end[1], 0.0045)
         )
         pieces.append(plug)
-    return Thing(name=name, pieces=tuple(pieces), colour=look.colour, material=look.material, is_static=True)
+    return Thing(name=name, pieces=tuple(pieces), colour=look.colour, material=look.material)
 
 
 def _meander(rng: np.random.Generator, radius: float) -> np.ndarray:
