@@ -5,9 +5,9 @@ from maskwright.models.tiny.vocabulary import COLOURS, MATERIALS, NOUNS, WORDS
 from maskwright.train.tabletop.furniture_names import FURNITURE_NAMES
 from maskwright.train.tabletop.pieces import bounds
 from maskwright.train.tabletop.render import PART_NAMES
-from maskwright.train.tabletop.things import MAKERS, Thing, Wardrobe, cable, container, drawers
+from maskwright.train.tabletop.things import MAKERS, Thing, Wardrobe, cabinet, cable, container
 
-_STATIC = (cable, container, drawers)
+_STATIC = (cabinet, cable, container)
 
 
 def _wardrobe() -> Wardrobe:

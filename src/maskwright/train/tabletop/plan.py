@@ -18,7 +18,7 @@ from maskwright.train.tabletop.colours import COLOUR_NAMES, draw_colour
 from maskwright.train.tabletop.layout import Placed, TabletopAssets, TabletopPlan, TexturePicture, View
 from maskwright.train.tabletop.pieces import bounds
 from maskwright.train.tabletop.room import draw_lamps, draw_room
-from maskwright.train.tabletop.things import Thing, Wardrobe, cable, container, draw_thing, drawers
+from maskwright.train.tabletop.things import Thing, Wardrobe, cabinet, cable, container, draw_thing
 
 _VIEWS = {"oblique": 0.4, "front": 0.2, "top": 0.15, "wrist": 0.15, "close": 0.1}
 
@@ -72,7 +72,7 @@ def _some(rng: np.random.Generator, pictures: Sequence[TexturePicture], count: i
 def _furnish(rng: np.random.Generator, wardrobe: Wardrobe, centre: np.ndarray, spread: float) -> list[Placed]:
     """Containers and drawers that stand before things fall."""
     placed: list[Placed] = []
-    for maker, chance in ((container, 0.5), (container, 0.2), (drawers, 0.22)):
+    for maker, chance in ((container, 0.5), (container, 0.2), (cabinet, 0.22)):
         if rng.random() > chance:
             continue
         thing = maker(rng, wardrobe)

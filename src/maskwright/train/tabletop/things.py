@@ -463,48 +463,67 @@ def container(rng: np.random.Generator, wardrobe: Wardrobe) -> Thing:
     return _uncoloured(thing)
 
 
-def drawers(rng: np.random.Generator, wardrobe: Wardrobe) -> Thing:
-    """A small cabinet with drawers, one of them open, or with a door; handles are parts."""
+def cabinet(rng: np.random.Generator, wardrobe: Wardrobe) -> Thing:
+    """A small cabinet with drawers, one of them open perhaps, or with a door; each has a handle, and both are parts."""
     look = _wooden(rng, wardrobe) if rng.random() < 0.5 else None
     look = look or draw_look(rng, ["plastic", "wood", "metal"])
     front = look.surface if rng.random() < 0.5 else _other(rng, look)
     knob = _other(rng, look, ["metal"])
     width, depth, height = rng.uniform(0.18, 0.32), rng.uniform(0.15, 0.24), rng.uniform(0.16, 0.3)
-    wall, count = 0.01, int(rng.integers(1, 4))
+    size, wall = (width, depth, height), _BOARD
     pieces = [
         _piece(box([width, depth, wall]), look.surface, at=(0, 0, wall / 2)),
         _piece(box([width, depth, wall]), look.surface, at=(0, 0, height - wall / 2)),
         _piece(box([width, wall, height]), look.surface, at=(0, depth / 2, height / 2)),
     ]
     pieces += [_piece(box([wall, depth, height]), look.surface, at=(s * width / 2, 0, height / 2)) for s in (-1, 1)]
-    hulls = [(i,) for i in range(5)]
-    opened = int(rng.integers(count)) if rng.random() < 0.7 else -1
-    each = (height - 2 * wall) / count
-    for k in range(count):
-        pull = rng.uniform(0.03, depth * 0.7) if k == opened else 0.0
-        low, y = wall + k * each, -depth / 2 - pull
-        pieces.append(_piece(box([width - 0.008, wall, each - 0.006]), front, "drawer", (0, y, low + each / 2)))
-        hulls.append((len(pieces) - 1,))
-        if pull:
-            pieces.append(_piece(box([width - 0.03, depth, 0.004]), front, "drawer", (0, y + depth / 2, low + 0.01)))
-            hulls.append((len(pieces) - 1,))
-            for s in (-1, 1):
-                at = (s * (width - 0.03) / 2, y + depth / 2, low + each * 0.35)
-                pieces.append(_piece(box([0.004, depth, each * 0.6]), front, "drawer", at))
-                hulls.append((len(pieces) - 1,))
-        pieces.append(_piece(_grip(rng, width), knob, "handle", (0, y - wall / 2, low + each / 2)))
-    thing = Thing(
-        name="cabinet",
-        pieces=tuple(pieces),
-        colour=look.colour,
-        material=look.material,
-        hulls=tuple(hulls),
-    )
+    pieces += _door(rng, size, front, knob) if rng.random() < 0.35 else _drawers(rng, size, front, knob)
+    # Boards collide each for itself, so that things fall into an open drawer; handles do not.
+    hulls = tuple((i,) for i, piece in enumerate(pieces) if not (piece.part or "").startswith("handle"))
+    thing = Thing(name="cabinet", pieces=tuple(pieces), colour=look.colour, material=look.material, hulls=hulls)
     return _uncoloured(thing)
 
 
+_BOARD = 0.01
+
+
+def _drawers(rng: np.random.Generator, size: tuple[float, float, float], front: Surface, knob: Surface) -> list[Piece]:
+    """One to three drawers above each other, at most one of them pulled out."""
+    width, depth, height = size
+    count = int(rng.integers(1, 4))
+    opened = int(rng.integers(count)) if rng.random() < 0.7 else -1
+    each = (height - 2 * _BOARD) / count
+    pieces = []
+    for k in range(count):
+        name = f"drawer#{k}"
+        pull = rng.uniform(0.03, depth * 0.7) if k == opened else 0.0
+        low, y = _BOARD + k * each, -depth / 2 - pull
+        pieces.append(_piece(box([width - 0.008, _BOARD, each - 0.006]), front, name, (0, y, low + each / 2)))
+        if pull:
+            pieces.append(_piece(box([width - 0.03, depth, 0.004]), front, name, (0, y + depth / 2, low + 0.01)))
+            for s in (-1, 1):
+                at = (s * (width - 0.03) / 2, y + depth / 2, low + each * 0.35)
+                pieces.append(_piece(box([0.004, depth, each * 0.6]), front, name, at))
+        at = (0, y - _BOARD / 2, low + each / 2)
+        pieces.append(_piece(_grip(rng, width), knob, f"handle#{k}", at))
+    return pieces
+
+
+def _door(rng: np.random.Generator, size: tuple[float, float, float], front: Surface, knob: Surface) -> list[Piece]:
+    """A door on hinges at one side, closed or ajar, with an upright handle at the other."""
+    width, depth, height = size
+    hinge = float(rng.choice([-1, 1]))
+    ajar = float(rng.choice([0.0, rng.uniform(0.2, 1.9)], p=[0.35, 0.65]))
+    leaf = _piece(box([width, _BOARD, height - 0.006]), front, "door", (-hinge * width / 2, 0, 0))
+    grip = _piece(_grip(rng, height), knob, "handle").moved(
+        _turned("y", math.pi / 2), (-hinge * width * 0.88, -_BOARD / 2, 0)
+    )
+    at = (hinge * width / 2, -depth / 2 - _BOARD / 2, height / 2)
+    return [piece.moved(_turned("z", hinge * ajar), at) for piece in (leaf, grip)]
+
+
 def _grip(rng: np.random.Generator, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """A bar handle in front of a drawer."""
+    """A bar handle in front of a drawer or a door."""
     half, out = width * rng.uniform(0.12, 0.25), rng.uniform(0.015, 0.03)
     path = np.array([[-half, 0, 0], [-half, -out * 0.8, 0], [-half * 0.8, -out, 0], [half * 0.8, -out, 0],
                      [half, -out * 0.8, 0], [half, 0, 0]])  # fmt: skip
@@ -562,4 +581,4 @@ def draw_thing(rng: np.random.Generator, wardrobe: Wardrobe) -> Thing:
     return makers[int(rng.choice(len(makers), p=np.array(list(MAKERS.values())) / sum(MAKERS.values())))](rng, wardrobe)
 
 
-__all__ = ["MAKERS", "Look", "Thing", "Wardrobe", "cable", "container", "draw_look", "draw_thing", "drawers"]
+__all__ = ["MAKERS", "Look", "Thing", "Wardrobe", "cabinet", "cable", "container", "draw_look", "draw_thing"]
