@@ -3,8 +3,9 @@
 import dataclasses
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -23,7 +24,13 @@ app = typer.Typer(
     epilog="Example: maskwright train tiny --preset smoke",
 )
 
-SCENE_KINDS = ("robots",)
+SCENE_KINDS = ("robots", "painted")
+SplitName = Literal["train", "held-out", "all"]
+PACK_SPLITS: dict[SplitName, Literal["training", "held-out", "all"]] = {
+    "train": "training",
+    "held-out": "held-out",
+    "all": "all",
+}
 
 
 def _recipe_help() -> str:
@@ -166,30 +173,59 @@ def scenes(
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes.", min=1)] = 1,
     assets: Annotated[
         list[Path] | None,
-        typer.Option("--assets", metavar="FOLDER", help="Meshes and arms to look for; may be repeated."),
+        typer.Option(
+            "--assets",
+            metavar="PATH",
+            help="robots: a folder to search for meshes and arms, may be repeated; painted: an asset pack.",
+        ),
     ] = None,
     textures: Annotated[
         Path | None,
-        typer.Option("--textures", metavar="LIST", help="Table of photographs and textures, as for an asset pack."),
+        typer.Option("--textures", metavar="LIST", help="robots: table of photographs and textures, as for a pack."),
     ] = None,
     split: Annotated[
-        str, typer.Option("--split", metavar="NAME", help="train, held-out (a fifth of the assets) or all.")
+        str, typer.Option("--split", metavar="NAME", help="Which assets: train, held-out or all.")
     ] = "all",
 ) -> None:
     """Make labelled scenes for training (--scenes) and evaluation; the same command again goes on.
 
-    robots are tabletops with arms, grippers and things, rendered by a simulator (pip install mujoco).
+    robots are tabletops with arms, grippers and things, rendered by a simulator (pip install 'maskwright[scenes]').
+    painted are what training paints by itself: cut-outs and shapes over photographs and textures.
     """
     if kind not in SCENE_KINDS:
         raise typer.BadParameter(f"KIND must be one of {', '.join(SCENE_KINDS)}; got {kind!r}")
-    from maskwright.train.robot_scenes import SPLITS, RobotSceneRecipe, write_robot_scenes
-
-    if split not in SPLITS:
-        raise typer.BadParameter(f"--split must be one of {', '.join(SPLITS)}; got {split!r}")
-    recipe = RobotSceneRecipe(seed=seed, assets=tuple(assets or ()), textures=textures, split=split)
+    if split not in PACK_SPLITS:
+        raise typer.BadParameter(f"--split must be one of {', '.join(PACK_SPLITS)}; got {split!r}")
+    wanted = cast(SplitName, split)
     with progress_bar(str(out), quiet=False) as progress:
-        write_robot_scenes(out, recipe, count=count, workers=workers, progress=progress)
+        if kind == "robots":
+            from maskwright.train.robot_scenes import RobotSceneRecipe, write_robot_scenes
+
+            robots = RobotSceneRecipe(seed=seed, assets=tuple(assets or ()), textures=textures, split=wanted)
+            write_robot_scenes(out, robots, count=count, workers=workers, progress=progress)
+        else:
+            _paint(out, assets or [], seed=seed, count=count, split=wanted, progress=progress)
     tell(f"{count} scenes: {out}")
+
+
+def _paint(
+    out: Path,
+    packs: list[Path],
+    *,
+    seed: int,
+    count: int,
+    split: SplitName,
+    progress: Callable[[int, int | None], None],
+) -> None:
+    if len(packs) > 1:
+        raise typer.BadParameter(f"painted scenes take one asset pack, got {len(packs)}")
+    from maskwright.train.painted_folder import PaintedRecipe, write_painted_scenes
+    from maskwright.train.tiny import open_pack
+
+    pack = packs[0] if packs else None
+    name = f"{pack.name if pack else 'computed'}, {split}"
+    opened = open_pack(pack, split=PACK_SPLITS[split]).to("cpu")
+    write_painted_scenes(out, PaintedRecipe(seed=seed, pack=name), opened, count=count, progress=progress)
 
 
 @app.command(epilog="Example: maskwright train assets list.tsv assets.safetensors")

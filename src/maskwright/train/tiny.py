@@ -16,7 +16,7 @@ from maskwright.core.errors import SettingError
 from maskwright.models import Model, load_model
 from maskwright.models.checkpoint import has_text_path
 from maskwright.models.tiny import TinyConfig, build_tiny_network
-from maskwright.train.assets import AssetPack, read_pack
+from maskwright.train.assets import AssetPack, Split, read_pack
 from maskwright.train.builtin_pack import builtin_pack
 from maskwright.train.checkpoints import load_checkpoint, load_start, replace_whole, start_names
 from maskwright.train.dice import Dice
@@ -105,9 +105,9 @@ def label_all(run: TinyRun, teacher: Model | None) -> list[Path]:
     return [label_pictures(teacher, run.pictures, run.out / "labelled")]
 
 
-def open_pack(path: Path | None) -> AssetPack:
-    """Read a pack, or compute the one that needs no files."""
-    pack = builtin_pack() if path is None else read_pack(path)
+def open_pack(path: Path | None, *, split: Split = "training") -> AssetPack:
+    """Read a pack, without what is held out for evaluation, or compute the one that needs no files."""
+    pack = builtin_pack() if path is None else read_pack(path, split=split)
     logger.info("%d cut-outs, %d materials%s", len(pack.sprites), len(pack.materials), "" if path else " (computed)")
     return pack
 
