@@ -81,10 +81,10 @@ def labelled(picture: Tensor, scenes: Scenes, index: int) -> LabelledScene:
     visible = scenes.visible[index, :, :height, :width]
     most, owner = visible.max(0)
     owner = torch.where(most >= 0.5, owner + 1, 0)
-    parts = scenes.parts[index, :, :height, :width].gather(0, (owner - 1).clamp(min=0)[None])[0] * (owner > 0)
     for one in range(1, len(visible) + 1):
         if (owner == one).sum() < _LEAST_PIXELS:
             owner[owner == one] = 0
+    parts = scenes.parts[index, :, :height, :width].gather(0, (owner - 1).clamp(min=0)[None])[0] * (owner > 0)
     seen = [int(one) for one in owner.unique() if one]
     pixels = picture[:, : height * MASK_STRIDE, : width * MASK_STRIDE].permute(1, 2, 0)
     return LabelledScene(
