@@ -63,6 +63,14 @@ Cleanup = Annotated[
     typer.Option("--cleanup", metavar="STEPS", help="Steps applied to each mask: fill_holes=100,drop_islands=50"),
 ]
 
+Closer = Annotated[
+    bool | None,
+    typer.Option(
+        "--closer/--no-closer",
+        help="Look at small objects again from near: one more encoding each. Default: as the model's card says.",
+    ),
+]
+
 DEFAULT_OUT = Path("masks")
 
 

@@ -44,6 +44,7 @@ def predict(
     num_masks: Annotated[
         int, typer.Option("--num-masks", min=1, max=3, metavar="1-3", help="Candidates for each object, best first.")
     ] = 1,
+    closer: options.Closer = None,
     cleanup: options.Cleanup = None,
     model: options.ModelName = None,
     device: options.Device = None,
@@ -81,6 +82,7 @@ def predict(
             prompts,
             labels=[one.label for one in written],
             num_masks=num_masks,
+            closer=closer,
             cleanup=steps,
             cache=cache,
             out=options.where_to_write(out, as_json),

@@ -14,7 +14,8 @@ class ModelCard:
     `sha256` is None where no hash is known to us: then the file's own hash is computed and recorded, `md5` is checked
     if there is one, and `verify` says what could not be checked. `filename` is the file's name in the weights folder;
     `packaged` weights lie inside the package, in the folder of their family. A card without a filename is of a model
-    whose weights are computed. `keep_predicted_iou` and `keep_stability` are the scores above which everything-mode
+    whose weights are computed. `looks_closer` is whether small objects are worth a second look by default
+    (`predict.look_closer`). `keep_predicted_iou` and `keep_stability` are the scores above which everything-mode
     keeps a mask, unless it is told otherwise: how high a model scores its good masks is a matter of its training.
     """
 
@@ -33,6 +34,7 @@ class ModelCard:
     citation: str = ""
     notes: str = ""
     takes_text: bool = False
+    looks_closer: bool = False
     keep_predicted_iou: float = 0.88
     keep_stability: float = 0.95
     aliases: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ TINY = ModelCard(
         "table-top objects: mIoU 0.71 by a box, 0.56 by a click. Weak at small and slender things, containers with "
         "contents, people and plain surfaces; its predicted IoU is off by 0.17 on average. See docs/tiny.md."
     ),
+    looks_closer=True,
     keep_predicted_iou=0.45,
     keep_stability=0.5,
 )

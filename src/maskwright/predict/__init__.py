@@ -8,6 +8,7 @@ import sys
 from types import ModuleType
 
 from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
+from maskwright.predict.closer import look_closer
 from maskwright.predict.embedding import ImageEmbedding, embed, embed_batch
 from maskwright.predict.everything import Candidate, everything, find_candidates
 from maskwright.predict.everything_settings import BALANCED, FAST, PRESETS, THOROUGH, EverythingSettings, preset_for
@@ -32,6 +33,7 @@ __all__ = [
     "embed_batch",
     "everything",
     "find_candidates",
+    "look_closer",
     "masks_from_logits",
     "predict",
     "predict_tree",

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from maskwright.core import Image, MaskRecord, Prompt
+from maskwright.core.errors import SettingError
 from maskwright.core.settings import CACHE, CACHE_BYTES
 from maskwright.masks import CleanupStep, area, box_xyxy, clean
 from maskwright.models import Model
-from maskwright.predict import EmbeddingCache, embed, predict, to_records
+from maskwright.predict import EmbeddingCache, embed, look_closer, predict, to_records
 from maskwright.predict.everything import everything
 from maskwright.predict.everything_settings import EverythingSettings
 from maskwright.workflows.outputs import SavedFiles, save_everything, save_prompted
@@ -43,22 +44,33 @@ def predict_file(
     *,
     labels: Sequence[str | None] | None = None,
     num_masks: int = 1,
+    closer: bool | None = None,
     cleanup: Sequence[CleanupStep] = (),
     cache: EmbeddingCache | None = None,
     out: Path | None = None,
 ) -> Annotated:
     """Predict the masks of prompts on one picture, and write them to the folder `out` if there is one.
 
+    `closer` asks again about small objects on a crop (`look_closer`); None does what the model's card says, where one
+    mask for each object is asked.
+
     Raises:
         ImageError: the picture cannot be read.
         PromptError, UnsupportedPrompt: a prompt does not fit the picture or the model.
-        SettingError: `num_masks` is out of range, or the folder cannot be written.
+        SettingError: `num_masks` is out of range or goes with `closer`, or the folder cannot be written.
     """
+    if closer is None:
+        closer = model.card.looks_closer and num_masks == 1
+    if closer and num_masks > 1:
+        raise SettingError(f"a closer look gives one mask for each object, got num_masks={num_masks}. Leave one out.")
     image = picture.read()
     started = time.perf_counter()
     embedding = embed(model, image, cache=cache)
     batch = predict(model, embedding, prompts, num_masks=num_masks)
-    records = to_records(batch, labels=labels, cleanup=cleanup)
+    records = to_records(batch, labels=labels)
+    if closer:
+        records = list(look_closer(model, image, records, cache=cache))
+    records = [cleaned(record, cleanup) for record in records]
     seconds = time.perf_counter() - started
     files = None if out is None else save_prompted(out, picture, image, records, num_masks=num_masks)
     return Annotated(picture=picture, image=image, records=tuple(records), files=files, seconds=seconds)

@@ -16,6 +16,7 @@ from maskwright.models.protocol import Decoded, Features, FramePrompts
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
 from maskwright.models.sam.model import SamModel, prompts_per_step
 from maskwright.models.sam.prompt_encoder import PromptEncoder
+from maskwright.models.tiny.box import keep_promises
 from maskwright.models.tiny.text import ReadPhrases, TextPath
 from maskwright.models.tiny.vocabulary import phrase_words
 
@@ -106,6 +107,10 @@ class TinySam(SamModel):
             assert step.text is not None
             same = torch.zeros(step.num_prompts, dtype=torch.long, device=self.device)
             yield step, self.decode_phrases(cells, step, self.text_path(picture[same], step.text))
+
+    def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
+        """Decode prompts on one image as `SamModel` does, and keep what boxes promise."""
+        return keep_promises(super().decode(features, prompts, multimask=multimask), prompts, self.frame.side)
 
     def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
         logits = super()._draw(features, decoding, rows, candidates)
