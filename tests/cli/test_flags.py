@@ -21,9 +21,19 @@ SHARED = (
 )
 FLAGS = {
     "predict": (
-        "--point", "--negative", "--box", "--mask", "--text", "--label", "--object", "--num-masks", *SHARED,
+        "--point", "--negative", "--box", "--mask", "--text", "--label", "--object", "--num-masks", "--closer", *SHARED,
     ),
     "everything": ("--preset", "--set", *SHARED),
+    "evaluate": (
+        "--data", "--model", "--tasks", "--baselines", "--limit", "--closer", "--device", "--precision", "--out",
+        "--json",
+    ),
+    "train tiny": (
+        "--out", "--preset", "--set", "--minutes", "--pack", "--scenes", "--pictures", "--validation", "--start",
+        "--teacher", "--device",
+    ),
+    "train scenes": ("--count", "--seed", "--workers", "--assets", "--textures", "--split"),
+    "train assets": (),
     "models list": ("--json",),
     "models show": ("--json",),
     "models pull": (),

@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 import maskwright as mw
-from maskwright.evaluate import Example, ModelSegmenter, Row, evaluate
-from maskwright.masks import decode, from_coco
+from maskwright.evaluate import Dataset, LabelledPicture, ModelSegmenter, PictureSource, Trial, TrueObject, evaluate
+from maskwright.masks import from_coco
 from maskwright.models import load_model
 from maskwright.models.cards import TINY
 from maskwright.models.protocol import FramePrompts
@@ -85,21 +85,26 @@ PLAIN = ("mug", "bottle", "apple", "lemon", "carton")
 
 
 @pytest.fixture(scope="module")
-def still_life() -> dict[str, Row]:
+def still_life() -> dict[tuple[str, str], Trial]:
     image = mw.read_image(mw.example_path())
     truths = json.loads(mw.example_path().with_suffix(".json").read_text())
-    examples = [Example(name=name, image=image, truth=decode(from_coco(truths[name]))) for name in PLAIN]
-    return {row.name: row for row in evaluate(ModelSegmenter(load_model("tiny")), examples, max_clicks=1)}
+    objects = tuple(TrueObject(key=name, mask=from_coco(truths[name])) for name in PLAIN)
+    picture = LabelledPicture(name="tabletop", image=image, objects=objects)
+    data = Dataset(name="tabletop", sources=(PictureSource(name="tabletop", read=lambda: picture),))
+    done = evaluate([ModelSegmenter(load_model("tiny"))], data, tasks=["box", "click"])
+    return {(trial.kind, trial.asked): trial for trial in done.trials}
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_a_plain_thing_is_cut_out_by_a_box(still_life: dict[str, Row], name: str) -> None:
-    assert still_life[name].box_iou > 0.8
+def test_a_plain_thing_is_cut_out_by_a_box(still_life: dict[tuple[str, str], Trial], name: str) -> None:
+    assert still_life["box", name].after(1).iou > 0.8
 
 
 @pytest.mark.parametrize("name", PLAIN)
-def test_a_plain_thing_is_cut_out_by_one_click_in_its_middle(still_life: dict[str, Row], name: str) -> None:
-    assert still_life[name].click_ious[0] > 0.8
+def test_a_plain_thing_is_cut_out_by_one_click_in_its_middle(
+    still_life: dict[tuple[str, str], Trial], name: str
+) -> None:
+    assert still_life["click", name].after(1).iou > 0.8
 
 
 def test_only_the_single_mask_leans_beyond_what_was_trained(tiny: TinySam) -> None:

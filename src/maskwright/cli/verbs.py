@@ -19,6 +19,8 @@ class Verb:
 VERBS: tuple[Verb, ...] = (
     Verb(name="predict", help="Masks from clicks, boxes, masks or words on pictures."),
     Verb(name="everything", help="Every mask in a picture, without prompts."),
+    Verb(name="evaluate", help="Score models on pictures with true masks, beside GrabCut."),
+    Verb(name="train", help="Train the embedded model; make scenes and asset packs for it."),
     Verb(name="models", help="List, pull, verify and import models."),
     Verb(name="doctor", help="Check this installation: versions, devices, weights, a real prediction."),
 )

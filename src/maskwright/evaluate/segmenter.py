@@ -1,70 +1,121 @@
 """`Segmenter`: what is scored. It opens an image once and then answers prompts; a model, or an older method.
 
 `ModelSegmenter` is any `Model`, prompted as `maskwright.predict` prompts it: earlier masks are fed back with later
-clicks.
+clicks. All objects of a picture share its embedding, and their prompts go to the decoder together.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-import numpy as np
-from jaxtyping import Bool
+import torch
 
-from maskwright.core.image import Image
-from maskwright.core.prompt import Prompt
-from maskwright.masks.rle import decode
+from maskwright.core import RLE, Image, MaskRecord, Prompt
 from maskwright.models.protocol import Model
-from maskwright.predict.embedding import embed
+from maskwright.predict.closer import look_closer
+from maskwright.predict.embedding import ImageEmbedding, embed
+from maskwright.predict.everything import everything
+from maskwright.predict.everything_settings import EverythingSettings, preset_for
 from maskwright.predict.predict import MaskBatch, predict
 from maskwright.predict.records import to_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A mask, and how good the segmenter believes it is (None if it has no belief)."""
+    """A mask, how good the segmenter believes it is (None if it has no belief), and what it wants to see again.
 
-    mask: Bool[np.ndarray, "H W"]
+    `memory` is for the session that gave the answer, when a longer prompt about the same object follows.
+    """
+
+    mask: RLE
     predicted_iou: float | None = None
+    memory: object = field(default=None, repr=False, compare=False)
 
 
-# Answers prompts on one image; each call is a longer prompt about the same object, or (fresh) a prompt about another.
-AnswerPrompt = Callable[[Prompt], Answer]
+class Session(Protocol):
+    """One opened image."""
+
+    def answer(self, prompts: Sequence[Prompt], previous: Sequence[Answer] | None = None) -> list[Answer]:
+        """Answer prompts, one object each; `previous` are this session's answers to shorter prompts about them."""
+        ...
+
+    def everything(self, settings: EverythingSettings) -> list[MaskRecord]:
+        """Find every mask of the image; asked only of segmenters that can."""
+        ...
 
 
 class Segmenter(Protocol):
-    """Something that can be asked for masks."""
+    """Something that can be asked for masks. `can` names the prompts it takes: box, click, everything, text."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        ...
 
-    def open(self, image: Image) -> Callable[[], AnswerPrompt]:
-        """Prepare an image; each call of the result begins one object."""
+    @property
+    def can(self) -> frozenset[str]:
+        """Which of box, click, everything and text it can be asked."""
+        ...
+
+    @property
+    def keeps(self) -> EverythingSettings | None:
+        """What its everything-mode lets through; None if it has none."""
+        ...
+
+    def open(self, image: Image) -> Session:
+        """Prepare an image."""
         ...
 
 
 class ModelSegmenter:
-    """A promptable network."""
+    """A promptable network; `closer` looks at small objects again, None as the model's card says."""
 
-    def __init__(self, model: Model, name: str | None = None) -> None:
+    def __init__(self, model: Model, name: str | None = None, *, closer: bool | None = None) -> None:
         self.model = model
+        self.closer = model.card.looks_closer if closer is None else closer
         self.name = name or model.card.name
+        self.can = frozenset({"box", "click", "everything"} | ({"text"} if model.card.takes_text else set()))
+        self.keeps = preset_for(model.card)
 
-    def open(self, image: Image) -> Callable[[], AnswerPrompt]:
+    def open(self, image: Image) -> "_ModelSession":
         """Embed the image once."""
-        embedding = embed(self.model, image)
-
-        def begin() -> AnswerPrompt:
-            previous: MaskBatch | None = None
-
-            def answer(prompt: Prompt) -> Answer:
-                nonlocal previous
-                previous = predict(self.model, embedding, [prompt], previous=previous)
-                (record,) = to_records(previous)
-                return Answer(mask=decode(record.rle), predicted_iou=float(previous.predicted_iou[0, 0]))
-
-            return answer
-
-        return begin
+        return _ModelSession(self.model, image, embed(self.model, image), self.closer)
 
 
-__all__ = ["Answer", "AnswerPrompt", "ModelSegmenter", "Segmenter"]
+@dataclass(frozen=True, slots=True)
+class _ModelSession:
+    model: Model
+    image: Image
+    embedding: ImageEmbedding
+    closer: bool
+
+    def answer(self, prompts: Sequence[Prompt], previous: Sequence[Answer] | None = None) -> list[Answer]:
+        batch = predict(self.model, self.embedding, prompts, previous=None if previous is None else _join(previous))
+        records = to_records(batch)
+        seen = look_closer(self.model, self.image, records) if self.closer else records
+        return [
+            Answer(mask=record.rle, predicted_iou=record.scores.predicted_iou, memory=_take(batch, i))
+            for i, record in enumerate(seen)
+        ]
+
+    def everything(self, settings: EverythingSettings) -> list[MaskRecord]:
+        return everything(self.model, self.image, settings=settings, embedding=self.embedding)
+
+
+def _take(batch: MaskBatch, index: int) -> MaskBatch:
+    one = slice(index, index + 1)
+    return replace(batch, logits=batch.logits[one], predicted_iou=batch.predicted_iou[one], prompts=batch.prompts[one])
+
+
+def _join(answers: Sequence[Answer]) -> MaskBatch:
+    batches = [answer.memory for answer in answers if isinstance(answer.memory, MaskBatch)]
+    assert len(batches) == len(answers)
+    return replace(
+        batches[0],
+        logits=torch.cat([batch.logits for batch in batches]),
+        predicted_iou=torch.cat([batch.predicted_iou for batch in batches]),
+        prompts=tuple(prompt for batch in batches for prompt in batch.prompts),
+    )
+
+
+__all__ = ["Answer", "ModelSegmenter", "Segmenter", "Session"]

@@ -1,0 +1,103 @@
+"""`maskwright evaluate`: how good are models on labelled pictures?"""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maskwright.cli import options
+from maskwright.cli.report import progress_bar, tell
+from maskwright.cli.verbs import CONTEXT
+from maskwright.core import settings
+from maskwright.core.errors import SettingError
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
+
+DEFAULT_OUT = Path("evaluation")
+
+
+@app.command(epilog="Example: maskwright evaluate --data pictures --baselines grabcut,box-fill", no_args_is_help=True)
+def evaluate(
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            metavar="FOLDER|FILE",
+            help="images/ with masks/, JPEGImages/ with Annotations/, X.jpg with X_mask.png, or a COCO .json.",
+        ),
+    ],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME|FILE",
+            help="A registered model or a checkpoint file; repeat to compare. "
+            f"[env: {settings.MODEL.env}; default: {settings.MODEL.default_text}]",
+        ),
+    ] = None,
+    tasks: Annotated[
+        str,
+        typer.Option("--tasks", metavar="NAMES", help="Some of box, click, noc (20 clicks), everything, text."),
+    ] = "box,click",
+    baselines: Annotated[
+        str | None, typer.Option("--baselines", metavar="NAMES", help="Beside the models: grabcut, box-fill.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N pictures.")] = None,
+    closer: options.Closer = None,
+    device: options.Device = None,
+    precision: options.Precision = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FOLDER", help="Where to write; evaluation/ unless --json is given alone."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="results.json on stdout instead of the table; without --out no file.")
+    ] = False,
+) -> None:
+    """Score models on pictures with true masks, and baselines beside them.
+
+    Plays the user: boxes, clicks that follow the errors, words, or none of these. Prints a table and writes
+    results.json, rows.csv (every answer) and report.html (slices, curves, the worst and best answers drawn).
+    """
+    from maskwright.evaluate import check_tasks, open_baselines, open_dataset
+
+    wanted, beside = _names(tasks), _names(baselines or "")
+    try:
+        check_tasks(wanted)
+        open_baselines(beside)
+    except SettingError as error:
+        raise typer.BadParameter(f"--tasks and --baselines: {error}") from error
+    dataset = open_dataset(data).take(limit)
+
+    from maskwright.workflows.scoring import score_models
+
+    names = model or [settings.MODEL.get()]
+    models = {name: options.open_model(name, device, precision) for name in names}
+    where = out or (None if as_json else DEFAULT_OUT)
+    with progress_bar(dataset.name, quiet=as_json) as progress:
+        scored = score_models(
+            models,
+            dataset,
+            tasks=wanted,
+            baselines=beside,
+            closer=closer,
+            out=where,
+            command=shlex.join(["maskwright", *sys.argv[1:]]),
+            progress=progress,
+        )
+    for note in scored.evaluation.notes:
+        tell(f"note: {note}")
+    if as_json:
+        typer.echo(json.dumps(scored.results))
+        return
+    typer.echo(scored.as_text())
+    tell(f"{scored.evaluation.num_pictures} pictures, {scored.evaluation.num_objects} objects -> {scored.report}")
+
+
+def _names(text: str) -> list[str]:
+    """Split a list of names at its commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]

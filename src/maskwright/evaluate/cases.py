@@ -1,0 +1,57 @@
+"""The worst and the best answers of a run, kept so that a person can look at them.
+
+A case names its picture by its place in the data set and holds masks as run lengths: pictures are read again when the
+report is drawn.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+
+from maskwright.core import RLE
+
+NUM_WORST, NUM_BEST = 8, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One answer to a box, a first click or a phrase, and the truth."""
+
+    segmenter: str
+    kind: str
+    index: int
+    asked: str
+    truth: RLE
+    answer: RLE
+    iou: float
+    predicted_iou: float | None = None
+
+
+class CaseBook:
+    """Keeps the eight worst and the four best cases of every segmenter and kind."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[tuple[str, str, int], list[tuple[float, int, Case]]] = defaultdict(list)
+        self._order = count()
+
+    def add(self, case: Case) -> None:
+        """Keep a case if it is among the worst or the best so far; of equals, the earlier."""
+        number = next(self._order)
+        for sign, most in ((-1, NUM_WORST), (1, NUM_BEST)):
+            heap = self._heaps[case.segmenter, case.kind, sign]
+            heapq.heappush(heap, (sign * case.iou, -number, case))
+            if len(heap) > most:
+                heapq.heappop(heap)
+
+    def cases(self) -> tuple[Case, ...]:
+        """List what was kept: of each segmenter and kind the worst first, then the best first, each case once."""
+        return tuple(dict.fromkeys(self._listed()))
+
+    def _listed(self) -> Iterator[Case]:
+        for heap in self._heaps.values():
+            yield from (case for _, _, case in sorted(heap, key=lambda entry: (-entry[0], -entry[1])))
+
+
+__all__ = ["NUM_BEST", "NUM_WORST", "Case", "CaseBook"]

@@ -1,0 +1,345 @@
+"""`evaluate`: ask segmenters about every object of a data set, and keep how good each answer was.
+
+One picture is in memory at a time; each segmenter opens it once. Random clicks are seeded by the names of picture and
+object, so a run gives the same rows as the next, whatever else is evaluated.
+"""
+
+import time
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from maskwright.core import RLE, MaskRecord, Prompt, TextPrompt
+from maskwright.core.errors import ImageError, InputError, PromptError, SettingError
+from maskwright.evaluate.cases import Case, CaseBook
+from maskwright.evaluate.clicks import ChooseClick, middle_click, random_click
+from maskwright.evaluate.dataset import Dataset, Facts, LabelledPicture
+from maskwright.evaluate.interaction import box_answers, click_through, corrected_boxes, score, score_clicks
+from maskwright.evaluate.phrases import Phrase, phrases_of
+from maskwright.evaluate.proposals import ALL_MASKS, best_overlaps, best_proposals, kept_masks
+from maskwright.evaluate.segmenter import Answer, Segmenter, Session
+from maskwright.evaluate.trials import Step, Trial
+from maskwright.masks import is_empty
+from maskwright.predict.everything_settings import EverythingSettings
+
+TASKS = ("box", "click", "noc", "everything", "text")
+FEW_CLICKS, MOST_CLICKS = 5, 20
+NUM_DRAWS = 3
+_ENOUGH = 0.90  # NoC@90 is the hardest question that is asked; nobody clicks on beyond it
+
+# Told with the number of pictures done and their total.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class Timing:
+    """What a segmenter's answers took: seconds and counts of pictures opened, prompts answered, grids searched."""
+
+    open_s: float = 0.0
+    num_opened: int = 0
+    answer_s: float = 0.0
+    num_answers: int = 0
+    everything_s: float = 0.0
+    num_everything: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """All answers of some segmenters on a data set, the cases to look at, and what was left out and why."""
+
+    dataset: str
+    num_pictures: int
+    num_objects: int
+    tasks: tuple[str, ...]
+    segmenters: tuple[str, ...]
+    trials: tuple[Trial, ...]
+    cases: tuple[Case, ...]
+    timings: dict[str, Timing]
+    num_kept: dict[str, float]
+    notes: tuple[str, ...]
+
+    @property
+    def most_clicks(self) -> int:
+        """How many clicks an object was given at most."""
+        return MOST_CLICKS if "noc" in self.tasks else FEW_CLICKS
+
+
+def evaluate(
+    segmenters: Sequence[Segmenter],
+    dataset: Dataset,
+    *,
+    tasks: Sequence[str] = TASKS,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Ask every segmenter the questions of `tasks` that it and the data can take.
+
+    A picture that cannot be read is left out with a note, unless none can be read.
+
+    Raises:
+        SettingError: a task is unknown, two segmenters have one name, or nothing could be asked.
+        ImageError, InputError: no picture could be read; the first one's error.
+    """
+    check_tasks(tasks)
+    _check_names(segmenters)
+    run = _Run(dataset=dataset, tasks=tuple(tasks), notes=_notes(segmenters, dataset, tasks))
+    for index, source in enumerate(dataset.sources):
+        try:
+            picture = source.read()
+        except (ImageError, InputError) as error:
+            run.unreadable.append(error)
+        else:
+            run.num_objects += len(picture.objects)
+            for segmenter in segmenters:
+                run.ask(segmenter, index, picture)
+        if progress is not None:
+            progress(index + 1, len(dataset))
+    return run.finish(segmenters)
+
+
+def check_tasks(tasks: Sequence[str]) -> None:
+    """Check the names of tasks.
+
+    Raises:
+        SettingError: there is none, or one is unknown.
+    """
+    unknown = [task for task in tasks if task not in TASKS]
+    if unknown or not tasks:
+        raise SettingError(f"tasks are some of {', '.join(TASKS)}; got {', '.join(unknown) or 'none'}")
+
+
+def _check_names(segmenters: Sequence[Segmenter]) -> None:
+    names = [segmenter.name for segmenter in segmenters]
+    if not names:
+        raise SettingError("expected at least one model or baseline to evaluate, got none")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise SettingError(f"each model is evaluated once, but {twice[0]} was given more than once")
+
+
+def _notes(segmenters: Sequence[Segmenter], dataset: Dataset, tasks: Sequence[str]) -> list[str]:
+    """Say what will not be asked of whom."""
+    notes = []
+    for segmenter in segmenters:
+        lacking = [need for task, need in _NEEDS.items() if task in tasks and need not in segmenter.can]
+        if lacking:
+            notes.append(f"{segmenter.name} cannot be asked: {', '.join(dict.fromkeys(lacking))}")
+    if "text" in tasks and not dataset.names:
+        notes.append("text was not asked: the objects of this data have no names")
+    return notes
+
+
+_NEEDS = {"box": "box", "click": "click", "noc": "click", "everything": "everything", "text": "text"}
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """What has been gathered so far."""
+
+    dataset: Dataset
+    tasks: tuple[str, ...]
+    notes: list[str]
+    num_objects: int = 0
+    trials: list[Trial] = field(default_factory=list)
+    book: CaseBook = field(default_factory=CaseBook)
+    timings: dict[str, Timing] = field(default_factory=lambda: defaultdict(Timing))
+    num_kept: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    unreadable: list[InputError] = field(default_factory=list)
+    unknown_words: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def ask(self, segmenter: Segmenter, index: int, picture: LabelledPicture) -> None:
+        """Ask one segmenter everything about one picture."""
+        wanted = [task for task in self.tasks if _NEEDS[task] in segmenter.can]
+        if not picture.objects or not wanted:
+            return
+        timing = self.timings[segmenter.name]
+        started = time.perf_counter()
+        session = _Timed(segmenter.open(picture.image), timing)
+        timing.open_s += time.perf_counter() - started
+        timing.num_opened += 1
+        asker = _Asker(self, segmenter, session, index, picture, [one.facts() for one in picture.objects])
+        if "box" in wanted:
+            asker.boxes()
+        if "click" in wanted or "noc" in wanted:
+            asker.clicks(many="noc" in wanted)
+        if "everything" in wanted:
+            asker.everything()
+        if "text" in wanted and self.dataset.names:
+            asker.text()
+
+    def finish(self, segmenters: Sequence[Segmenter]) -> Evaluation:
+        """Close the run."""
+        if len(self.unreadable) == len(self.dataset):
+            raise self.unreadable[0]
+        if not self.trials:
+            raise SettingError("nothing could be asked. " + "; ".join(self.notes or ["no object is large enough"]))
+        if self.unreadable:
+            self.notes.append(f"{len(self.unreadable)} pictures could not be used; the first: {self.unreadable[0]}")
+        for name, phrases in self.unknown_words.items():
+            some = ", ".join(sorted(phrases)[:5])
+            self.notes.append(f"{name} does not know the words of {len(phrases)} phrases, which were not asked: {some}")
+        return Evaluation(
+            dataset=self.dataset.name,
+            num_pictures=len(self.dataset) - len(self.unreadable),
+            num_objects=self.num_objects,
+            tasks=self.tasks,
+            segmenters=tuple(segmenter.name for segmenter in segmenters),
+            trials=tuple(self.trials),
+            cases=self.book.cases(),
+            timings=dict(self.timings),
+            num_kept={name: float(np.mean(counts)) for name, counts in self.num_kept.items()},
+            notes=tuple(self.notes),
+        )
+
+
+class _Timed:
+    """A session that keeps the time of its answers."""
+
+    def __init__(self, session: Session, timing: Timing) -> None:
+        self._session, self._timing = session, timing
+
+    def answer(self, prompts: Sequence[Prompt], previous: Sequence[Answer] | None = None) -> list[Answer]:
+        started = time.perf_counter()
+        answers = self._session.answer(prompts, previous)
+        self._timing.answer_s += time.perf_counter() - started
+        self._timing.num_answers += len(answers)
+        return answers
+
+    def everything(self, settings: EverythingSettings) -> list[MaskRecord]:
+        started = time.perf_counter()
+        masks = self._session.everything(settings)
+        self._timing.everything_s += time.perf_counter() - started
+        self._timing.num_everything += 1
+        return masks
+
+
+@dataclass(frozen=True, slots=True)
+class _Asker:
+    """One segmenter before one opened picture."""
+
+    run: _Run
+    segmenter: Segmenter
+    session: Session
+    index: int
+    picture: LabelledPicture
+    facts: list[Facts]
+
+    def boxes(self) -> None:
+        objects = self.picture.objects
+        answers = box_answers(self.session, objects)
+        corrected = corrected_boxes(self.session, objects, answers, middle_click)
+        for i, one in enumerate(objects):
+            self._record("box", i, (step := score(answers[i], one.mask),))
+            self._record("box+click", i, (score(corrected[i], one.mask),))
+            self._remember("box", i, answers[i], step)
+
+    def clicks(self, *, many: bool) -> None:
+        self._click("click", 0, [middle_click] * len(self.picture.objects), many=many)
+        if many:
+            for draw in range(NUM_DRAWS):
+                rngs = [_rng(self.picture.name, one.key, draw) for one in self.picture.objects]
+                self._click("random", draw, [partial(random_click, rng=rng) for rng in rngs], many=True)
+
+    def everything(self) -> None:
+        masks = self.session.everything(ALL_MASKS)
+        assert self.segmenter.keeps is not None
+        kept = kept_masks(masks, self.segmenter.keeps)
+        self.run.num_kept[self.segmenter.name].append(len(kept))
+        for kind, some in (("everything", best_proposals(masks)), ("kept", kept)):
+            for i, overlap in enumerate(best_overlaps(self.picture.objects, some)):
+                self._record(kind, i, (Step(iou=overlap),))
+
+    def text(self) -> None:
+        rng = _rng(self.picture.name, "phrases", 0)
+        phrases = phrases_of(self.picture.objects, elsewhere=self.run.dataset.names, rng=rng)
+        for phrase, answer in self._answer_phrases(phrases):
+            if phrase.truth is None:
+                step = Step(iou=float(is_empty(answer.mask)), predicted_iou=answer.predicted_iou)
+            else:
+                step = score(answer, phrase.truth)
+            self.run.trials.append(
+                Trial(
+                    segmenter=self.segmenter.name,
+                    kind=phrase.kind,
+                    picture=self.picture.name,
+                    asked=phrase.text,
+                    steps=(step,),
+                )
+            )
+            if phrase.truth is not None:
+                self._remember_mask("text", phrase.text, phrase.truth, answer, step)
+
+    def _click(self, kind: str, draw: int, choosers: Sequence[ChooseClick], *, many: bool) -> None:
+        objects = self.picture.objects
+        most = MOST_CLICKS if many else FEW_CLICKS
+        answers = click_through(self.session, objects, choosers, least=FEW_CLICKS, most=most, enough=_ENOUGH)
+        for i, one in enumerate(objects):
+            steps = score_clicks(answers[i], one.mask)
+            self._record(kind, i, steps, draw=draw)
+            if kind == "click":
+                self._remember("click", i, answers[i][0], steps[0])
+
+    def _answer_phrases(self, phrases: Sequence[Phrase]) -> list[tuple[Phrase, Answer]]:
+        """Answer all at once, or one by one when the segmenter does not know a word."""
+        prompts = [TextPrompt(phrase.text) for phrase in phrases]
+        try:
+            return list(zip(phrases, self.session.answer(prompts), strict=True)) if prompts else []
+        except PromptError:
+            pass
+        found: list[tuple[Phrase, Answer]] = []
+        for phrase, prompt in zip(phrases, prompts, strict=True):
+            try:
+                found.append((phrase, self.session.answer([prompt])[0]))
+            except PromptError:
+                self.run.unknown_words[self.segmenter.name].add(phrase.text)
+        return found
+
+    def _record(self, kind: str, i: int, steps: tuple[Step, ...], *, draw: int = 0) -> None:
+        self.run.trials.append(
+            Trial(
+                segmenter=self.segmenter.name,
+                kind=kind,
+                picture=self.picture.name,
+                asked=self.picture.objects[i].key,
+                steps=steps,
+                facts=self.facts[i],
+                draw=draw,
+            )
+        )
+
+    def _remember(self, kind: str, i: int, answer: Answer, step: Step) -> None:
+        one = self.picture.objects[i]
+        self._remember_mask(kind, one.key, one.mask, answer, step)
+
+    def _remember_mask(self, kind: str, asked: str, truth: RLE, answer: Answer, step: Step) -> None:
+        case = Case(
+            segmenter=self.segmenter.name,
+            kind=kind,
+            index=self.index,
+            asked=asked,
+            truth=truth,
+            answer=answer.mask,
+            iou=step.iou,
+            predicted_iou=answer.predicted_iou,
+        )
+        self.run.book.add(case)
+
+
+def _rng(picture: str, key: str, draw: int) -> np.random.Generator:
+    return np.random.default_rng([zlib.crc32(f"{picture}\n{key}".encode()), draw])
+
+
+__all__ = [
+    "FEW_CLICKS",
+    "MOST_CLICKS",
+    "NUM_DRAWS",
+    "TASKS",
+    "Evaluation",
+    "Progress",
+    "Timing",
+    "check_tasks",
+    "evaluate",
+]

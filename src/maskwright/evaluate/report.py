@@ -1,0 +1,159 @@
+"""An evaluation as one HTML page that needs nothing else: tables, curves, and the worst and best answers drawn.
+
+Pictures are read again, one at a time, for the cases alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from maskwright.evaluate.case_pictures import ANSWER_RGB, TRUTH_RGB, as_data_uri, draw_case
+from maskwright.evaluate.cases import Case
+from maskwright.evaluate.dataset import Dataset
+from maskwright.evaluate.evaluation import Evaluation
+from maskwright.evaluate.plots import calibration, click_curves, colour_of
+from maskwright.evaluate.summary import METRICS, Summary
+from maskwright.evaluate.table import format_score
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; } h3 { font-size: 1rem; }
+table { border-collapse: collapse; margin: 0.6rem 0; }
+th, td { padding: 0.2rem 0.7rem; text-align: right; border-bottom: 1px solid #8886; }
+th:first-child, td:first-child { text-align: left; }
+.wide { overflow-x: auto; } .muted { opacity: 0.7; }
+.plots { display: flex; flex-wrap: wrap; gap: 1.5rem; } .plots figure { margin: 0; flex: 1 1 400px; max-width: 520px; }
+svg { width: 100%; font-size: 12px; } svg text { fill: currentColor; }
+.cases { display: grid; grid-template-columns: repeat(auto-fill, minmax(210px, 1fr)); gap: 1rem; }
+.cases figure { margin: 0; } .cases img { width: 100%; height: 210px; object-fit: contain; background: #8883; }
+figcaption { font-size: 13px; overflow-wrap: anywhere; }
+.key { display: inline-block; width: 1.6em; height: 0.35em; vertical-align: middle; margin: 0 0.3em 0 0.8em; }
+"""
+_TITLES = {"box": "by a box", "click": "by one click in the middle", "text": "by a phrase"}
+
+
+def html_report(
+    evaluation: Evaluation, summaries: Sequence[Summary], dataset: Dataset, made_by: Mapping[str, Any]
+) -> str:
+    """Write the page.
+
+    Raises:
+        ImageError, InputError: a picture of a case can no longer be read.
+    """
+    title = f"{', '.join(one.segmenter for one in summaries)} on {evaluation.dataset}"
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{evaluation.num_pictures} pictures, {evaluation.num_objects} objects; tasks: "
+        f"{escape(', '.join(evaluation.tasks))}.</p>",
+        *(f"<p>Note: {escape(note)}.</p>" for note in evaluation.notes),
+        "<h2>Scores</h2>",
+        _score_table(summaries),
+        _plots(summaries),
+        "<h2>Slices</h2>",
+        *(_slice_table(one) for one in summaries if one.slices),
+        _cases(evaluation, dataset),
+        "<h2>How this was made</h2>",
+        _made_by(made_by),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>\n"
+        + "\n".join(parts)
+        + "\n</body></html>\n"
+    )
+
+
+def _score_table(summaries: Sequence[Summary]) -> str:
+    present = [m for m in METRICS if any(one.scores[m] is not None for one in summaries)]
+    rows = [
+        [
+            escape(m),
+            *(format_score(m, one.scores[m]) for one in summaries),
+            f'<span class="muted">{escape(METRICS[m])}</span>',
+        ]
+        for m in present
+    ]
+    return _table(["", *(escape(one.segmenter) for one in summaries), "what it is"], rows, last_left=True)
+
+
+def _slice_table(summary: Summary) -> str:
+    metrics = [m for m in summary.slices[0].scores if any(row.scores[m] is not None for row in summary.slices)]
+    rows = [
+        [
+            escape(f"{row.dimension}: {row.bucket}"),
+            str(row.num_objects),
+            *(format_score(m, row.scores[m]) for m in metrics),
+        ]
+        for row in summary.slices
+    ]
+    return f"<h3>{escape(summary.segmenter)}</h3>" + _table(["slice", "objects", *map(escape, metrics)], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, last_left: bool = False) -> str:
+    def line(cells: Sequence[str], tag: str) -> str:
+        styles = ["", *[""] * (len(cells) - 2), ' style="text-align:left"' if last_left else ""]
+        return "<tr>" + "".join(f"<{tag}{s}>{c}</{tag}>" for c, s in zip(cells, styles, strict=True)) + "</tr>"
+
+    body = "".join(line(row, "td") for row in rows)
+    return f'<div class="wide"><table><thead>{line(head, "th")}</thead><tbody>{body}</tbody></table></div>'
+
+
+def _plots(summaries: Sequence[Summary]) -> str:
+    legend = "".join(
+        f'<span class="key" style="background:{colour_of(i)}"></span>{escape(one.segmenter)}'
+        for i, one in enumerate(summaries)
+    )
+    captions = (
+        (click_curves(summaries), "mIoU after each click; dashed: random clicks."),
+        (
+            calibration(summaries),
+            "Predicted IoU against IoU; a larger dot is more answers. On the diagonal it is honest.",
+        ),
+    )
+    figures = "".join(
+        f"<figure>{drawn}<figcaption>{escape(text)}</figcaption></figure>" for drawn, text in captions if drawn
+    )
+    return f'<h2>Curves</h2><p>{legend}</p><div class="plots">{figures}</div>' if figures else ""
+
+
+def _cases(evaluation: Evaluation, dataset: Dataset) -> str:
+    groups: dict[tuple[str, str], list[Case]] = {}
+    for case in evaluation.cases:
+        groups.setdefault((case.segmenter, case.kind), []).append(case)
+    if not groups:
+        return ""
+    keys = "".join(
+        f'<span class="key" style="background:rgb{colour}"></span>{text}'
+        for colour, text in ((TRUTH_RGB, "truth"), (ANSWER_RGB, "answer"))
+    )
+    drawn = _drawn_cases(evaluation.cases, dataset)
+    parts = [f"<h2>Worst and best answers</h2><p>Worst first, then the best.{keys}</p>"]
+    for (segmenter, kind), cases in groups.items():
+        figures = "".join(drawn[case] for case in sorted(cases, key=lambda case: case.iou))
+        parts.append(f'<h3>{escape(segmenter)} {_TITLES[kind]}</h3><div class="cases">{figures}</div>')
+    return "".join(parts)
+
+
+def _drawn_cases(cases: Sequence[Case], dataset: Dataset) -> dict[Case, str]:
+    """Draw cases picture by picture, so that each is read once."""
+    drawn: dict[Case, str] = {}
+    for index in sorted({case.index for case in cases}):
+        image = dataset[index].image
+        for case in cases:
+            if case.index == index:
+                belief = "" if case.predicted_iou is None else f", believed {case.predicted_iou:.2f}"
+                drawn[case] = (
+                    f'<figure><img src="{as_data_uri(draw_case(case, image))}" alt="{escape(case.asked)}">'
+                    f"<figcaption>IoU {case.iou:.2f}{belief}<br>{escape(case.asked)}</figcaption></figure>"
+                )
+    return drawn
+
+
+def _made_by(made_by: Mapping[str, Any]) -> str:
+    rows = [[escape(str(key)), escape(str(value))] for key, value in made_by.items()]
+    return _table(["", ""], rows, last_left=True)
+
+
+__all__ = ["html_report"]
