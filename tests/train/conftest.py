@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from maskwright.train.assets import AssetPack, bleed, halved
+from maskwright.train.assets import AssetPack, Catalogue, bleed, halved, quartered
 
 
 @pytest.fixture(scope="session")
@@ -20,5 +20,12 @@ def pack() -> AssetPack:
         small_sprites=halved(sprites),
         sprite_weights=torch.full((3,), 1 / 3),
         materials=materials,
+        small_materials=quartered(materials),
         num_textures=2,
+        catalogue=Catalogue(
+            sprite_words=(("ball", "toy"), ("bowl",), ()),
+            sprite_weights=(0.4, 0.3, 0.3),
+            sprite_widths=(0.9, 0.9, 0.9),
+            material_words=("wood", None, None, None),
+        ),
     )

@@ -1,9 +1,10 @@
 import torch
 
 from maskwright.train.assets import AssetPack
+from maskwright.train.backgrounds import BACKGROUNDS
 from maskwright.train.dice import Dice
 from maskwright.train.photometry import jpeg, photograph
-from maskwright.train.scenes import BACKGROUNDS, paint
+from maskwright.train.scenes import paint
 from maskwright.train.shapes import SHAPE_KINDS, shape_field
 
 

@@ -29,6 +29,7 @@ from torch import Tensor
 from maskwright.core.errors import InputError
 from maskwright.models.tiny.vocabulary import WORDS
 from maskwright.train.asset_names import plain_name, texture_material, words_for
+from maskwright.train.pooling import box_mean
 
 SPRITE_SIDE, TEXTURE_SIDE = 192, 512
 # How often a cut-out of each kind is drawn: what looks like a photographed object more often than what looks drawn.
@@ -55,10 +56,14 @@ class AssetSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """What is known of the assets of a pack, in their order, on the host: scenes are planned there."""
+    """What is known of the assets of a pack, in their order, on the host: scenes are planned there.
+
+    `sprite_widths` are widths as shares of the longer side.
+    """
 
     sprite_words: tuple[tuple[str, ...], ...] = ()
     sprite_weights: tuple[float, ...] = ()
+    sprite_widths: tuple[float, ...] = ()
     material_words: tuple[str | None, ...] = ()
 
     def named(self, *words: str) -> list[int]:
@@ -68,23 +73,28 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetPack:
-    """Decoded assets: RGB, alpha and part index of each cut-out; RGB of textures, then of photographs."""
+    """Decoded assets: RGB, alpha and part index of each cut-out; RGB of textures, then of photographs.
+
+    The small ones are for things drawn small: half the side for cut-outs, a quarter for materials.
+    """
 
     sprites: UInt8[Tensor, "K 5 s s"]
     small_sprites: UInt8[Tensor, "K 5 s2 s2"]
     sprite_weights: Float[Tensor, " K"]
     materials: UInt8[Tensor, "T 3 t t"]
+    small_materials: UInt8[Tensor, "T 3 t2 t2"]
     num_textures: int
     catalogue: Catalogue = field(default_factory=Catalogue)
 
     def to(self, device: torch.device | str) -> "AssetPack":
-        """Move every tensor, and bleed and halve the cut-outs there."""
-        sprites = bleed(self.sprites.to(device))
+        """Move every tensor; bleed the cut-outs and make the small ones there."""
+        sprites, materials = bleed(self.sprites.to(device)), self.materials.to(device)
         return AssetPack(
             sprites=sprites,
             small_sprites=halved(sprites),
             sprite_weights=self.sprite_weights.to(device),
-            materials=self.materials.to(device),
+            materials=materials,
+            small_materials=quartered(materials),
             num_textures=self.num_textures,
             catalogue=self.catalogue,
         )
@@ -193,18 +203,20 @@ def _assemble(rows: Sequence[Mapping[str, str]], decoded: Sequence[np.ndarray]) 
         return torch.from_numpy(np.stack([decoded[index] for index in indices]))
 
     sprites, materials = of(SPRITE_KINDS), of(["texture"]) + of(["photo"])
-    pixels = stack(sprites)
+    pixels, surfaces = stack(sprites), stack(materials)
     weights = torch.tensor([_weight(rows[i], kinds.count(kinds[i])) for i in sprites])
     weights /= weights.sum()
     return AssetPack(
         sprites=pixels,
         small_sprites=pixels,
         sprite_weights=weights,
-        materials=stack(materials),
+        materials=surfaces,
+        small_materials=surfaces,
         num_textures=kinds.count("texture"),
         catalogue=Catalogue(
             sprite_words=tuple(words_of_row(rows[i]) for i in sprites),
             sprite_weights=tuple(weights.tolist()),
+            sprite_widths=tuple(float((decoded[i][3] > 127).any(0).mean()) for i in sprites),
             material_words=tuple(next(iter(words_of_row(rows[i])), None) for i in materials),
         ),
     )
@@ -225,8 +237,8 @@ def bleed(sprites: UInt8[Tensor, "K 5 s s"]) -> UInt8[Tensor, "K 5 s s"]:
     for start in range(0, len(sprites), 256):
         chunk = sprites[start : start + 256].float()
         rgb, solid = chunk[:, :3], (chunk[:, 3:4] > 200).float()
-        weight = F.avg_pool2d(solid, 15, 1, 7) + 1e-4
-        around = F.avg_pool2d(rgb * solid, 15, 1, 7) / weight
+        weight = box_mean(solid, 15) + 1e-4
+        around = box_mean(rgb * solid, 15) / weight
         out[start : start + 256, :3] = torch.where(solid > 0, rgb, around).clamp(0, 255).to(torch.uint8)
     return out
 
@@ -235,6 +247,11 @@ def halved(sprites: UInt8[Tensor, "K 5 s s"]) -> UInt8[Tensor, "K 5 s2 s2"]:
     """Halve cut-outs by averaging; part indices are picked."""
     chunks = [F.avg_pool2d(chunk[:, :4].float(), 2).round().to(torch.uint8) for chunk in sprites.split(256)]
     return torch.cat([torch.cat(chunks), sprites[:, 4:, ::2, ::2]], 1)
+
+
+def quartered(materials: UInt8[Tensor, "T 3 t t"]) -> UInt8[Tensor, "T 3 t2 t2"]:
+    """Make materials a quarter as wide by averaging."""
+    return torch.cat([F.avg_pool2d(chunk.float(), 4).round().to(torch.uint8) for chunk in materials.split(64)])
 
 
 def write_pack(out: Path, sources: Sequence[AssetSource]) -> int:

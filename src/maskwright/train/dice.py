@@ -5,6 +5,7 @@ Which kind of object, how many, how large decides control flow, so it is drawn o
 
 import math
 import random
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -45,6 +46,14 @@ class Dice:
     def pick(self, weights: dict[str, float]) -> str:
         """Draw one name on the CPU by weight."""
         return self._structure.choices(list(weights), list(weights.values()))[0]
+
+    def pick_index(self, weights: Sequence[float]) -> int:
+        """Draw an index on the CPU by weight."""
+        return self._structure.choices(range(len(weights)), weights)[0]
+
+    def normal_number(self) -> float:
+        """Draw one number from the standard normal on the CPU."""
+        return self._structure.gauss(0, 1)
 
     def below(self, high: int) -> int:
         """Draw one integer from [0, high) on the CPU."""

@@ -1,26 +1,40 @@
-"""Procedural objects: solids with shading, holes, parts and thin cables, as functions of their own coordinates.
+"""Procedural objects: solids with shading, holes and parts, as functions of their own coordinates.
 
 Every shape maps local coordinates (u, v), where the object fills about the unit circle, to a field that is positive
 inside and falls to zero at the outline with slope about one, so that an antialiased edge of one pixel is one division
-away.
+away. Wires, which are thinner than that allows, are in `wires`.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from maskwright.train.dice import Dice
+from maskwright.train.looks import Light
+from maskwright.train.skins import columns
 
 Field = Float[Tensor, "B S S"]
 
-SHAPE_KINDS = {"blob": 0.22, "polygon": 0.14, "box": 0.24, "ring": 0.1, "cable": 0.12, "comb": 0.04, "compound": 0.14}
+SHAPE_KINDS = {
+    "blob": 0.2, "polygon": 0.14, "box": 0.24, "disk": 0.08, "rod": 0.08, "ring": 0.1, "comb": 0.04, "compound": 0.12,
+}  # fmt: skip
+# What a shape may be called; its light tells whether a disk is a ball.
+SHAPE_WORDS = {
+    "blob": ("blob", "shape"), "polygon": ("polygon", "shape"), "box": ("shape",), "disk": ("disk", "shape"),
+    "rod": ("rod", "stick"), "ring": ("ring", "shape"), "comb": ("grid", "rack"), "compound": ("shape",),
+}  # fmt: skip
 
 
-def shape_field(dice: Dice, kind: str, u: Field, v: Field) -> tuple[Field, Float[Tensor, "B S S"]]:
-    """Return the field and the part index (0 for the rest) of one kind of shape for a batch of coordinates."""
+def shape_field(
+    dice: Dice, kind: str, u: Field, v: Field, width: Float[Tensor, "B 1 1"] | None = None
+) -> tuple[Field, Float[Tensor, "B S S"]]:
+    """Return the field and the part index (0 for the rest) of one kind of shape for a batch of coordinates.
+
+    `width` is that of books and of a grate's bars.
+    """
     none = torch.zeros_like(u)
     match kind:
         case "blob":
@@ -31,10 +45,16 @@ def shape_field(dice: Dice, kind: str, u: Field, v: Field) -> tuple[Field, Float
             return box(dice, u, v), none
         case "ring":
             return ring(dice, u, v), none
-        case "cable":
-            return cable(dice, u, v), none
+        case "disk":
+            return 0.85 - (u * u + v * v).sqrt(), none
+        case "rod":
+            return rod(dice, u, v), none
         case "comb":
             return comb(dice, u, v), none
+        case "book" if width is not None:
+            return torch.minimum(width - u.abs(), 1 - v.abs()), none
+        case "grate" if width is not None:
+            return grate(dice, u, v, width), none
         case _:
             return compound(dice, u, v)
 
@@ -85,20 +105,23 @@ def ring(dice: Dice, u: Field, v: Field) -> Field:
     return torch.where(dice.chance(0.6, B, 1, 1) > 0, same, round_hole)
 
 
-def cable(dice: Dice, u: Field, v: Field, knots: int = 6, samples: int = 40) -> Field:
-    """A thin smooth curve: the distance to line pieces between points of a spline."""
-    B = len(u)
-    control = dice.uniform(-1.1, 1.1, B, 2, knots)
-    curve = F.interpolate(control, size=samples, mode="linear", align_corners=True)
-    for _ in range(3):  # corners are rounded by averaging
-        curve = F.avg_pool1d(F.pad(curve, (2, 2), mode="replicate"), 5, 1)
-    nearest = torch.full_like(u, 9.0)
-    for i in range(samples - 1):
-        x, y = curve[:, 0, i, None, None], curve[:, 1, i, None, None]
-        dx, dy = curve[:, 0, i + 1, None, None] - x, curve[:, 1, i + 1, None, None] - y
-        along = (((u - x) * dx + (v - y) * dy) / (dx * dx + dy * dy + 1e-6)).clamp(0, 1)
-        nearest = torch.minimum(nearest, (u - x - along * dx) ** 2 + (v - y - along * dy) ** 2)
-    return torch.exp(dice.uniform(math.log(0.012), math.log(0.09), B, 1, 1)) - nearest.sqrt()
+def rod(dice: Dice, u: Field, v: Field) -> Field:
+    """A straight stick with round or square ends."""
+    wide = torch.exp(dice.uniform(math.log(0.015), math.log(0.1), len(u), 1, 1))
+    beyond = (v.abs() - 0.85).clamp(min=0)
+    is_round = dice.chance(0.5, len(u), 1, 1)
+    return torch.minimum(wide - (u * u + is_round * beyond * beyond).sqrt(), 0.95 - v.abs())
+
+
+def grate(dice: Dice, u: Field, v: Field, width: Float[Tensor, "B 1 1"]) -> Field:
+    """Bars in one direction or in two, in a frame: what other things are seen through."""
+    period = dice.uniform(3, 9, len(u), 1, 1) * width
+    across = width / 2 - ((u / period).frac().abs() - 0.5).abs() * period
+    along = width / 2 - ((v / period).frac().abs() - 0.5).abs() * period
+    bars = torch.where(dice.chance(0.6, len(u), 1, 1) > 0, torch.maximum(across, along), across)
+    reach = torch.maximum(u.abs(), v.abs())
+    frame = torch.minimum(width - (reach - 0.9).abs(), 0.95 - reach)
+    return torch.maximum(torch.minimum(bars, 0.9 - reach), frame)
 
 
 def comb(dice: Dice, u: Field, v: Field) -> Field:
@@ -126,21 +149,18 @@ def compound(dice: Dice, u: Field, v: Field) -> tuple[Field, Float[Tensor, "B S 
     return field, part
 
 
-def shade(dice: Dice, field: Field, u: Field, v: Field) -> Field:
+def shade(lights: Sequence[Light], field: Field, u: Field, v: Field) -> Field:
     """Shade a shape as if it were solid: a ball, a cylinder, or a bevel along the outline, lit from one side."""
-    B = len(u)
-    x, y = dice.normal(B, 1, 1), dice.normal(B, 1, 1)
+    rows = [(light.x, light.y, light.style, light.amount, light.shine) for light in lights]
+    x, y, style, amount, shine = columns(rows, u.device)
     length = (x * x + y * y + 0.3).sqrt()
     height = (1 - (u * u + v * v)).clamp(min=0.02).sqrt()
     ball = (u * x + v * y + 0.6 * height) / length
     cylinder = (u.clamp(-1, 1) * x + (1 - u * u).clamp(min=0.02).sqrt() * 0.6) / length
     bevel = 1 - (1 - field.clamp(0, 0.25) * 4) ** 2 * (0.5 + 0.5 * torch.tanh(3 * (u * x + v * y)))
-    style = dice.integers(3, B, 1, 1)
     light = torch.where(style == 0, ball, torch.where(style == 1, cylinder, bevel))
-    amount = dice.uniform(0, 0.8, B, 1, 1)
     lit = 1 + amount * (light - 0.6)
-    shine = dice.chance(0.3, B, 1, 1) * dice.uniform(0.2, 0.8, B, 1, 1) * (light.clamp(0, 1) ** 24)
-    return (lit + shine).clamp(0.1, 2)
+    return (lit + shine * (light.clamp(0, 1) ** 24)).clamp(0.1, 2)
 
 
-__all__ = ["SHAPE_KINDS", "Field", "shade", "shape_field"]
+__all__ = ["SHAPE_KINDS", "SHAPE_WORDS", "Field", "shade", "shape_field"]
