@@ -22,11 +22,12 @@ DEFAULT_OUT = Path("evaluation")
 @app.command(epilog="Example: maskwright evaluate --data pictures --baselines grabcut,box-fill", no_args_is_help=True)
 def evaluate(
     data: Annotated[
-        Path,
+        str,
         typer.Option(
             "--data",
             metavar="FOLDER|FILE",
-            help="images/ with masks/, JPEGImages/ with Annotations/, X.jpg with X_mask.png, or a COCO .json.",
+            help="images/ with masks/, JPEGImages/ with Annotations/, X.jpg with X_mask.png, a COCO .json, "
+            "or example:tabletop.",
         ),
     ],
     model: Annotated[
@@ -63,7 +64,8 @@ def evaluate(
     Plays the user: boxes, clicks that follow the errors, words, or none of these. Prints a table and writes
     results.json, rows.csv (every answer) and report.html (slices, curves, the worst and best answers drawn).
     """
-    from maskwright.evaluate import check_tasks, open_baselines, open_dataset
+    from maskwright.evaluate import check_tasks, open_baselines
+    from maskwright.workflows.labelled import open_labelled
 
     wanted, beside = _names(tasks), _names(baselines or "")
     try:
@@ -71,7 +73,7 @@ def evaluate(
         open_baselines(beside)
     except SettingError as error:
         raise typer.BadParameter(f"--tasks and --baselines: {error}") from error
-    dataset = open_dataset(data).take(limit)
+    dataset = open_labelled(data).take(limit)
 
     from maskwright.workflows.scoring import score_models
 

@@ -1,0 +1,83 @@
+"""`maskwright evaluate` from the outside."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from maskwright.cli.__main__ import run
+
+EVALUATE = ["evaluate", "--data", "example:tabletop", "-m", "test-sam", "--tasks", "box"]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("MODEL", "DEVICE", "PRECISION", "DEBUG"):
+        monkeypatch.delenv(f"MASKWRIGHT_{name}", raising=False)
+
+
+def test_it_prints_a_table_and_writes_three_files(tmp_path, capsys):
+    code = run([*EVALUATE, "--baselines", "grabcut,box-fill"])
+
+    told = capsys.readouterr()
+    assert code == 0
+    assert "| test-sam | grabcut | box-fill |" in told.out
+    assert "1 pictures, 8 objects -> evaluation/report.html" in told.err
+    assert sorted(path.name for path in (tmp_path / "evaluation").iterdir()) == [
+        "report.html",
+        "results.json",
+        "rows.csv",
+    ]
+    results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
+    scores = {one["name"]: one["scores"]["box"] for one in results["segmenters"]}
+    assert scores["grabcut"] > 0.6
+    assert scores["grabcut"] > scores["test-sam"]
+    assert results["made_by"]["models"][0]["name"] == "test-sam"
+
+
+def test_json_alone_goes_to_stdout_and_writes_no_file(tmp_path, capsys):
+    code = run([*EVALUATE, "--json", "--limit", "1"])
+
+    told = capsys.readouterr()
+    assert code == 0
+    assert json.loads(told.out)["data"]["num_objects"] == 8
+    assert told.err == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_everything_is_scored_by_recall(tmp_path, capsys):
+    values = np.zeros((48, 64), np.uint8)
+    values[8:40, 8:40] = 1
+    PillowImage.fromarray(values).save(tmp_path / "a_mask.png")
+    PillowImage.fromarray(np.stack([values * 200] * 3, -1)).save(tmp_path / "a.png")
+
+    code = run(["evaluate", "--data", ".", "-m", "test-sam", "--tasks", "everything", "--json"])
+
+    scores = json.loads(capsys.readouterr().out)["segmenters"][0]["scores"]
+    assert code == 0
+    assert 0 <= scores["AR kept"] <= scores["AR@1000"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--data", "example:tabletop", "--tasks", "boxes"], 2, "tasks are some of box, click, noc, everything, text"),
+        (["--data", "example:tabletop", "--baselines", "magic"], 2, "baselines are some of grabcut, box-fill"),
+        (["--data", "example:other"], 1, "the only example picture is example:tabletop"),
+        (["--data", "nowhere"], 1, "nowhere"),
+        (["--data", "none.json"], 1, "there is no such file: none.json"),
+    ],
+)
+def test_what_is_wrong_is_said_before_a_model_is_read(arguments, code, message, capsys):
+    assert run(["evaluate", *arguments]) == code
+
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_one_model_is_not_evaluated_twice(capsys):
+    code = run([*EVALUATE, "--baselines", "box-fill,box-fill"])
+
+    assert code != 0
+    assert "box-fill was given more than once" in capsys.readouterr().err
