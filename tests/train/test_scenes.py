@@ -1,10 +1,12 @@
 import torch
 
+from maskwright.models.tiny.vocabulary import COLOURS, WORDS
 from maskwright.train.assets import AssetPack
 from maskwright.train.backgrounds import BACKGROUNDS
 from maskwright.train.dice import Dice
 from maskwright.train.photometry import jpeg, photograph
-from maskwright.train.scenes import paint
+from maskwright.train.plan import HARD_MIX
+from maskwright.train.scenes import paint, paint_plans
 from maskwright.train.shapes import SHAPE_KINDS, shape_field
 
 
@@ -14,6 +16,9 @@ def test_one_seed_paints_one_scene(pack: AssetPack) -> None:
     assert torch.equal(first.pictures, second.pictures)
     assert torch.equal(first.visible, second.visible)
     assert torch.equal(first.parts, second.parts)
+    assert first.words is not None
+    assert second.words is not None
+    assert torch.equal(first.words, second.words)
 
 
 def test_another_seed_paints_another_scene(pack: AssetPack) -> None:
@@ -35,6 +40,22 @@ def test_nothing_is_visible_beyond_the_pictures_extent(pack: AssetPack) -> None:
     for extent, visible in zip(scenes.extent, scenes.visible, strict=True):
         rows, columns = (round(float(share) * 32) for share in extent)
         assert float(visible[:, rows + 1 :].sum() + visible[:, :, columns + 1 :].sum()) == 0
+
+
+def test_words_and_occlusion_belong_to_the_objects_that_are_there(pack: AssetPack) -> None:
+    scenes, contents = paint_plans(Dice(4), pack, batch=8, side=128, max_objects=8, mix=HARD_MIX)
+    assert scenes.words is not None
+    assert scenes.occlusion is not None
+
+    assert float(scenes.occlusion.min()) >= -1e-5
+    assert float(scenes.occlusion.max()) <= 1
+    for index, objects in enumerate(contents):
+        for layer, one in enumerate(objects):
+            said = {WORDS[word] for word in scenes.words[index, layer].tolist() if word >= 0}
+            assert {*one.names, *one.materials} == said - set(COLOURS)
+            assert len(said & set(COLOURS)) <= ("transparent" not in said)
+        assert (scenes.words[index, len(objects) :] == -1).all()
+        assert float(scenes.visible[index, len(objects) :].sum()) == 0
 
 
 def test_every_shape_and_every_background_is_drawn_and_finite(pack: AssetPack) -> None:

@@ -190,7 +190,8 @@ def scenes(
     """Make labelled scenes for training (--scenes) and evaluation; the same command again goes on.
 
     robots are tabletops with arms, grippers and things, rendered by a simulator (pip install 'maskwright[scenes]').
-    painted are what training paints by itself: cut-outs and shapes over photographs and textures.
+    painted are what training paints by itself: cut-outs and shapes over photographs and textures; held-out ones have
+    more glass, metal, wires, rows and piles.
     """
     if kind not in SCENE_KINDS:
         raise typer.BadParameter(f"KIND must be one of {', '.join(SCENE_KINDS)}; got {kind!r}")
@@ -225,7 +226,8 @@ def _paint(
     pack = packs[0] if packs else None
     name = f"{pack.name if pack else 'computed'}, {split}"
     opened = open_pack(pack, split=PACK_SPLITS[split]).to("cpu")
-    write_painted_scenes(out, PaintedRecipe(seed=seed, pack=name), opened, count=count, progress=progress)
+    recipe = PaintedRecipe(seed=seed, pack=name, mix="hard" if split == "held-out" else "training")
+    write_painted_scenes(out, recipe, opened, count=count, progress=progress)
 
 
 @app.command(epilog="Example: maskwright train assets list.tsv assets.safetensors")

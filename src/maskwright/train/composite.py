@@ -18,8 +18,9 @@ from maskwright.train.objects import Drawing
 from maskwright.train.plan import Slot
 from maskwright.train.skins import columns
 
-# Wires up to this many pixels wide may cover no half-size pixel by half; they count as covering twice as much.
-_THIN = 4.0
+# Wires thinner than this many pixels may cover no half-size pixel by half, and their masks would break up; what they
+# cover counts for more, at most three times (with two, a slanted wire of one pixel falls into three pieces).
+_THIN, _MOST_GAIN = 4.0, 3.0
 _SHADOW_STRIDE = 4
 
 
@@ -38,11 +39,21 @@ class Canvas:
 
 def lay_objects(pack: AssetPack, canvas: Canvas, drawings: Sequence[Sequence[Drawing]], first: Sequence[int]) -> None:
     """Lay the drawings of each picture over it, from layer `first` of that picture upwards."""
-    if canvas.pictures.device.type == "cpu":
-        for index, own in enumerate(drawings):
-            for layer, drawing in enumerate(own, first[index]):
-                _lay_in_window(pack, canvas, index, layer, drawing)
-        return
+    lay = lay_in_windows if canvas.pictures.device.type == "cpu" else lay_in_frames
+    lay(pack, canvas, drawings, first)
+
+
+def lay_in_windows(
+    pack: AssetPack, canvas: Canvas, drawings: Sequence[Sequence[Drawing]], first: Sequence[int]
+) -> None:
+    """Lay one drawing after the other, touching no more than its window: a CPU's way."""
+    for index, own in enumerate(drawings):
+        for layer, drawing in enumerate(own, first[index]):
+            _lay_in_window(pack, canvas, index, layer, drawing)
+
+
+def lay_in_frames(pack: AssetPack, canvas: Canvas, drawings: Sequence[Sequence[Drawing]], first: Sequence[int]) -> None:
+    """Lay the drawings of one layer of all pictures at once: a GPU's way."""
     for step in range(max((len(own) for own in drawings), default=0)):
         chosen = [(index, first[index] + step, own[step]) for index, own in enumerate(drawings) if step < len(own)]
         _lay_frames(pack, canvas, chosen)
@@ -157,11 +168,22 @@ def shadows(alpha: Float[Tensor, "N 1 h w"], slots: Sequence[Slot], side: int) -
 
 def _cover(alpha: Float[Tensor, "N 1 h w"], slots: Sequence[Slot], side: int) -> Float[Tensor, "N 1 h2 w2"]:
     cover = F.avg_pool2d(alpha, 2)
-    gains = [2.0 if slot.kind == "wire" and slot.width * side / 2 < _THIN else 1.0 for slot in slots]
+    gains = [_gain(slot.width * side / 2) if slot.kind == "wire" else 1.0 for slot in slots]
     if max(gains) > 1:
         (gain,) = columns([(gain,) for gain in gains], alpha.device)
         cover = (cover * gain[:, None]).clamp(max=1)
     return cover
 
 
-__all__ = ["Canvas", "laid_over", "lay_objects", "shadows"]
+def _gain(width_px: float) -> float:
+    return min(_MOST_GAIN, max(1.0, _THIN / max(width_px, 1.0)))
+
+
+def hidden_shares(
+    visible: Float[Tensor, "B O s s"], covered: Float[Tensor, "B O s s"], inside: Float[Tensor, "B 1 s s"]
+) -> Float[Tensor, "B O"]:
+    """Tell how much of each object within its picture others hide; glass hides what it stands before."""
+    return 1 - (visible * inside).sum((2, 3)) / (covered * inside).sum((2, 3)).clamp(min=1e-3)
+
+
+__all__ = ["Canvas", "hidden_shares", "laid_over", "lay_in_frames", "lay_in_windows", "lay_objects", "shadows"]

@@ -7,6 +7,7 @@ side of their pictures and are enlarged.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,23 +17,29 @@ from maskwright.models.tiny.vocabulary import COLOURS, MATERIALS, WORDS
 from maskwright.train.assets import AssetPack
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import MASK_STRIDE
+from maskwright.train.plan import HARD_MIX, TRAINING_MIX
 from maskwright.train.scene_folder import LabelledObject, LabelledScene, SceneSource, write_scene_folder
 from maskwright.train.scenes import Scenes, paint
 from maskwright.train.stream import photographed
 
-GENERATOR = "maskwright.train.painted_folder/1"
+GENERATOR = "maskwright.train.painted_folder/2"
+MIXES = {"training": TRAINING_MIX, "hard": HARD_MIX}
 _AT_ONCE = 4
 _LEAST_PIXELS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaintedRecipe:
-    """What makes a folder of painted scenes what it is; `pack` is the name of the assets."""
+    """What makes a folder of painted scenes what it is; `pack` is the name of the assets.
+
+    A hard mix has more glass, metal, wires, rows and piles than training: enough of each to be scored by itself.
+    """
 
     seed: int
     pack: str
-    side: int = 512
+    side: int = 640
     max_objects: int = 10
+    mix: Literal["training", "hard"] = "training"
 
 
 def write_painted_scenes(
@@ -55,6 +62,7 @@ def write_painted_scenes(
         "pack": recipe.pack,
         "side": recipe.side,
         "max_objects": recipe.max_objects,
+        "mix": recipe.mix,
     }
     with write_scene_folder(root, made_by=made_by, sources=sources) as writer:
         start = writer.num_written
@@ -69,7 +77,7 @@ def write_painted_scenes(
 def _paint_group(recipe: PaintedRecipe, pack: AssetPack, group: int) -> Iterator[LabelledScene]:
     """Paint and photograph the pictures of a group, the same whatever came before."""
     dice = Dice(recipe.seed * 1_000_003 + group, "cpu")
-    scenes = paint(dice, pack, batch=_AT_ONCE, side=recipe.side, max_objects=recipe.max_objects)
+    scenes = paint(dice, pack, batch=_AT_ONCE, side=recipe.side, max_objects=recipe.max_objects, mix=MIXES[recipe.mix])
     photographs = photographed(dice, scenes)
     return (labelled(photographs[index], scenes, index) for index in range(_AT_ONCE))
 
@@ -112,4 +120,4 @@ def _object(scenes: Scenes, index: int, one: int) -> LabelledObject:
     )
 
 
-__all__ = ["GENERATOR", "PaintedRecipe", "labelled", "write_painted_scenes"]
+__all__ = ["GENERATOR", "MIXES", "PaintedRecipe", "labelled", "write_painted_scenes"]

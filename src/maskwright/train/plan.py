@@ -103,7 +103,7 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slot:
-    """One object of a picture. `width` is a wire's in the frame's unit, a book's or a bar's as a share of the object."""
+    """One object of a picture; `width` is in the frame's unit for a wire, a share of the object for a book or bar."""
 
     kind: str
     pose: Pose

@@ -16,7 +16,7 @@ from maskwright.models.tiny.vocabulary import WORDS
 from maskwright.train.assets import AssetPack
 from maskwright.train.backgrounds import Region, background
 from maskwright.train.colours import name_colours
-from maskwright.train.composite import Canvas, lay_objects
+from maskwright.train.composite import Canvas, hidden_shares, lay_objects
 from maskwright.train.dice import Dice, to_device
 from maskwright.train.objects import draw_objects
 from maskwright.train.plan import TRAINING_MIX, SceneMix, Slot, plan_scene
@@ -86,7 +86,7 @@ def paint_plans(
         visible=visible,
         parts=parts,
         words=_words(contents, max_objects, name_colours(pictures, visible)),
-        occlusion=1 - visible.sum((2, 3)) / (covered * inside).sum((2, 3)).clamp(min=1e-3),
+        occlusion=hidden_shares(visible, covered, inside),
     )
     return scenes, contents
 
