@@ -32,6 +32,7 @@ FLAGS = {
         "--out", "--preset", "--set", "--minutes", "--pack", "--scenes", "--pictures", "--validation", "--start",
         "--teacher", "--device",
     ),
+    "train text": ("--scenes", "--out", "--start", "--words", "--minutes", "--validation"),
     "train scenes": ("--count", "--seed", "--workers", "--assets", "--textures", "--split"),
     "train assets": (),
     "models list": ("--json",),
