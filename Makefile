@@ -37,7 +37,7 @@ golden:  ## only the comparisons with published networks and with our own golden
 docs:  ## write docs/reference.md anew from the code
 	$(PYTHON) docs/make_reference.py
 
-scores:  ## score tiny on labelled pictures and write the tables of docs/tiny.md (REALDATA=folder OUT=folder)
+scores:  ## score tiny on labelled pictures and write docs/scores.md (REALDATA=folder OUT=folder)
 	$(PYTHON) docs/make_scores.py --out $(or $(OUT),runs/scores) $(if $(REALDATA),--realdata $(REALDATA))
 
 bench:  ## measure us beside our peers; writes benchmarks/RESULTS.md

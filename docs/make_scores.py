@@ -1,13 +1,12 @@
-"""Scores `tiny` and the baselines on labelled pictures, and writes the tables of docs/tiny.md from what came out.
+"""Scores `tiny` and the baselines on labelled pictures, and writes docs/scores.md from what came out.
 
-    python docs/make_scores.py --out runs/scores --realdata FOLDER     # score what is not scored yet, then the tables
-    python docs/make_scores.py --out runs/scores                       # the tables alone
+    python docs/make_scores.py --out runs/scores --realdata FOLDER     # score what is not scored yet, then the page
+    python docs/make_scores.py --out runs/scores                       # the page alone
 
 Scores of a model are kept with the hash of its weights: new weights are scored anew, and what was finished before an
 interruption is not. Baselines have no weights and are scored once; after a change of code, remove --out. Each folder
 of --out is one question, named SET.TASKS.WHO, with the results.json, rows.csv and report.html of `maskwright
-evaluate`; folders of one SET share a table. The tables stand between the two marks in docs/tiny.md; a page without
-marks is left alone and they are printed.
+evaluate`; folders of one SET share a table.
 """
 
 import argparse
@@ -23,8 +22,11 @@ from maskwright.evaluate.table import format_score, markdown
 from maskwright.models import Model, load_model
 from maskwright.workflows.scoring import RESULTS, score_models
 
-PAGE = Path(__file__).parent / "tiny.md"
-BEGIN, END = "<!-- scores: written by docs/make_scores.py -->", "<!-- end of scores -->"
+PAGE = Path(__file__).parent / "scores.md"
+_HEAD = """# Scores
+
+Written by `make scores` from the results of `maskwright evaluate`; what the numbers are stands in the
+[guide](guides/evaluate.md), and what they say of `tiny` in [its page](tiny.md#how-good-it-is)."""
 _BASELINES = ("grabcut", "box-fill")
 
 
@@ -55,7 +57,7 @@ _OF_SCENES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Score what is missing and write the tables."""
+    """Score what is missing and write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="tiny")
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         todo += [replace(one, name=name, folder=folder) for one in _OF_SCENES]
     if todo:
         score_missing(todo, given.model, load_model(given.model), given.out)
-    write_tables(PAGE, tables(given.out))
+    PAGE.write_text(f"{_HEAD}\n\n{tables(given.out)}\n")
 
 
 def score_missing(questions: Sequence[Question], name: str, model: Model, out: Path) -> None:
@@ -123,7 +125,7 @@ def _set(name: str, results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             scores.setdefault(one["name"], {}).update(known)
     metrics = dict.fromkeys(m for result in results for m in result["meaning"] if not m.startswith("ms "))
     lines = [[m, *(format_score(m, found.get(m)) for found in scores.values())] for m in metrics]
-    yield f"### {name}"
+    yield f"## {name}"
     yield "\n".join(dict.fromkeys(_what(result) for result in results))
     yield markdown(["", *scores], lines)
     for result in results:
@@ -154,19 +156,6 @@ def _slices(slices: Sequence[Mapping[str, Any]]) -> str:
         for one in slices
     ]
     return markdown(["slice", "objects", *metrics], lines)
-
-
-def write_tables(page: Path, text: str) -> None:
-    """Put tables between the marks of a page, or print them where it has none."""
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        sys.stdout.write(text + "\n")
-        sys.stderr.write(
-            f"{page.name} has no marks for scores, so they were printed. The marks are {BEGIN} and {END}\n"
-        )
-        return
-    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/make_scores.py: what is scored is not scored twice, and tables land between the marks of a page."""
+"""docs/make_scores.py: what is scored is not scored twice, and its page is written from results."""
 
 import importlib.util
 from dataclasses import replace
@@ -62,7 +62,7 @@ def test_folders_of_one_set_share_a_table(program: ModuleType, pictures: Path, t
     text = program.tables(tmp_path)
 
     header = next(line for line in text.splitlines() if "box-fill" in line)
-    assert text.startswith("### squares\n")
+    assert text.startswith("## squares\n")
     assert [cell.strip() for cell in header.split("|")[2:5]] == ["test-sam", "grabcut", "box-fill"]
     box, one_click = (
         next(line for line in text.splitlines() if line.startswith(f"| {m} ")) for m in ("box", "1 click")
@@ -74,26 +74,17 @@ def test_folders_of_one_set_share_a_table(program: ModuleType, pictures: Path, t
     assert "Slices of grabcut:" not in text
 
 
-def test_tables_replace_what_is_between_the_marks_and_nothing_else(program: ModuleType, tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{program.BEGIN}\nold\n{program.END}\nafter\n")
-
-    program.write_tables(page, "| new |")
-    program.write_tables(page, "| newer |")
-
-    assert page.read_text() == f"before\n{program.BEGIN}\n\n| newer |\n\n{program.END}\nafter\n"
-
-
-def test_a_page_without_marks_is_left_alone(
-    program: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_page_is_written_from_results_alone(
+    program: ModuleType, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("words\n")
+    question = program.Question(name="squares", folder=str(pictures), tasks=("box",))
+    program.score_missing([question], "test-sam", load_model("test-sam"), tmp_path)
+    monkeypatch.setattr(program, "PAGE", tmp_path / "scores.md")
 
-    program.write_tables(page, "| new |")
+    program.main(["--out", str(tmp_path)])
 
-    assert page.read_text() == "words\n"
-    assert capsys.readouterr().out == "| new |\n"
+    assert (tmp_path / "scores.md").read_text().startswith("# Scores\n")
+    assert "\n## squares\n" in (tmp_path / "scores.md").read_text()
 
 
 def test_no_results_are_an_error_that_names_the_folder(program: ModuleType, tmp_path: Path) -> None:
