@@ -58,8 +58,8 @@ TINY = ModelCard(
     citation="Kirillov et al., Segment Anything, 2023; Tan and Le, EfficientNet, 2019",
     notes=(
         "Trained by this project on generated scenes, from ImageNet features; every source is in NOTICE. On 80 COCO "
-        "table-top objects: mIoU 0.71 by a box, 0.56 by a click. Weak at small and slender things, containers with "
-        "contents, people and plain surfaces; its predicted IoU is off by 0.17 on average. See docs/tiny.md."
+        "table-top objects: mIoU 0.81 by a box, 0.57 by a click. Weak at small and slender things, containers with "
+        "contents, people and plain surfaces; its predicted IoU is off by 0.14 on average. See docs/tiny.md."
     ),
     looks_closer=True,
     keep_predicted_iou=0.45,
