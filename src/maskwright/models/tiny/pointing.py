@@ -24,7 +24,7 @@ _PRIOR_PIXELS, _PRIOR_LOGIT = 10, -4.0
 # the decoder's own doubt.
 _EDGE_WEIGHT, _MOST_EDGE, _RING, _DRAWN_WEIGHT = 0.6, 2.0, 3, 3.0
 # A mask joins the answer if it ranks nearly as high as the best, or if the phrase surely holds of it.
-_MARGIN, _SURE, _SURE_MARGIN = 0.6, 1.0, 2.5
+_MARGIN, _SURE, _SURE_MARGIN = 0.6, 0.0, 2.5
 _SAME_IOU = 0.5
 # Predicted IoU of an answer, from the phrase's logit, and the logit below which nothing is there.
 _BELIEF_SLOPE, _BELIEF_SHIFT, _LEAST = 1.0, 3.0, -5.0
