@@ -78,7 +78,7 @@ def _known_form(word: str, phrase: str) -> str:
     nearest = difflib.get_close_matches(word, WORDS, n=4, cutoff=0.0)
     raise PromptError(
         f"tiny does not know the word {word!r} of {phrase!r}. Nearest: {', '.join(nearest)}. "
-        "All its words: maskwright models show tiny"
+        "All its words: maskwright.models.tiny.vocabulary.WORDS"
     )
 
 
