@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
-from maskwright.models.protocol import Decoded, Features, FramePrompts
+from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
 from maskwright.models.sam.model import SamModel
 from maskwright.models.sam.prompt_encoder import PromptEncoder
@@ -77,6 +77,19 @@ class TinySam(SamModel):
         if prompts.text is not None:
             return self._answer_phrases(features, prompts, num_masks=self.num_candidates if multimask else 1)
         return keep_promises(super().decode(features, prompts, multimask=multimask), prompts, self.frame.side)
+
+    def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
+        """Decode candidates and draw those that `keep` accepts; all are drawn where a box or a phrase asks."""
+        if prompts.text is None and not (prompts.labels == 2).any():
+            return super().decode_some(features, prompts, keep=keep)
+        decoded = self.decode(features, prompts, multimask=True)
+        rows, candidates = keep(decoded.predicted_iou).nonzero(as_tuple=True)
+        return DecodedSome(
+            logits=decoded.logits[rows, candidates],
+            predicted_iou=decoded.predicted_iou[rows, candidates],
+            prompt_index=rows,
+            mask_index=candidates,
+        )
 
     def _answer_phrases(self, features: Features, prompts: FramePrompts, *, num_masks: int) -> Decoded:
         assert self.text_path is not None, "text_indices refuses text where there is no path"
