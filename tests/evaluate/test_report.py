@@ -3,11 +3,15 @@
 import base64
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
+from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from maskwright.evaluate import (
     Answer,
@@ -68,6 +72,33 @@ def test_the_page_needs_nothing_else_and_is_well_formed(dataset: MakeDataset) ->
     assert page.loaded
     assert all(source.startswith("data:image/jpeg;base64,") for source in page.loaded)
     assert "<script" not in text
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no chromium on this machine")
+def test_a_browser_draws_the_page(dataset: MakeDataset, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text(_report(dataset))
+    options = (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--window-size=1200,3600",
+        "--force-device-scale-factor=1",
+    )
+
+    subprocess.run(
+        ["chromium", *options, f"--user-data-dir={tmp_path}", "--screenshot=shot.png", "report.html"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+
+    drawn = cv2.imread(str(tmp_path / "shot.png"))
+    assert drawn is not None
+    assert drawn.shape == (3600, 1200, 3)
+    for colour in (TRUTH_RGB, ANSWER_RGB):  # both outlines, and so the pictures of the cases
+        off = np.abs(drawn[..., ::-1].astype(int) - colour).max(-1)
+        assert (off < 40).sum() > 100
 
 
 def test_the_page_holds_scores_slices_curves_and_cases(dataset: MakeDataset) -> None:
