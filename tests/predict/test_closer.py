@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 
 from maskwright.core import BoxPrompt, CombinedPrompt, Image, PointPrompt
 from maskwright.core.errors import SettingError
-from maskwright.masks import FillHoles, box_xyxy, decode
+from maskwright.masks import FillHoles, box_xyxy, decode, encode
 from maskwright.predict import embed, look_closer, predict, to_records
 from maskwright.predict.closer import CROP_FACTOR, crop_around, prompt_in_crop
 
@@ -61,6 +63,19 @@ def test_the_mask_of_a_closer_look_is_the_crops_own_answer_in_its_place(model, w
     assert (mask[y1:y2, x1:x2] == decode(expected.rle)).all()
     assert mask.sum() == expected.area
     assert record.scores == expected.scores
+
+
+def test_a_click_beside_its_own_mask_is_in_the_crop_all_the_same(model, wide):
+    mask = np.zeros(wide.size_hw, bool)
+    mask[10:14, 20:26] = True
+    (record,) = answered(model, wide, PointPrompt([(150, 120)]))
+    beside = replace(record, rle=encode(mask), area=24, box_xyxy=(20.0, 10.0, 26.0, 14.0))
+
+    (seen,) = look_closer(model, wide, [beside])
+
+    (step,) = seen.provenance.steps
+    assert step.parameters["x2"] > 150
+    assert step.parameters["y2"] > 120
 
 
 def test_large_objects_come_back_as_they_were(model, wide):

@@ -32,9 +32,9 @@ def look_closer(
 ) -> Iterator[MaskRecord]:
     """Ask once more, on a crop, about each record whose object is small; give the others back as they are, in order.
 
-    Prompts that are one box or one click are asked again; the object is in the box, or else where the mask is, and the
-    crop is `CROP_FACTOR` times as wide. More clicks correct an earlier mask, which a crop would not know. Costs one
-    encoding for each small object. Memory holds one crop's embedding.
+    `records` hold one mask for each prompt. Prompts that are one box or one click are asked again; the object is in
+    the box, or else where the mask is, and the crop is `CROP_FACTOR` times as wide. More clicks correct an earlier
+    mask, which a crop would not know. Costs one encoding for each small object. Memory holds one crop's embedding.
 
     Raises:
         SettingError: a record is of another image, or not the answer to a prompt, or was cleaned up already.
@@ -77,8 +77,9 @@ def _whereabouts(image: Image, record: MaskRecord) -> BoxXYXY | None:
     match prompt:
         case BoxPrompt(box_xyxy=(x1, y1, x2, y2)):
             pass
-        case PointPrompt(points_xy=[_]) if record.area:
-            x1, y1, x2, y2 = record.box_xyxy
+        case PointPrompt(points_xy=[(x, y)]) if record.area:  # the mask may lie beside its click
+            left, top, right, bottom = record.box_xyxy
+            x1, y1, x2, y2 = min(left, x), min(top, y), max(right, x), max(bottom, y)
         case _:
             return None
     left, top, right, bottom = crop_around((x1, y1, x2, y2), image.size_hw)
