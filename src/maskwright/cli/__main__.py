@@ -20,7 +20,7 @@ _EXAMPLE = "maskwright predict example:tabletop --point 560,300"
 def main() -> None:
     """Run the command line of this process."""
     # Read when torch is first imported. Threads that spin while they wait take the cores from those they wait for as
-    # soon as anything else runs: everything-mode took 2.5 times as long (docs/log.md).
+    # soon as anything else runs: everything-mode took three times as long (docs/log.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     sys.exit(run(sys.argv[1:]))
 
