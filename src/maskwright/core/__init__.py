@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from maskwright.core.record import MaskRecord as MaskRecord
     from maskwright.core.record import Scores as Scores
     from maskwright.core.record import new_id as new_id
+    from maskwright.core.resolved import ResolvedRecord as ResolvedRecord
+    from maskwright.core.resolved import Status as Status
     from maskwright.core.review_event import Accept as Accept
     from maskwright.core.review_event import Action as Action
     from maskwright.core.review_event import Edit as Edit
@@ -56,6 +58,7 @@ _HOMES = {
     ),
     "provenance": ("Method", "ModelRef", "ProcessingStep", "Provenance"),
     "record": ("MaskRecord", "Scores", "new_id"),
+    "resolved": ("ResolvedRecord", "Status"),
     "review_event": ("Accept", "Action", "Edit", "Merge", "Reject", "Relabel", "Revert", "ReviewEvent", "Split"),
     "rle": ("RLE",),
     "shapes": ("BoxXYXY", "SizeHW"),
@@ -98,12 +101,14 @@ __all__ = [
     "Provenance",
     "Reject",
     "Relabel",
+    "ResolvedRecord",
     "Revert",
     "ReviewEvent",
     "Scores",
     "SinglePrompt",
     "SizeHW",
     "Split",
+    "Status",
     "TextPrompt",
     "from_json",
     "new_id",

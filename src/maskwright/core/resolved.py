@@ -1,0 +1,41 @@
+"""`ResolvedRecord`: a record as it is now, after everything that people decided about it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from maskwright.core.errors import RecordError
+from maskwright.core.record import MaskRecord
+
+# proposed: nobody has decided; merged and split: other records stand in its place.
+Status = Literal["proposed", "accepted", "rejected", "merged", "split"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedRecord:
+    """A fold of review events over a record; never stored, always computed (`maskwright.store.resolve`).
+
+    `record` has the newest pixels and label; its id and provenance are those of the record that was put.
+    `edited_by` drew the newest pixels, `verified_by` accepted them as they are: an edit after an acceptance takes it
+    back. `as_of` is the time of the last event that counts, None where there is none.
+    """
+
+    record: MaskRecord
+    status: Status = "proposed"
+    verified_by: str | None = None
+    verified_at: datetime | None = None
+    edited_by: str | None = None
+    num_events: int = 0
+    as_of: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in get_args(Status):
+            raise RecordError(f"a record's status is one of {', '.join(get_args(Status))}; got {self.status!r}")
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether the mask takes part in exports and training unless one asks otherwise."""
+        return self.status in ("proposed", "accepted")
+
+
+__all__ = ["ResolvedRecord", "Status"]

@@ -1,0 +1,67 @@
+"""The annotation formats, as data: which module reads and writes each, and what it can hold.
+
+Modules are imported when a format is used, so that listing them costs nothing. A module `datasets/<module>.py` has
+`read(path, *, images, log)` and `write(frames, out, *, log)` where its format reads and writes.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from maskwright.core.errors import SettingError
+from maskwright.datasets.labelled_frame import LabelledFrame
+from maskwright.datasets.loss_report import LossLog
+
+# What a format may be able to hold beside the pixels of each mask.
+FEATURES = ("holes", "islands", "overlaps", "labels", "tracks", "scores", "status", "provenance", "unlabelled frames")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Format:
+    """One annotation format; `holds` are some of `FEATURES`, the rest is what its loss report tells of."""
+
+    name: str
+    module: str
+    help: str
+    holds: frozenset[str]
+    reads: bool = True
+    writes: bool = True
+
+    def read(self, path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[LabelledFrame]:
+        """Read a file or folder of this format, a frame at a time; `images` is where its pictures lie.
+
+        Raises:
+            SettingError: this format is only written.
+            InputError: it is not of this format, or damaged as a whole; damaged items are left out and logged.
+        """
+        if not self.reads:
+            raise SettingError(f"{self.name} is a format that is only written")
+        return import_module(f"maskwright.datasets.{self.module}").read(path, images=images, log=log)
+
+    def write(self, frames: Iterable[LabelledFrame], out: Path, *, log: LossLog) -> None:
+        """Write frames into a new folder `out`, which appears when it is whole.
+
+        Raises:
+            SettingError: this format is only read, or `out` exists and is not empty.
+        """
+        if not self.writes:
+            raise SettingError(f"{self.name} is a format that is only read")
+        import_module(f"maskwright.datasets.{self.module}").write(frames, out, log=log)
+
+
+FORMATS: dict[str, Format] = {}
+
+
+def find_format(name: str) -> Format:
+    """Look a format up by its name.
+
+    Raises:
+        SettingError: there is none of that name; the message lists them.
+    """
+    if name not in FORMATS:
+        raise SettingError(f"formats are {', '.join(FORMATS)}; got {name!r}")
+    return FORMATS[name]
+
+
+__all__ = ["FEATURES", "FORMATS", "Format", "find_format"]
