@@ -31,9 +31,8 @@ class LabelledFrame:
     def __post_init__(self) -> None:
         for one in self.masks:
             if one.record.rle.size_hw != self.size_hw:
-                raise RecordError(
-                    f"mask {one.record.id} has size {one.record.rle.size_hw} (h, w), its picture {self.size_hw}: {self.name}"
-                )
+                got = f"mask {one.record.id} has size {one.record.rle.size_hw} (h, w)"
+                raise RecordError(f"{got}, its picture {self.size_hw}: {self.name}")
 
 
 __all__ = ["LabelledFrame"]
