@@ -9,6 +9,7 @@ from maskwright.datasets.medical import (
     parse_percentiles,
     parse_window,
 )
+from maskwright.datasets.sources import open_source
 
 __all__ = [
     "CT_WINDOWS",
@@ -17,6 +18,7 @@ __all__ = [
     "Window",
     "find_images",
     "iter_images",
+    "open_source",
     "parse_percentiles",
     "parse_window",
     "read_image",

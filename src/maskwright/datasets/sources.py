@@ -1,0 +1,65 @@
+"""`open_source`: what a path is, told from what lies there and not from what it is called where that is possible."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from maskwright.core.errors import InputError
+from maskwright.datasets.frame_source import FrameSource
+from maskwright.datasets.lerobot_meta import is_lerobot
+
+_LOOKED_FOR = (
+    "a LeRobot data set (meta/info.json)",
+    "videos",
+    "pictures",
+)
+
+
+def open_source(path: str | Path) -> FrameSource:
+    """Open whatever frames can be read from: a robot data set, a log, a video, a picture, or a folder of these.
+
+    Raises:
+        InputError: there is nothing at the path, or nothing that frames can be read from; the message lists what was
+            looked for.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise InputError(f"there is no such file or folder: {root}")
+    for recognise in _KINDS:
+        source = recognise(root)
+        if source is not None:
+            return source
+    raise InputError(f"nothing here that frames can be read from; looked for {', '.join(_LOOKED_FOR)}: {root}")
+
+
+def _lerobot(root: Path) -> FrameSource | None:
+    if not is_lerobot(root):
+        return None
+    from maskwright.datasets.lerobot_source import LeRobotSource
+
+    return LeRobotSource(root)
+
+
+def _videos(root: Path) -> FrameSource | None:
+    from maskwright.datasets.video import SUFFIXES, VideoFiles
+
+    if root.is_file():
+        return VideoFiles([root]) if root.suffix.lower() in SUFFIXES else None
+    found = sorted(one for one in root.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
+    found = [one for one in found if not any(part.startswith(".") for part in one.relative_to(root).parts)]
+    return VideoFiles(found, root=root) if found else None
+
+
+def _pictures(root: Path) -> FrameSource | None:
+    from maskwright.datasets.images import SUFFIXES
+
+    files = root.rglob("*") if root.is_dir() else [root]
+    if not any(one.suffix.lower() in SUFFIXES for one in files):
+        return None
+    from maskwright.datasets.image_folder import ImageFolder
+
+    return ImageFolder(root)
+
+
+_KINDS: tuple[Callable[[Path], FrameSource | None], ...] = (_lerobot, _videos, _pictures)
+
+__all__ = ["open_source"]
