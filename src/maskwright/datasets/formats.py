@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from maskwright.core.errors import SettingError
 from maskwright.datasets.labelled_frame import LabelledFrame
@@ -50,7 +51,15 @@ class Format:
         import_module(f"maskwright.datasets.{self.module}").write(frames, out, log=log)
 
 
-FORMATS: dict[str, Format] = {}
+_ALL = frozenset(FEATURES)
+
+
+def _format(name: str, help: str, holds: Iterable[str] = _ALL, **others: Any) -> Format:
+    return Format(name=name, module=name.replace("-", "_"), help=help, holds=frozenset(holds), **others)
+
+
+# One line a format, so that hands who add some do not meet.
+FORMATS: dict[str, Format] = {one.name: one for one in (_format("coco", "COCO instances: one JSON with run lengths"),)}
 
 
 def find_format(name: str) -> Format:

@@ -1,0 +1,145 @@
+"""A folder that appears whole or not at all, and names in it that no two frames share.
+
+What is written goes into a hidden folder beside the one asked for, is synced to disk, and is renamed at the end; an
+error or Ctrl+C leaves nothing behind. A zip file is made the same way.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from maskwright.core.errors import SettingError
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+_MOST_BYTES = 180  # of one part of a name; file systems take 255, and endings such as "_mask_12.png.part" follow
+
+
+@contextlib.contextmanager
+def new_folder(out: Path) -> Iterator[Path]:
+    """Give a folder to write into, which becomes `out` when the block ends without an error.
+
+    Raises:
+        SettingError: `out` exists and is not an empty folder, or it cannot be written.
+    """
+    _check_is_free(out)
+    target = out.absolute()
+    part = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}.part")
+    try:
+        with _said_in_a_line(out):
+            part.mkdir(parents=True)
+        yield part
+        with _said_in_a_line(out):
+            _sync_all(part)
+            if target.is_dir():
+                target.rmdir()
+            os.replace(part, target)
+            _sync(target.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_file(out: Path) -> Iterator[Path]:
+    """Give a path to write a file to, which becomes `out` when the block ends without an error.
+
+    Raises:
+        SettingError: `out` exists, or it cannot be written.
+    """
+    if out.exists():
+        raise SettingError(f"the file to write exists already. Choose another name or remove it: {out}")
+    part = out.with_name(f".{out.name[:100]}.{uuid.uuid4().hex}.part")
+    try:
+        with _said_in_a_line(out):
+            part.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with _said_in_a_line(out):
+            _sync(part)
+            os.replace(part, out)
+            _sync(out.parent)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_file(path: Path, content: bytes | str) -> None:
+    """Write a file below a new folder, with the folders on the way to it.
+
+    Raises:
+        SettingError: it cannot be written.
+    """
+    with _said_in_a_line(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@dataclass(slots=True)
+class OutputNames:
+    """Turns names of frames into paths below a folder: inside it, writable anywhere, and no two with one stem."""
+
+    _taken: set[str] = field(default_factory=set)
+
+    def claim(self, name: str) -> PurePosixPath:
+        """Give a path for a frame, suffix and all; its stem is the frame's own where that is possible and free."""
+        parts = [_safe_part(part) for part in name.split("/") if part not in ("", ".", "..")]
+        path = PurePosixPath(*(parts or ["frame"]))
+        suffix = path.suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,5}", path.suffix) else ""
+        stem = path.name.removesuffix(suffix) or "frame"
+        free, number = stem, 2
+        while (key := _key(path.with_name(free))) in self._taken:
+            free, number = f"{stem}_{number}", number + 1
+        self._taken.add(key)
+        return path.with_name(free + suffix)
+
+
+def _safe_part(part: str) -> str:
+    clean = _UNSAFE.sub("_", part)
+    clean = f"_{clean}" if clean.startswith(".") else clean
+    while len(clean.encode()) > _MOST_BYTES:
+        clean = clean[1:]
+    return clean
+
+
+def _key(path: PurePosixPath) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold()  # some file systems do not tell "A" from "a"
+
+
+def _check_is_free(out: Path) -> None:
+    if out.is_dir() and not any(out.iterdir()):
+        return
+    if out.exists() or out.is_symlink():
+        kind = "is not empty" if out.is_dir() else "is a file"
+        raise SettingError(f"the folder to write into must be new or empty, but it {kind}. Choose another: {out}")
+
+
+@contextlib.contextmanager
+def _said_in_a_line(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SettingError(f"the results cannot be written ({reason}). Choose another folder: {path}") from error
+
+
+def _sync_all(folder: Path) -> None:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            _sync(Path(place, name))
+        _sync(Path(place))
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():  # folders cannot be opened there
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+__all__ = ["OutputNames", "new_file", "new_folder", "write_file"]

@@ -1,0 +1,128 @@
+"""Pictures beside annotations: found by the name that a file gives them, measured without decoding, and written.
+
+A name in a file is not trusted: what leads out of the folder is not opened.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from PIL import Image as PillowImage
+
+from maskwright.core.errors import ImageError
+from maskwright.core.image import Image
+from maskwright.core.settings import MAX_PIXELS
+from maskwright.core.shapes import SizeHW
+from maskwright.datasets.images import SUFFIXES, _check_size, _natural, _opened_by_pillow, _orientation, read_image
+from maskwright.datasets.labelled_frame import LabelledFrame
+from maskwright.datasets.loss_report import LossLog
+from maskwright.datasets.new_folder import write_file
+
+MISSING = "pictures, which are not at hand"
+RECODED = "exact pixels of pictures, which are written as JPEG"
+
+_LOSSLESS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
+_JPEG = (".jpg", ".jpeg")
+_QUALITY = 95
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFinder:
+    """Finds pictures below some folders, the first first."""
+
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def beside(cls, path: Path, images: Path | None) -> "PictureFinder":
+        """Look in `images` if it is given, else beside an annotation file and where data sets keep their pictures."""
+        if images is not None:
+            return cls((images, images / "images"))
+        folder = path if path.is_dir() else path.parent
+        return cls((folder, folder / "images", folder.parent / "images", folder.parent / path.stem))
+
+    def find(self, name: str) -> Path | None:
+        """Find a picture by its name, or failing that by the last part of it."""
+        posix = PurePosixPath(name.replace("\\", "/"))
+        for wanted in (posix, PurePosixPath(posix.name)):
+            if wanted.is_absolute() or ".." in wanted.parts or not wanted.name or "\0" in name:
+                continue
+            for folder in self.folders:
+                if (found := folder / wanted).is_file():
+                    return found
+        return None
+
+    def opener(self, name: str, log: LossLog) -> Callable[[], Image] | None:
+        """Give what reads a picture, or None, which the log hears of."""
+        found = self.find(name)
+        if found is None:
+            log.lose(MISSING, name)
+            return None
+        return partial(read_image, found)
+
+
+def read_size_hw(path: Path) -> SizeHW:
+    """Read the size of an upright picture from its header.
+
+    Raises:
+        ImageError: it is missing, not a picture, or too large.
+    """
+    try:
+        with path.open("rb") as file, _opened_by_pillow(file, str(path)) as picture:  # type: ignore[arg-type]
+            _check_size(picture.size, MAX_PIXELS.get(), str(path))
+            width, height = picture.size
+            return (width, height) if _orientation(picture) >= 5 else (height, width)
+    except OSError as error:
+        raise ImageError(f"the picture cannot be opened ({error.strerror or error}): {path}") from None
+    except (SyntaxError, ValueError, OverflowError) as error:
+        if isinstance(error, ImageError):
+            raise
+        raise ImageError(f"the picture is damaged ({error}): {path}") from None
+
+
+def picture_path(path: PurePosixPath, *, suffixes: Iterable[str] = (*_LOSSLESS, *_JPEG)) -> PurePosixPath:
+    """Give a picture a suffix that it can be written with: its own, or .png."""
+    if path.suffix.lower() in suffixes:
+        return path
+    stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
+    return path.with_name(f"{stem}.png")
+
+
+def write_picture(frame: LabelledFrame, path: Path, log: LossLog) -> bool:
+    """Write a frame's picture in the format of the path's suffix; False, and a word to the log, where it has none.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        SettingError: it cannot be written.
+    """
+    if frame.open_image is None:
+        log.lose(MISSING, frame.name)
+        return False
+    pixels = PillowImage.fromarray(frame.open_image().pixels)
+    buffer = io.BytesIO()
+    if path.suffix.lower() in _JPEG:
+        log.lose(RECODED, frame.name)
+        pixels.save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+    else:
+        pixels.save(buffer, _LOSSLESS[path.suffix.lower()], **({"compress_level": 3} if path.suffix == ".png" else {}))
+    write_file(path, buffer.getvalue())
+    return True
+
+
+def iter_files(folder: Path, suffix: str) -> Iterator[Path]:
+    """List the files of a suffix below a folder as a person counts, hidden ones left out."""
+    found = (path for path in folder.rglob(f"*{suffix}") if path.is_file())
+    seen = [path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
+    yield from sorted(seen, key=lambda path: [_natural(part) for part in path.relative_to(folder).parts])
+
+
+__all__ = [
+    "MISSING",
+    "RECODED",
+    "PictureFinder",
+    "iter_files",
+    "picture_path",
+    "read_size_hw",
+    "write_picture",
+]
