@@ -153,7 +153,7 @@ def test_a_mask_that_was_redrawn_elsewhere_is_a_new_record_of_the_old(tmp_path: 
     assert redrawn.provenance.derived_from == (before.masks[0].record.id,)
     assert redrawn.track == "1"
     assert (renamed.id, renamed.label) == (before.masks[1].record.id, "renamed")
-    assert "the history of masks that were redrawn elsewhere" in {one.what for one in report.losses}
+    assert "the history of masks whose pixels have changed" in {one.what for one in report.losses}
 
 
 def test_damaged_notes_cost_the_history_and_nothing_else(tmp_path: Path) -> None:

@@ -58,8 +58,20 @@ def _format(name: str, help: str, holds: Iterable[str] = _ALL, **others: Any) ->
     return Format(name=name, module=name.replace("-", "_"), help=help, holds=frozenset(holds), **others)
 
 
+_EXCEPT_OVERLAPS = _ALL - {"overlaps"}
+_REGIONS = ("holes", "islands", "labels", "unlabelled frames")
+
 # One line a format, so that hands who add some do not meet.
-FORMATS: dict[str, Format] = {one.name: one for one in (_format("coco", "COCO instances: one JSON with run lengths"),)}
+FORMATS: dict[str, Format] = {
+    one.name: one
+    for one in (
+        _format("coco", "COCO instances: one JSON with run lengths"),
+        _format("png", "a PNG a mask, frame_0001_mask.png; reads loose folders of masks and pictures"),
+        _format("png-ids", "a 16-bit PNG a frame, a number a mask", _EXCEPT_OVERLAPS),
+        _format("png-classes", "a PNG a frame, a number a label", _REGIONS),
+        _format("npy", "a NumPy array a frame: bool, masks x height x width"),
+    )
+}
 
 
 def find_format(name: str) -> Format:

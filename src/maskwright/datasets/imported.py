@@ -61,7 +61,7 @@ class Importer:
         if known is not None and is_about(note, rle):
             return _relabelled(known, label)
         if known is not None:
-            self.log.lose("the history of masks that were redrawn elsewhere", item)
+            self.log.lose("the history of masks whose pixels have changed", item)
             track, label = track or known.record.track, label if label != UNLABELLED else known.record.label
             derived_from = known.record.id
         provenance = Provenance(
