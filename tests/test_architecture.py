@@ -8,7 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("torch", "numba", "transformers")
-LIGHT_MODULES = ("maskwright", "maskwright.core", "maskwright.masks", "maskwright.datasets", "maskwright.cli.__main__")
+LIGHT_MODULES = (
+    "maskwright",
+    "maskwright.core",
+    "maskwright.masks",
+    "maskwright.datasets",
+    "maskwright.store",
+    "maskwright.cli.__main__",
+)
 
 
 def run(*command):

@@ -8,12 +8,21 @@
     │   ├── MaskError               a mask, RLE or polygon is malformed
     │   ├── RecordError             a stored value (record, provenance, event) cannot be read back
     │   └── SettingError            an option has a value it cannot have
-    └── ModelError                  something about a model or its weights
-        ├── UnknownModel            no model of that name; lists the nearest three
-        ├── WeightsMissing          the model is known, its checkpoint is not on this machine
-        ├── CheckpointError         a checkpoint is truncated, unsafe, or of another architecture
-        ├── DownloadError           a download failed or its hash does not match
-        └── UnsupportedPrompt       this model cannot take that kind of prompt (text, for most)
+    ├── ModelError                  something about a model or its weights
+    │   ├── UnknownModel            no model of that name; lists the nearest three
+    │   ├── WeightsMissing          the model is known, its checkpoint is not on this machine
+    │   ├── CheckpointError         a checkpoint is truncated, unsafe, or of another architecture
+    │   ├── DownloadError           a download failed or its hash does not match
+    │   └── UnsupportedPrompt       this model cannot take that kind of prompt (text, for most)
+    └── StoreError                  a mask store cannot do what it was asked
+        ├── StoreMissing            there is no store at that path
+        ├── StoreVersionError       the store was written by a newer version, or one too old to read
+        ├── StoreDamaged            a file of the store is missing or cannot be read
+        ├── StoreBusy               another process held the store for longer than one waits
+        ├── StoreFull               no space is left to write what was asked
+        ├── StoreReadOnly           the store was opened, or lies, where nothing can be written
+        ├── UnknownRecord           no mask, event, tag or moment of that name is in the store
+        └── DuplicateRecord         a mask, event, frame or tag of that name is in the store already
 
 A message says what was expected, what was got and what to do next; a path or URL goes last.
 """
@@ -73,6 +82,42 @@ class DownloadError(ModelError):
 
 class UnsupportedPrompt(ModelError):
     """The model cannot take that kind of prompt."""
+
+
+class StoreError(MaskwrightError):
+    """A mask store cannot do what it was asked."""
+
+
+class StoreMissing(StoreError):
+    """There is no store at that path."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer version, or by one too old to read."""
+
+
+class StoreDamaged(StoreError):
+    """A file of the store is missing or cannot be read."""
+
+
+class StoreBusy(StoreError):
+    """Another process held the store for longer than one waits."""
+
+
+class StoreFull(StoreError):
+    """No space is left to write what was asked."""
+
+
+class StoreReadOnly(StoreError):
+    """The store was opened for reading, or lies where nothing can be written."""
+
+
+class UnknownRecord(StoreError):
+    """No mask, event, tag or moment of that name is in the store."""
+
+
+class DuplicateRecord(StoreError):
+    """A mask, event, frame or tag of that name is in the store already."""
 
 
 __all__ = [name for name, value in list(globals().items()) if isinstance(value, type)]

@@ -1,0 +1,156 @@
+"""The log of review events in the ledger. It only grows; an event that comes twice is kept once.
+
+`touches` names for each event every record whose state it may change, with the record's ordinal, so that a record's
+history is one look-up, and what changed since a moment another.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from maskwright.core.codec import from_json, to_json
+from maskwright.core.errors import DuplicateRecord, MaskError, RecordError, UnknownRecord
+from maskwright.core.review_event import Action, Edit, Merge, Revert, ReviewEvent, Split
+from maskwright.core.shapes import SizeHW
+from maskwright.masks import area
+from maskwright.store.ledger import Ledger
+from maskwright.store.resolve import touched_by
+
+_COLUMNS = "e.id, e.record_id, e.actor, e.at, e.action"
+
+
+def check(event: ReviewEvent, size_of: Callable[[str], SizeHW]) -> None:
+    """Refuse an event that could not be folded.
+
+    Raises:
+        RecordError: new pixels are malformed or of another size, or a merge or split names nothing or itself.
+    """
+    match event.action:
+        case Edit(rle):
+            size_hw = size_of(event.record_id)
+            if rle.size_hw != size_hw:
+                raise RecordError(
+                    f"an edit must have its mask's size {size_hw} (h, w), got {rle.size_hw} in {event.id}"
+                )
+            try:
+                area(rle)
+            except MaskError as error:
+                raise RecordError(f"an edit's pixels cannot be read in event {event.id}: {error}") from error
+        case Merge(others) | Split(others):
+            if not others or event.record_id in others or len(set(others)) < len(others):
+                raise RecordError(
+                    f"a merge or split must name other records, each once, got {list(others)} in event {event.id}"
+                )
+
+
+def append(
+    ledger: Ledger, events: Sequence[ReviewEvent], seq: int, ordinals_of: Callable[[Sequence[str]], Mapping[str, int]]
+) -> None:
+    """Write events within a transaction.
+
+    Raises:
+        UnknownRecord: an event names a record or event that is not there.
+        DuplicateRecord: another event has that id.
+    """
+    for event in events:
+        if _is_there(ledger, event):
+            continue
+        touched = _touched(ledger, event)
+        ordinals = ordinals_of(touched)
+        values = (seq, event.id, event.record_id, event.actor, event.at.isoformat(), *_text(event.action))
+        ledger.write("INSERT INTO events(seq, id, record_id, actor, at, kind, action) VALUES (?,?,?,?,?,?,?)", [values])
+        found = ledger.row("SELECT position FROM events WHERE id = ?", (event.id,))
+        assert found is not None
+        ledger.write(
+            "INSERT INTO touches(record_id, position, seq, ordinal) VALUES (?,?,?,?)",
+            [(record_id, found[0], seq, ordinals[record_id]) for record_id in touched],
+        )
+
+
+def events_of(ledger: Ledger, record_id: str, seq: int) -> tuple[ReviewEvent, ...]:
+    """List the events that touch a record as of a moment, oldest first."""
+    rows = ledger.rows(
+        f"SELECT {_COLUMNS} FROM touches t JOIN events e USING (position) "
+        "WHERE t.record_id = ? AND t.seq <= ? ORDER BY position",
+        (record_id, seq),
+    )
+    return tuple(_event(row) for row in rows)
+
+
+def changed_between(ledger: Ledger, after: int, until: int) -> list[str]:
+    """List the records that events touched after one moment and until another, in order of id."""
+    rows = ledger.rows(
+        "SELECT DISTINCT record_id FROM touches WHERE seq > ? AND seq <= ? ORDER BY record_id", (after, until)
+    )
+    return [row[0] for row in rows]
+
+
+def histories(ledger: Ledger, after: int, until: int) -> Iterator[tuple[str, int, tuple[ReviewEvent, ...]]]:
+    """Give each record touched after `after`, its ordinal, and all its events until `until`, oldest first."""
+    rows = ledger.rows(
+        f"SELECT t.record_id, t.ordinal, {_COLUMNS} FROM touches t JOIN events e USING (position) "
+        "WHERE t.record_id IN (SELECT record_id FROM touches WHERE seq > ? AND seq <= ?) AND t.seq <= ? "
+        "ORDER BY t.record_id, position",
+        (after, until, until),
+    )
+    for (record_id, ordinal), group in groupby(rows, key=lambda row: row[:2]):
+        yield record_id, ordinal, tuple(_event(row[2:]) for row in group)
+
+
+def all_events(ledger: Ledger, seq: int, *, page: int = 1000) -> Iterator[tuple[int, int, ReviewEvent]]:
+    """Give every event until a moment with its position and moment, oldest first."""
+    position = 0
+    while rows := ledger.rows(
+        f"SELECT position, seq, {_COLUMNS} FROM events e WHERE position > ? AND seq <= ? ORDER BY position LIMIT ?",
+        (position, seq, page),
+    ):
+        for row in rows:
+            yield row[0], row[1], _event(row[2:])
+        position = rows[-1][0]
+
+
+def _is_there(ledger: Ledger, event: ReviewEvent) -> bool:
+    row = ledger.row(f"SELECT {_COLUMNS} FROM events e WHERE id = ?", (event.id,))
+    if row is None:
+        return False
+    if _event(row) != event:
+        raise DuplicateRecord(f"an event's id must be its own; another event has {event.id}. Use new_id().")
+    return True
+
+
+def _touched(ledger: Ledger, event: ReviewEvent) -> Sequence[str]:
+    touched = dict.fromkeys(touched_by(event))
+    if isinstance(event.action, Revert):
+        target = event.action.event_id
+        rows = ledger.rows(
+            "SELECT t.record_id FROM events e JOIN touches t USING (position) WHERE e.id = ? ORDER BY 1", (target,)
+        )
+        names: Iterable[str] = (row[0] for row in rows)
+        touched_by_target = dict.fromkeys(names)
+        if not touched_by_target:
+            raise UnknownRecord(f"a revert must name an earlier event, and there is no event {target}")
+        if event.record_id not in touched_by_target:
+            raise UnknownRecord(f"a revert must name an event of its record {event.record_id}; {target} is another's")
+        touched |= touched_by_target
+    return tuple(touched)
+
+
+def _text(action: Action) -> tuple[str, str]:
+    return type(action).__name__.lower(), json.dumps(to_json(action), ensure_ascii=False)
+
+
+def _event(row: Sequence[Any]) -> ReviewEvent:
+    read: Callable[..., Any] = from_json
+    event_id, record_id, actor, at, action = row
+    return ReviewEvent(
+        id=event_id,
+        record_id=record_id,
+        actor=actor,
+        at=datetime.fromisoformat(at),
+        action=read(Action, json.loads(action), where="action"),
+    )
+
+
+__all__ = ["all_events", "append", "changed_between", "check", "events_of", "histories"]

@@ -1,0 +1,415 @@
+"""`MaskStore`: the door to a store's folder. `create_store` and `open_store` give one.
+
+It puts the pieces together and knows no SQL of its own: `ledger` keeps what changes, `segment` what never does,
+`scan` asks both. One object may be used from several threads, one folder by several processes.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from maskwright.core.errors import UnknownRecord
+from maskwright.core.record import MaskRecord
+from maskwright.core.resolved import ResolvedRecord
+from maskwright.core.review_event import ReviewEvent
+from maskwright.core.shapes import SizeHW
+from maskwright.store import compaction, event_log, folder, frame_log, moments, sweeping
+from maskwright.store.bulk_writer import FLUSH_S, ROWS_PER_SEGMENT, Batch, BulkWriter
+from maskwright.store.catalogue import Catalogue, Place, new_number, unknown
+from maskwright.store.columns import table_of
+from maskwright.store.frame_log import NO_RUN, SeenFrame, key_of
+from maskwright.store.ledger import Ledger
+from maskwright.store.moments import Moment, Tag, Write
+from maskwright.store.overlay import OverlayCache
+from maskwright.store.query import ANY_STATUS, Query
+from maskwright.store.resolve import resolve
+from maskwright.store.scan import Scan
+from maskwright.store.segment import sorted_keys, write_segment
+
+MOST_IN_LEDGER = 1_000  # a put of more masks makes a file
+_MOST_PARTS_IN_LEDGER = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """One mask's life: as it was put and when, every event that touched it, and what they came to."""
+
+    record: MaskRecord
+    put_at: datetime
+    put_moment: int
+    events: tuple[ReviewEvent, ...]
+    resolved: ResolvedRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One mask that differs between two moments; `before` is None where it was not there yet."""
+
+    before: ResolvedRecord | None
+    after: ResolvedRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFrame:
+    """A frame with the masks that a query found on it, which may be none."""
+
+    frame: SeenFrame
+    masks: tuple[ResolvedRecord, ...] = ()
+
+
+def create_store(path: Path | str, *, name: str | None = None) -> "MaskStore":
+    """Make an empty store where nothing is yet, or in an empty folder, called as its folder if no name is given.
+
+    Raises:
+        StoreError: something is there already, or it cannot be written.
+    """
+    place = folder.StoreFolder(Path(path))
+    with folder.told_plainly(place.path):
+        folder.lay_out(place)
+        Ledger(place, create=True).close()
+        folder.declare(place, name or place.path.absolute().name)
+    return open_store(path)
+
+
+def open_store(path: Path | str, *, read_only: bool = False) -> "MaskStore":
+    """Open a store. What writers that were killed left half done is swept away, unless it is opened for reading.
+
+    Raises:
+        StoreMissing, StoreVersionError, StoreDamaged, StoreReadOnly: it is not one, or cannot be opened so.
+    """
+    place = folder.StoreFolder(Path(path))
+    about = folder.read_about(place)
+    return MaskStore(place, about, read_only=read_only)
+
+
+class MaskStore:
+    """An open store. Moments (`as_of`) are a number, the name of a tag, or a time; None is now."""
+
+    def __init__(self, place: folder.StoreFolder, about: dict[str, Any], *, read_only: bool) -> None:
+        self.path = place.path
+        self.name: str = about["name"]
+        self.created_at = datetime.fromisoformat(about["created_at"])
+        self.is_read_only = read_only
+        self._folder = place
+        self._ledger = Ledger(place, read_only=read_only)
+        self._catalogue = Catalogue(place, self._ledger)
+        self._overlays = OverlayCache(place, self._ledger)
+        self._random = np.random.default_rng()
+        self._lock = threading.RLock()
+        self._life = sweeping.Life(place)
+        if not read_only:
+            sweeping.sweep(place, self._ledger)
+
+    def put(self, records: Iterable[MaskRecord], *, frames: Iterable[SeenFrame] = (), run: str | None = None) -> int:
+        """Add records, and frames that may have none of them, as one write, and give its moment.
+
+        Records are on the disk when this returns. Frames that nobody named are registered under a made-up name.
+
+        Raises:
+            DuplicateRecord: an id is in the store already, or `run` has one of the frames.
+            StoreError: it cannot be written; nothing of it is in the store.
+        """
+        named = {frame.key: frame for frame in frames}
+        grouped: dict[frame_log.FrameKey, list[MaskRecord]] = {key: [] for key in named}
+        for record in records:
+            grouped.setdefault(key_of(record.frame, record.image_digest), []).append(record)
+        if not grouped:
+            return self.moment()
+        batch: Batch = [(named.get(key) or _made_up(masks[0]), masks) for key, masks in sorted(grouped.items())]
+        num_records = sum(len(masks) for masks in grouped.values())
+        moment = self._save(batch, run or NO_RUN, named.keys(), in_file=num_records > MOST_IN_LEDGER)
+        if num_records <= MOST_IN_LEDGER:
+            self._roll()
+        return moment
+
+    def bulk_writer(
+        self, *, run: str | None = None, rows_per_segment: int = ROWS_PER_SEGMENT, flush_s: float = FLUSH_S
+    ) -> BulkWriter:
+        """Write many masks, frame by frame. A `run` has each frame once; `done_frames` says which it has."""
+
+        def save(batch: Batch) -> None:
+            self._save(batch, run or NO_RUN, None, in_file=True)
+
+        return BulkWriter(save, rows_per_segment=rows_per_segment, flush_s=flush_s)
+
+    def append(self, events: Sequence[ReviewEvent]) -> int:
+        """Add review events, all or none, and give their moment. One that is there already is not added twice.
+
+        They are on the disk when this returns, whatever other processes write.
+
+        Raises:
+            UnknownRecord: an event names a mask or event that is not there.
+            DuplicateRecord: another event has that id.
+            RecordError: an edit has another size than its mask, or its pixels cannot be read.
+        """
+        for event in events:
+            event_log.check(event, self._size_of)
+        if not events:
+            return self.moment()
+        with self._ledger.writing("review") as seq:
+            event_log.append(self._ledger, events, seq, self._catalogue.ordinals)
+        return seq
+
+    def record(self, record_id: str, *, as_of: Moment = None) -> ResolvedRecord:
+        """Read one mask as it is, or was.
+
+        Raises:
+            UnknownRecord: it is not there.
+        """
+        return self.history(record_id, as_of=as_of).resolved
+
+    def history(self, record_id: str, *, as_of: Moment = None) -> History:
+        """Read one mask's life.
+
+        Raises:
+            UnknownRecord: it is not there.
+        """
+        with self._ledger.reading():
+            seq = self.moment(as_of)
+            place = self._place(record_id, seq)
+            events = event_log.events_of(self._ledger, record_id, seq)
+            record = self._catalogue.read(record_id, place, seq)
+            added = self._catalogue.added_at(place)
+            put_at = moments.time_of(self._ledger, added)
+        assert put_at is not None
+        return History(record=record, put_at=put_at, put_moment=added, events=events, resolved=resolve(record, events))
+
+    def query(self, query: Query | None = None, *, as_of: Moment = None) -> Iterator[ResolvedRecord]:
+        """Give the masks that meet a query, in frame order, from one snapshot of the store.
+
+        Raises:
+            SettingError: its condition in SQL cannot be understood.
+        """
+        return self._scan(as_of).stream(query or Query())
+
+    def count(self, query: Query | None = None, *, as_of: Moment = None) -> int:
+        """Count the masks that meet a query."""
+        return self._scan(as_of).count(query or Query())
+
+    def frames(self, query: Query | None = None, *, as_of: Moment = None) -> Iterator[StoredFrame]:
+        """Give every frame that was looked at, in frame order, with the masks that meet the query, which may be none.
+
+        Conditions on dataset, episode, camera, frame index and digest choose frames too.
+        """
+        query = query or Query()
+        scan = self._scan(as_of)
+        seen = frame_log.frames_in_order(self._ledger, scan.snapshot.seq)
+        return _with_masks((frame for frame in seen if _chosen(query, frame)), scan.stream(query))
+
+    def seen_frames(self, *, as_of: Moment = None) -> Iterator[SeenFrame]:
+        """Give every frame that was looked at, in frame order, without its masks."""
+        return frame_log.frames_in_order(self._ledger, self.moment(as_of))
+
+    def done_frames(
+        self, run: str, *, dataset: str | None = None, episode: str | None = None, camera: str | None = None
+    ) -> set[int]:
+        """List the indices of the frames that a run has written, of one recording if it is named."""
+        return frame_log.done_frames(self._ledger, run, dataset=dataset, episode=episode, camera=camera)
+
+    def done_names(self, run: str) -> set[str]:
+        """List the names of the frames that a run has written: for loose pictures, which have no index."""
+        return frame_log.done_names(self._ledger, run)
+
+    def runs(self) -> dict[str, int]:
+        """List runs with the number of frames that each has written, oldest first."""
+        return frame_log.runs(self._ledger)
+
+    def events(self, *, as_of: Moment = None) -> Iterator[ReviewEvent]:
+        """Give every review event, in the order in which they were added."""
+        return (event for _, _, event in event_log.all_events(self._ledger, self.moment(as_of)))
+
+    def diff(self, before: Moment, after: Moment = None) -> Iterator[Change]:
+        """Give the masks that differ between two moments: those put since in frame order, then those decided on since.
+
+        Raises:
+            UnknownRecord: the first moment lies after the second.
+        """
+        first, last = self.moment(before), self.moment(after)
+        if first > last:
+            raise UnknownRecord(f"a diff goes from an earlier moment to a later one, got {first} and {last}")
+        return self._changes(first, last)
+
+    def tag(self, name: str, *, moment: Moment = None) -> Tag:
+        """Name a moment, now if none is given.
+
+        Raises:
+            DuplicateRecord: the name has another moment.
+            SettingError: it is not a name.
+        """
+        seq = self.moment(moment)
+        with self._ledger.writing("tag"):
+            moments.write_tag(self._ledger, name, seq)
+        return next(tag for tag in self.tags() if tag.name == name)
+
+    def tags(self) -> tuple[Tag, ...]:
+        """List tags in the order of their moments."""
+        return moments.read_tags(self._ledger)
+
+    def moment(self, moment: Moment = None) -> int:
+        """The number of a moment; of now if none is given.
+
+        Raises:
+            UnknownRecord: there is no such tag, or it lies in the future.
+        """
+        return moments.seq_of(self._ledger, moment)
+
+    def writes(self) -> tuple[Write, ...]:
+        """List every write, oldest first."""
+        return moments.read_writes(self._ledger)
+
+    def compact(self, *, grace_s: float = compaction.GRACE_S) -> compaction.Compacted:
+        """Merge small segments into large ones in frame order, and fold events, so that questions are quick again.
+
+        Nothing is lost: every record as it was put, every event and every moment stay. Files that no longer count go
+        `grace_s` seconds later, at the next compaction or opening, so that whoever reads them can finish.
+
+        Raises:
+            StoreBusy: another process compacts.
+        """
+        with self._lock:
+            return compaction.compact(self._folder, self._ledger, self._catalogue, self._life, grace_s=grace_s)
+
+    def sql(self, *, as_of: Moment = None) -> Any:
+        """Open a DuckDB connection with the views `masks`, `records`, `events`, `frames`, of one snapshot.
+
+        docs/guides/store.md lists their columns. The connection is the caller's: nothing done there changes the store.
+        """
+        from maskwright.store.sql_views import open_views
+
+        return open_views(self._scan(as_of), self._ledger)
+
+    def close(self) -> None:
+        """Close the store. Streams that were begun end."""
+        if "_duckdb" in self.__dict__:
+            self._duckdb.close()
+        self._ledger.close()
+        self._life.end()
+
+    def __enter__(self) -> "MaskStore":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @cached_property
+    def _duckdb(self) -> Any:
+        from maskwright.store.views import connect
+
+        return connect()
+
+    def _scan(self, as_of: Moment) -> Scan:
+        with self._lock, self._ledger.reading():
+            snapshot = self._catalogue.snapshot(self.moment(as_of))
+            overlay = self._overlays.newest(snapshot) if as_of is None else self._overlays.at(snapshot)
+            for segment in snapshot.segments:
+                if segment.name is None:
+                    self._catalogue.table(segment)  # a compaction may take it out of the ledger
+        return Scan(self._folder, self._catalogue, snapshot, overlay, self._duckdb)
+
+    def _save(self, batch: Batch, run: str, named: Any, *, in_file: bool) -> int:
+        """Write frames and their masks as one segment, one moment. `named` frames are new; None: all are."""
+        records = [record for _, masks in batch for record in masks]
+        number = new_number(self._random)
+        name = None
+        table = table_of(records, number)
+        with self._life.writing():
+            if in_file and records:
+                name = self._life.name(number)
+                keys = write_segment(self._folder, name, table)
+            else:
+                keys = sorted_keys(table)
+            with self._ledger.writing("bulk" if in_file else "put") as seq:
+                if records:
+                    self._catalogue.publish(number, table, keys, seq=seq, name=name)
+                new = [
+                    (frame, len(masks))
+                    for frame, masks in batch
+                    if named is None or frame.key in named or not frame_log.is_known(self._ledger, frame)
+                ]
+                frame_log.register(self._ledger, new, run, seq)
+        return seq
+
+    def _roll(self) -> None:
+        """Make a file of the records in the ledger when they are many."""
+        in_ledger = [one for one in self._catalogue.segments(self.moment()) if one.name is None]
+        if len(in_ledger) > _MOST_PARTS_IN_LEDGER:
+            with self._lock:
+                compaction.roll(self._folder, self._ledger, self._catalogue, self._life)
+
+    def _place(self, record_id: str, seq: int) -> Place:
+        found = self._catalogue.find([record_id], self._catalogue.segments(seq))
+        if record_id not in found:
+            raise unknown(record_id)
+        return found[record_id]
+
+    def _size_of(self, record_id: str) -> SizeHW:
+        with self._ledger.reading():
+            seq = self.moment()
+            return self._catalogue.read(record_id, self._place(record_id, seq), seq).rle.size_hw
+
+    def _changes(self, first: int, last: int) -> Iterator[Change]:
+        for resolved in self._scan(last).stream(Query(status=ANY_STATUS), after=first):
+            yield Change(before=None, after=resolved)
+        for record_id in event_log.changed_between(self._ledger, first, last):
+            try:
+                before = self.record(record_id, as_of=first)
+            except UnknownRecord:
+                continue  # put since, and given above
+            after = self.record(record_id, as_of=last)
+            if replace(after, num_events=0, as_of=None) != replace(before, num_events=0, as_of=None):
+                yield Change(before=before, after=after)
+
+
+def _with_masks(frames: Iterator[SeenFrame], masks: Iterator[ResolvedRecord]) -> Iterator[StoredFrame]:
+    """Lay two streams in frame order beside each other; pictures of the same pixels share their masks."""
+    pending = next(masks, None)
+    here: list[ResolvedRecord] = []
+    key: frame_log.FrameKey | None = None
+    for frame in frames:
+        if frame.key != key:
+            key, here = frame.key, []
+            while pending is not None and _key(pending) <= key:
+                if _key(pending) == key:
+                    here.append(pending)
+                pending = next(masks, None)
+        yield StoredFrame(frame=frame, masks=tuple(here))
+
+
+def _key(resolved: ResolvedRecord) -> frame_log.FrameKey:
+    return key_of(resolved.record.frame, resolved.record.image_digest)
+
+
+def _chosen(query: Query, frame: SeenFrame) -> bool:
+    """Whether a query's conditions on frames leave this one."""
+    ref = frame.ref
+    conditions: tuple[tuple[Any, str | None], ...] = (
+        (query.dataset, ref and ref.dataset),
+        (query.episode, ref and ref.episode),
+        (query.camera, ref and ref.camera),
+        (query.image_digest, frame.image_digest),
+    )
+    if any(names is not None and value not in tuple(names) for names, value in conditions):
+        return False
+    if query.first_frame is None and query.last_frame is None:
+        return True
+    index = ref.frame_index if ref else None
+    low, high = query.first_frame, query.last_frame
+    return index is not None and (low is None or index >= low) and (high is None or index <= high)
+
+
+def _made_up(record: MaskRecord) -> SeenFrame:
+    ref = record.frame
+    name = f"{record.image_digest}" if ref is None else f"{ref.episode}/{ref.camera}/{ref.frame_index:06d}"
+    return SeenFrame(name=name, size_hw=record.rle.size_hw, ref=ref, image_digest=record.image_digest)
+
+
+__all__ = ["Change", "History", "MaskStore", "StoredFrame", "create_store", "open_store"]

@@ -1,0 +1,207 @@
+"""Questions to a snapshot: count, stream in frame order, or open for SQL. Runs DuckDB, hands out resolved records.
+
+A stream is of one snapshot, whatever is written meanwhile. A small answer is fetched at once; a large one by ranges of
+frames, so that memory holds a few thousand masks and never the answer.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+import pyarrow as pa
+
+from maskwright.core.errors import SettingError, StoreDamaged, StoreError
+from maskwright.core.resolved import ResolvedRecord
+from maskwright.store.catalogue import Catalogue, Snapshot
+from maskwright.store.columns import RECORD_COLUMNS, records_of
+from maskwright.store.folder import StoreFolder
+from maskwright.store.frame_log import key_of
+from maskwright.store.overlay import STATE_COLUMNS
+from maskwright.store.query import Query, sql_of
+from maskwright.store.views import files_for, masks_sql, records_sql, tail_of
+
+CHUNK = 4_000
+
+_FETCHED = ", ".join((*RECORD_COLUMNS, *STATE_COLUMNS))
+_FRAME = ("dataset", "episode", "camera", "frame_index")
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A snapshot with its overlay, ready to be asked. `connection` is a DuckDB; each question takes its own cursor."""
+
+    folder: StoreFolder
+    catalogue: Catalogue
+    snapshot: Snapshot
+    overlay: pa.Table
+    connection: Any
+
+    def count(self, query: Query) -> int:
+        """Count the masks that a query finds."""
+        with self._asking(query) as (cursor, masks, condition, values):
+            return cursor.execute(f"SELECT count(*) FROM {masks} WHERE {condition}", values).fetchone()[0]
+
+    def select(self, columns: str, query: Query, *, after: int = 0) -> pa.Table:
+        """Fetch columns, or any SQL that stands before FROM, of the masks that a query finds."""
+        with self._asking(query, after=after) as (cursor, masks, condition, values):
+            return fetch(cursor, f"SELECT {columns} FROM {masks} WHERE {condition}", values)
+
+    def stream(self, query: Query, *, after: int = 0) -> Iterator[ResolvedRecord]:
+        """Give the masks that a query finds in frame order, masks of a frame in the order in which they were put.
+
+        `after` leaves out records put until that moment.
+        """
+        with self._asking(query, after=after) as (cursor, masks, condition, values):
+            columns = f"ordinal, {_FETCHED}"
+            first = fetch(cursor, f"SELECT {columns} FROM {masks} WHERE {condition} LIMIT {CHUNK + 1}", values)
+            if len(first) <= CHUNK:
+                yield from resolved_of(first)
+                return
+            del first
+            for where, bounds in self._ranges(masks, condition, values):
+                narrowed = f"SELECT {columns} FROM {masks} WHERE {condition} AND {where}"
+                yield from resolved_of(fetch(cursor, narrowed, [*values, *bounds]))
+
+    def _ranges(self, masks: str, condition: str, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+        """Cut the answer at frames: conditions that hold for a few thousand masks each, in frame order."""
+        with self._cursor() as cursor:
+            places = ", ".join(_FRAME)
+            rows = cursor.execute(
+                f"SELECT {places}, count(*) FROM {masks} WHERE ({condition}) AND dataset IS NOT NULL "
+                f"GROUP BY {places} ORDER BY {places}",
+                values,
+            )
+            for first, last in _chunks(rows):
+                yield _between(first, last)
+            rows = cursor.execute(
+                f"SELECT image_digest, count(*) FROM {masks} WHERE ({condition}) AND dataset IS NULL "
+                "GROUP BY image_digest ORDER BY image_digest",
+                values,
+            )
+            for first, last in _chunks(rows):
+                yield "dataset IS NULL AND image_digest BETWEEN ? AND ?", [first[0], last[0]]
+
+    def _asking(self, query: Query, *, after: int = 0) -> "_Asking":
+        files = files_for(query, self.snapshot.segments)
+        records = records_sql(self.folder, files, after=after, until=self.snapshot.seq)
+        has_overlay = len(self.overlay) > 0
+        condition, values = sql_of(query, has_events=has_overlay or query.where is not None)
+        return _Asking(self, f"({masks_sql(records, has_overlay=has_overlay)}) masks", condition, values)
+
+    def _cursor(self) -> "_Cursor":
+        return _Cursor(self)
+
+
+class _Cursor:
+    """A DuckDB cursor that knows the snapshot's tables; DuckDB's complaints become ours."""
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = scan
+
+    def __enter__(self) -> Any:
+        self._cursor = self._scan.connection.cursor()
+        self._cursor.execute("SET TimeZone = 'UTC'")
+        self._cursor.register("tail", tail_of(self._scan.catalogue, self._scan.snapshot))
+        self._cursor.register("overlay", self._scan.overlay)
+        return self._cursor
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        self._cursor.close()
+        if error is not None:
+            told(error, self._scan.folder)
+
+
+class _Asking(_Cursor):
+    """A cursor with the masks and the condition to ask it for."""
+
+    def __init__(self, scan: Scan, masks: str, condition: str, values: list[Any]) -> None:
+        super().__init__(scan)
+        self._question = masks, condition, values
+
+    def __enter__(self) -> tuple[Any, str, str, list[Any]]:
+        return super().__enter__(), *self._question
+
+
+def fetch(cursor: Any, sql: str, values: Sequence[Any]) -> pa.Table:
+    """Run SQL and fetch all of its answer."""
+    return cursor.sql(sql, params=list(values)).to_arrow_table()
+
+
+def resolved_of(table: pa.Table) -> Iterator[ResolvedRecord]:
+    """Read resolved records from a table of their columns, and give them in frame order."""
+    states = zip(*(table.column(name).to_pylist() for name in STATE_COLUMNS), strict=True)
+    ordinals = table.column("ordinal").to_pylist()
+    found = [
+        (key_of(record.frame, record.image_digest), ordinal, record, state)
+        for ordinal, record, state in zip(ordinals, records_of(table), states, strict=True)
+    ]
+    found.sort(key=lambda one: one[:2])
+    for _, _, record, (status, verified_by, verified_at, edited_by, num_events, decided_at) in found:
+        yield ResolvedRecord(
+            record=record,
+            status=status,
+            verified_by=verified_by,
+            verified_at=verified_at and verified_at.astimezone(UTC),
+            edited_by=edited_by,
+            num_events=num_events,
+            as_of=decided_at and decided_at.astimezone(UTC),
+        )
+
+
+def told(error: BaseException, folder: StoreFolder) -> None:
+    """Raise what DuckDB complains of as an error of ours; return where it is none of DuckDB's.
+
+    Raises:
+        SettingError: the SQL of the query is wrong.
+        StoreDamaged, StoreError: a file cannot be read, or memory is short.
+    """
+    import duckdb
+
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if isinstance(error, duckdb.IOException | duckdb.HTTPException):
+        raise StoreDamaged(f"a file of the store cannot be read ({text}): {folder.path}") from error
+    if isinstance(error, duckdb.OutOfMemoryException):
+        raise StoreError(f"memory is too short for this question ({text}). Ask for less: {folder.path}") from error
+    if isinstance(error, duckdb.InvalidInputException) and "parquet" in text.lower():
+        raise StoreDamaged(f"a file of the store cannot be read ({text}): {folder.path}") from error
+    if isinstance(error, duckdb.Error):
+        raise SettingError(f"the condition in SQL cannot be understood: {text}") from error
+
+
+def _chunks(rows: Any) -> Iterator[tuple[tuple[Any, ...], tuple[Any, ...]]]:
+    """Group rows (frame, count) until a chunk is full; give the first and last frame of each."""
+    first: tuple[Any, ...] | None = None
+    last: tuple[Any, ...] = ()
+    num_masks = 0
+    while page := rows.fetchmany(10_000):
+        for row in page:
+            if first is not None and num_masks + row[-1] > CHUNK:
+                yield first, last
+                first, num_masks = None, 0
+            first = first or row[:-1]
+            last = row[:-1]
+            num_masks += row[-1]
+    if first is not None:
+        yield first, last
+
+
+def _between(first: tuple[Any, ...], last: tuple[Any, ...]) -> tuple[str, list[Any]]:
+    """Say that a frame lies from `first` to `last`: equal columns and one range, by which row groups are skipped."""
+    conditions, values = [], []
+    for column, low, high in zip(_FRAME, first, last, strict=True):
+        if low == high:
+            conditions.append(f"{column} = ?")
+            values.append(low)
+            continue
+        conditions.append(f"{column} BETWEEN ? AND ?")
+        values += [low, high]
+        if column != _FRAME[-1]:
+            marks = ", ".join("?" * len(_FRAME))
+            conditions.append(f"row({', '.join(_FRAME)}) BETWEEN row({marks}) AND row({marks})")
+            values += [*first, *last]
+        break
+    return " AND ".join(conditions), values
+
+
+__all__ = ["Scan", "fetch", "resolved_of", "told"]

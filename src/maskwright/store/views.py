@@ -1,0 +1,109 @@
+"""The SQL that reads a store: text made for a snapshot, run by a DuckDB that lives in memory.
+
+    records   every record as it was put
+    masks     the newest state: records that no event touched, and the others with what events came to laid over them
+    overlay   what events came to, one row for each record touched
+    tail      records that the ledger holds
+
+The anti-join is by ordinal, which costs next to nothing to read; a window over all rows would cost ten times as much.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from maskwright.store.catalogue import Catalogue, Snapshot
+from maskwright.store.columns import SCHEMA
+from maskwright.store.folder import StoreFolder
+from maskwright.store.overlay import STATE_COLUMNS
+from maskwright.store.query import Query
+from maskwright.store.segment import SegmentRef, segment_path
+
+_EDITED = ("x1", "y1", "x2", "y2", "area", "rle")
+_COLUMNS = [name for name in SCHEMA.names if name != "added"]
+
+
+def files_for(query: Query, segments: Iterable[SegmentRef]) -> list[SegmentRef]:
+    """Leave out segments that cannot hold a mask the query asks for."""
+    return [segment for segment in segments if segment.name is not None and _may_hold(query, segment)]
+
+
+def records_sql(folder: StoreFolder, files: Sequence[SegmentRef], *, after: int = 0, until: int) -> str:
+    """Write the SELECT of records put after one moment and until another, from these files and from the tail."""
+    whole = [one for one in files if after < one.seq and one.last_seq <= until]
+    part = [one for one in files if one not in whole and one.seq <= until and after < one.last_seq]
+    columns = ", ".join(_COLUMNS)
+    between = f"added > {after} AND added <= {until}"
+    selects = [f"SELECT {columns} FROM tail WHERE {between}"]
+    if whole:
+        selects.append(f"SELECT {columns} FROM {_parquet(folder, whole)}")
+    if part:
+        selects.append(f"SELECT {columns} FROM {_parquet(folder, part)} WHERE {between}")
+    return " UNION ALL ".join(reversed(selects))
+
+
+def masks_sql(records: str, *, has_overlay: bool) -> str:
+    """Write the SELECT of the newest state over a SELECT of records."""
+    if not has_overlay:
+        return f"SELECT *, {_NO_STATE} FROM ({records})"
+    edited = ", ".join(f"CASE WHEN o.is_edited THEN o.{name} ELSE r.{name} END AS {name}" for name in _EDITED)
+    label = "CASE WHEN o.is_relabelled THEN o.label ELSE r.label END AS label"
+    state = ", ".join(f"o.{name}" for name in STATE_COLUMNS)
+    return (
+        f"SELECT *, {_NO_STATE} FROM ({records}) r ANTI JOIN overlay o ON r.ordinal = o.ordinal "
+        f"UNION ALL SELECT r.* REPLACE ({edited}, {label}), {state} "
+        f"FROM ({records}) r JOIN overlay o ON r.ordinal = o.ordinal"
+    )
+
+
+def tail_of(catalogue: Catalogue, snapshot: Snapshot) -> pa.Table:
+    """The records that the ledger holds, each with the moment at which it was put."""
+    tables = [dated(catalogue.table(segment), segment.seq) for segment in snapshot.segments if segment.name is None]
+    return pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+
+
+def dated(table: pa.Table, seq: int) -> pa.Table:
+    """Write the moment into the rows of a segment that has it only as a whole."""
+    at = SCHEMA.get_field_index("added")
+    if table.column(at).null_count < len(table):
+        return table
+    return table.set_column(at, SCHEMA.field(at), pa.array([seq] * len(table), pa.int64()))
+
+
+def connect(**settings: Any) -> Any:
+    """Start a DuckDB in memory."""
+    import duckdb
+
+    connection = duckdb.connect(":memory:", config=settings)
+    connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
+    return connection
+
+
+def _parquet(folder: StoreFolder, files: Sequence[SegmentRef]) -> str:
+    names = ", ".join(_quoted(str(segment_path(folder, one.name))) for one in files if one.name is not None)
+    return f"read_parquet([{names}], hive_partitioning = false)"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _may_hold(query: Query, segment: SegmentRef) -> bool:
+    for column in ("dataset", "episode", "camera"):
+        names, bounds = getattr(query, column), segment.bounds.get(column)
+        if names is not None and bounds is not None and not any(bounds[0] <= name <= bounds[1] for name in names):
+            return False
+    bounds = segment.bounds.get("frame_index")
+    if bounds is None:
+        return True
+    first, last = query.first_frame, query.last_frame
+    return (first is None or bounds[1] >= first) and (last is None or bounds[0] <= last)
+
+
+_NO_STATE = (
+    "'proposed' AS status, CAST(NULL AS VARCHAR) AS verified_by, CAST(NULL AS TIMESTAMPTZ) AS verified_at, "
+    "CAST(NULL AS VARCHAR) AS edited_by, CAST(0 AS BIGINT) AS num_events, CAST(NULL AS TIMESTAMPTZ) AS decided_at"
+)
+
+__all__ = ["connect", "dated", "files_for", "masks_sql", "records_sql", "tail_of"]
