@@ -69,7 +69,9 @@ FORMATS: dict[str, Format] = {
         _format("png", "a PNG a mask, frame_0001_mask.png; reads loose folders of masks and pictures"),
         _format("png-ids", "a 16-bit PNG a frame, a number a mask", _EXCEPT_OVERLAPS),
         _format("png-classes", "a PNG a frame, a number a label", _REGIONS),
+        _format("davis", "DAVIS and YouTube-VOS: palette PNGs, a number an object", (*_REGIONS, "tracks")),
         _format("npy", "a NumPy array a frame: bool, masks x height x width"),
+        _format("lerobot", "LeRobot data set: a column of masks and id maps beside the frames"),
     )
 }
 

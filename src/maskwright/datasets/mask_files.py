@@ -82,7 +82,7 @@ def values_png(values: UInt16[np.ndarray, "H W"]) -> bytes:
 
 def palette_png(values: UInt8[np.ndarray, "H W"]) -> bytes:
     """Encode a map of values as a PNG with the palette of VOC and DAVIS."""
-    picture = PillowImage.fromarray(values, "L")
+    picture = PillowImage.fromarray(values)
     picture.putpalette(voc_palette())  # which makes it a picture of mode P
     return _png(picture)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from maskwright.core.errors import SettingError
+from maskwright.datasets.images import SUFFIXES
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 _MOST_BYTES = 180  # of one part of a name; file systems take 255, and endings such as "_mask_12.png.part" follow
@@ -87,13 +88,18 @@ class OutputNames:
         """Give a path for a frame, suffix and all; its stem is the frame's own where that is possible and free."""
         parts = [_safe_part(part) for part in name.split("/") if part not in ("", ".", "..")]
         path = PurePosixPath(*(parts or ["frame"]))
-        suffix = path.suffix if re.fullmatch(r"\.[A-Za-z0-9]{1,5}", path.suffix) else ""
-        stem = path.name.removesuffix(suffix) or "frame"
+        stem = without_suffix(path).name
+        suffix = path.name.removeprefix(stem)
         free, number = stem, 2
         while (key := _key(path.with_name(free))) in self._taken:
             free, number = f"{stem}_{number}", number + 1
         self._taken.add(key)
         return path.with_name(free + suffix)
+
+
+def without_suffix(path: PurePosixPath) -> PurePosixPath:
+    """Drop the suffix of a picture; what else stands after a dot belongs to the name."""
+    return path.with_name(path.stem) if path.suffix.lower() in SUFFIXES else path
 
 
 def _safe_part(part: str) -> str:
@@ -142,4 +148,4 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-__all__ = ["OutputNames", "new_file", "new_folder", "write_file"]
+__all__ = ["OutputNames", "new_file", "new_folder", "without_suffix", "write_file"]

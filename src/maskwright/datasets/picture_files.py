@@ -15,10 +15,10 @@ from maskwright.core.errors import ImageError
 from maskwright.core.image import Image
 from maskwright.core.settings import MAX_PIXELS
 from maskwright.core.shapes import SizeHW
-from maskwright.datasets.images import SUFFIXES, _check_size, _natural, _opened_by_pillow, _orientation, read_image
+from maskwright.datasets.images import _check_size, _natural, _opened_by_pillow, _orientation, read_image
 from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
-from maskwright.datasets.new_folder import write_file
+from maskwright.datasets.new_folder import without_suffix, write_file
 
 MISSING = "pictures, which are not at hand"
 RECODED = "exact pixels of pictures, which are written as JPEG"
@@ -85,8 +85,7 @@ def picture_path(path: PurePosixPath, *, suffixes: Iterable[str] = (*_LOSSLESS, 
     """Give a picture a suffix that it can be written with: its own, or .png."""
     if path.suffix.lower() in suffixes:
         return path
-    stem = path.stem if path.suffix.lower() in SUFFIXES else path.name
-    return path.with_name(f"{stem}.png")
+    return path.with_name(f"{without_suffix(path).name}.png")
 
 
 def write_picture(frame: LabelledFrame, path: Path, log: LossLog) -> bool:
