@@ -5,6 +5,7 @@ Frame `i` of a camera is one colour that `colour(i)` gives, so that a frame of t
 
 import io
 import json
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import av
@@ -12,6 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
+
+from maskwright.core.provenance import Provenance
+from maskwright.core.record import MaskRecord, new_id
+from maskwright.core.resolved import ResolvedRecord
+from maskwright.masks import area, box_xyxy, encode
 
 SIZE_HW = (48, 64)
 
@@ -54,6 +60,14 @@ def write_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def mask_of(dense, **facts):
+    """Make a record of a mask that a person drew."""
+    rle = encode(dense)
+    provenance = Provenance(method="human_drawn", created_at=datetime(2026, 3, 1, tzinfo=UTC), actor="anna")
+    shape = {"rle": rle, "box_xyxy": box_xyxy(rle), "area": area(rle)}
+    return ResolvedRecord(record=MaskRecord(id=new_id(), image_digest="", provenance=provenance, **shape, **facts))
 
 
 def png(pixels):
