@@ -24,7 +24,7 @@ from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.new_folder import OutputNames, new_folder
 from maskwright.datasets.notes import KEY, frame_facts, frame_note, mask_note, pixels_digest
-from maskwright.datasets.picture_files import PictureFinder, picture_path, read_size_hw, write_picture
+from maskwright.datasets.picture_files import PictureFinder, picture_path, write_picture
 from maskwright.masks import to_coco
 
 FILE = "annotations.json"
@@ -148,13 +148,12 @@ class _Reader:
 
     def _size_hw(self, picture: Mapping[str, Any]) -> SizeHW:
         """Take the size from the file, and check it against the picture where there is one."""
-        found = self.pictures.find(picture["file_name"])
+        size_hw = self.pictures.size_hw(picture["file_name"])
         stated = picture.get("height"), picture.get("width")
-        if found is None:
+        if size_hw is None:
             if not all(isinstance(side, int) and side > 0 for side in stated):
                 raise RecordError(f"its height and width must be positive whole numbers, got {stated[0]}, {stated[1]}")
             return stated  # type: ignore[return-value]
-        size_hw = read_size_hw(found)
         if stated != (None, None) and stated != size_hw:
             raise RecordError(f"the file says (h, w) {stated}, the picture is {size_hw}")
         return size_hw

@@ -70,6 +70,7 @@ FORMATS: dict[str, Format] = {
         _format("png-ids", "a 16-bit PNG a frame, a number a mask", _EXCEPT_OVERLAPS),
         _format("png-classes", "a PNG a frame, a number a label", _REGIONS),
         _format("davis", "DAVIS and YouTube-VOS: palette PNGs, a number an object", (*_REGIONS, "tracks")),
+        _format("cvat", "CVAT for images 1.1: XML with masks, a folder or a .zip", _ALL - {"provenance"}),
         _format("npy", "a NumPy array a frame: bool, masks x height x width"),
         _format("lerobot", "LeRobot data set: a column of masks and id maps beside the frames"),
     )

@@ -22,6 +22,7 @@ from maskwright.masks import area, box_xyxy
 
 # What a mask without a label is called where a format must have a word.
 UNLABELLED = "object"
+NAMELESS = f'masks without a label, which are called "{UNLABELLED}"'
 OTHER_FACTS = "areas or boxes as the file states them, other than those of its masks"
 
 
@@ -128,4 +129,4 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value
 
 
-__all__ = ["OTHER_FACTS", "UNLABELLED", "Importer", "scores_of"]
+__all__ = ["NAMELESS", "OTHER_FACTS", "UNLABELLED", "Importer", "scores_of"]

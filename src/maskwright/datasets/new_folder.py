@@ -18,6 +18,7 @@ from maskwright.core.errors import SettingError
 from maskwright.datasets.images import SUFFIXES
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
+_MANY_FILES = 500
 _MOST_BYTES = 180  # of one part of a name; file systems take 255, and endings such as "_mask_12.png.part" follow
 
 
@@ -132,6 +133,9 @@ def _said_in_a_line(path: Path) -> Iterator[None]:
 
 
 def _sync_all(folder: Path) -> None:
+    if hasattr(os, "sync") and sum(len(names) for _, _, names in os.walk(folder)) > _MANY_FILES:
+        os.sync()  # of everything, once, which takes less than thousands of files one by one
+        return
     for place, _, names in os.walk(folder):
         for name in names:
             _sync(Path(place, name))

@@ -4,10 +4,12 @@ A name in a file is not trusted: what leads out of the folder is not opened.
 """
 
 import io
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from PIL import Image as PillowImage
 
@@ -21,6 +23,7 @@ from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.new_folder import without_suffix, write_file
 
 MISSING = "pictures, which are not at hand"
+RENAMED = "names of pictures, which had to change"
 RECODED = "exact pixels of pictures, which are written as JPEG"
 
 _LOSSLESS = {".png": "PNG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM"}
@@ -61,6 +64,64 @@ class PictureFinder:
             return None
         return partial(read_image, found)
 
+    def size_hw(self, name: str) -> SizeHW | None:
+        """Read the size of an upright picture from its header; None where there is no such picture.
+
+        Raises:
+            ImageError: it is not a picture, or too large.
+        """
+        found = self.find(name)
+        return None if found is None else read_size_hw(found)
+
+
+@dataclass(frozen=True, slots=True)
+class ZippedPictures:
+    """Finds pictures in a zip file, by their own path or below `images`."""
+
+    path: Path
+    members: frozenset[str]
+
+    @classmethod
+    def of(cls, path: Path) -> "ZippedPictures":
+        """List what a zip file holds."""
+        with zipfile.ZipFile(path) as archive:
+            return cls(path, frozenset(archive.namelist()))
+
+    def find(self, name: str) -> str | None:
+        """Find the member that holds a picture."""
+        return next((one for one in (f"images/{name}", name) if one in self.members), None)
+
+    def opener(self, name: str, log: LossLog) -> Callable[[], Image] | None:
+        """Give what reads a picture, or None, which the log hears of."""
+        found = self.find(name)
+        if found is None:
+            log.lose(MISSING, name)
+            return None
+        return partial(_read_zipped, self.path, found)
+
+    def size_hw(self, name: str) -> SizeHW | None:
+        """Read the size of an upright picture; None where there is no such picture.
+
+        Raises:
+            ImageError: it is not a picture, or too large.
+        """
+        found = self.find(name)
+        if found is None:
+            return None
+        with zipfile.ZipFile(self.path) as archive, archive.open(found) as file:
+            return _size_hw(file, f"{self.path}/{found}")
+
+
+Pictures = PictureFinder | ZippedPictures
+
+
+def _read_zipped(path: Path, member: str) -> Image:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return read_image(archive.read(member))
+    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        raise ImageError(f"the picture {member} cannot be read ({error}): {path}") from None
+
 
 def read_size_hw(path: Path) -> SizeHW:
     """Read the size of an upright picture from its header.
@@ -69,16 +130,22 @@ def read_size_hw(path: Path) -> SizeHW:
         ImageError: it is missing, not a picture, or too large.
     """
     try:
-        with path.open("rb") as file, _opened_by_pillow(file, str(path)) as picture:  # type: ignore[arg-type]
-            _check_size(picture.size, MAX_PIXELS.get(), str(path))
-            width, height = picture.size
-            return (width, height) if _orientation(picture) >= 5 else (height, width)
+        with path.open("rb") as file:
+            return _size_hw(file, str(path))
     except OSError as error:
         raise ImageError(f"the picture cannot be opened ({error.strerror or error}): {path}") from None
-    except (SyntaxError, ValueError, OverflowError) as error:
-        if isinstance(error, ImageError):
-            raise
-        raise ImageError(f"the picture is damaged ({error}): {path}") from None
+
+
+def _size_hw(file: Any, where: str) -> SizeHW:
+    try:
+        with _opened_by_pillow(file, where) as picture:
+            _check_size(picture.size, MAX_PIXELS.get(), where)
+            width, height = picture.size
+            return (width, height) if _orientation(picture) >= 5 else (height, width)
+    except ImageError:
+        raise
+    except Exception as error:  # decoders of damaged files raise nearly every type there is
+        raise ImageError(f"the picture is damaged ({error}): {where}") from None
 
 
 def picture_path(path: PurePosixPath, *, suffixes: Iterable[str] = (*_LOSSLESS, *_JPEG)) -> PurePosixPath:
@@ -119,7 +186,10 @@ def iter_files(folder: Path, suffix: str) -> Iterator[Path]:
 __all__ = [
     "MISSING",
     "RECODED",
+    "RENAMED",
     "PictureFinder",
+    "Pictures",
+    "ZippedPictures",
     "iter_files",
     "picture_path",
     "read_size_hw",

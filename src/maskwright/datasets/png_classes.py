@@ -15,7 +15,7 @@ from maskwright.core.errors import MaskError, RecordError
 from maskwright.core.resolved import ResolvedRecord
 from maskwright.datasets.features import tell_losses
 from maskwright.datasets.formats import find_format
-from maskwright.datasets.imported import UNLABELLED, Importer
+from maskwright.datasets.imported import NAMELESS, UNLABELLED, Importer
 from maskwright.datasets.json_files import dump_line, load_json
 from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loose_masks import read_loose_masks
@@ -29,7 +29,6 @@ from maskwright.masks import encode, union
 
 CLASSES = "classes.json"
 JOINED = "instances: masks of one label in one frame become one region"
-NAMELESS = f'masks without a label, which are called "{UNLABELLED}"'
 
 
 def read(path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[LabelledFrame]:

@@ -6,7 +6,8 @@
 What is written and read again is the same, up to what the loss report names. "provenance" stands for everything that
 makes a mask the record it was: id, provenance, parent, picture and review history. Masks are compared by pixels, in any
 order; only a mask that the report lists as left out may be missing, and only an empty or hidden one. A loss is the name
-of a feature, or begins with it ("labels that change along a track").
+of a feature, or begins with it ("labels that change along a track"); names of frames are compared unless a loss begins
+with "names", and then order counts.
 """
 
 import shutil
@@ -32,6 +33,7 @@ from maskwright.core.resolved import ResolvedRecord
 from maskwright.core.rle import RLE
 from maskwright.datasets.features import features_of
 from maskwright.datasets.formats import FEATURES, Format, find_format
+from maskwright.datasets.imported import UNLABELLED
 from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog, LossReport
 from maskwright.masks import area, box_xyxy, encode, union
@@ -63,8 +65,6 @@ class AdapterContract:
     """Inherit, name the format; override the hooks where a format needs frames of its own."""
 
     format_name = ""
-    # Names that a format must hold for any frame, beside its features; a format that renames frames sets it to False.
-    keeps_names = True
     # How many masks of one frame are tried.
     most_masks = 320
 
@@ -188,11 +188,12 @@ class AdapterContract:
         lost = tuple(one.what for one in told.losses)
         kept = frozenset(name for name in self.format.holds if not any(what.startswith(name) for what in lost))
         expected = [frame for frame in frames if frame.masks or "unlabelled frames" in kept]
-        if self.keeps_names:
+        keeps_names = not any(what.startswith("names") for what in lost)
+        if keeps_names:
             assert sorted(frame.name for frame in back) == sorted(frame.name for frame in expected)
         by_name = {frame.name: frame for frame in back}
         for number, frame in enumerate(expected):
-            other = by_name[frame.name] if self.keeps_names else back[number]
+            other = by_name[frame.name] if keeps_names else back[number]
             assert other.size_hw == frame.size_hw
             if "provenance" in kept:
                 assert (other.ref, other.image_digest) == (frame.ref, frame.image_digest)
@@ -224,7 +225,7 @@ def project(mask: ResolvedRecord, kept: frozenset[str]) -> tuple[Any, ...]:
     """Take the features that are kept out of a mask, as something that can be counted."""
     record = mask.record
     told: dict[str, Any] = {
-        "labels": record.label or None,
+        "labels": record.label or UNLABELLED,  # "provenance" holds what the record itself says
         "tracks": record.track,
         "scores": record.scores,
         "status": mask.status,
