@@ -212,3 +212,77 @@ def _write_v3(root, tables, keys, lengths, starts, fps, kind):
         if kind == "video":
             path = root / "videos" / key / "chunk-000" / "file-000.mp4"
             write_video(path, _pictures(range(len(lengths)), lengths, camera), fps=fps)
+
+
+def write_rlds(root, *, lengths=(4, 0, 3), shards=2, splits=("train", "val"), encoding="jpeg", described=True):
+    """Write a data set with another library; episode e's step i of camera c shows `picture(100 * e + i, 50 * c)`.
+
+    Episodes are numbered through splits and shards.
+    """
+    root.mkdir(parents=True)
+    number = 0
+    for split in splits:
+        for shard in range(shards):
+            with (root / f"kitchen-{split}.tfrecord-{shard:05d}-of-{shards:05d}").open("wb") as file:
+                for length in lengths:
+                    write_tfrecord(file, rlds_example(number, length, encoding))
+                    number += 1
+    if described:
+        _describe_rlds(root, splits, [str(len(lengths))] * shards, encoding)
+    return root
+
+
+def write_tfrecord(file, content):
+    from tfrecord import TFRecordWriter
+
+    length = len(content).to_bytes(8, "little")
+    file.write(length + TFRecordWriter.masked_crc(length) + content + TFRecordWriter.masked_crc(content))
+
+
+def encoded(pixels, encoding):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, encoding, quality=95)
+    return buffer.getvalue()
+
+
+def rlds_example(episode, length, encoding):
+    from tfrecord import example_pb2
+
+    example = example_pb2.Example()
+    feature = example.features.feature
+    for camera, name in enumerate(("image", "wrist_image")):
+        for step in range(length):
+            pixels = picture(100 * episode + step, 50 * camera)
+            feature[f"steps/observation/{name}"].bytes_list.value.append(encoded(pixels, encoding))
+    for step in range(length):
+        depth = np.full(SIZE_HW, 0.5 + step, np.float32)
+        rgba = np.ascontiguousarray(depth).view(np.uint8).reshape(*SIZE_HW, 4)
+        feature["steps/observation/wrist_depth"].bytes_list.value.append(png(rgba))
+        feature["steps/language_instruction"].bytes_list.value.append(TASKS[1].encode())
+        feature["steps/is_first"].int64_list.value.append(int(step == 0))
+        feature["steps/action"].float_list.value.extend([step, -1.5])
+    feature["steps/is_first"].int64_list.SetInParent()
+    feature["episode_metadata/file_path"].bytes_list.value.append(f"ep{episode}.h5".encode())
+    return example.SerializeToString()
+
+
+def _describe_rlds(root, splits, lengths, encoding):
+    def image(channels, dtype, kind):
+        dimensions = [*map(str, SIZE_HW), str(channels)]
+        return {"image": {"shape": {"dimensions": dimensions}, "dtype": dtype, "encodingFormat": kind}}
+
+    observation = {
+        "image": image(3, "uint8", encoding),
+        "wrist_image": image(3, "uint8", encoding),
+        "wrist_depth": image(1, "float32", "png"),
+    }
+    step = {"observation": {"featuresDict": {"features": observation}}, "language_instruction": {"text": {}}}
+    steps = {"sequence": {"feature": {"featuresDict": {"features": step}}, "length": "-1"}}
+    (root / "features.json").write_text(json.dumps({"featuresDict": {"features": {"steps": steps}}}))
+    info = {
+        "name": "kitchen",
+        "version": "1.0.0",
+        "fileFormat": "tfrecord",
+        "splits": [{"name": split, "shardLengths": lengths} for split in splits],
+    }
+    (root / "dataset_info.json").write_text(json.dumps(info))

@@ -6,6 +6,8 @@ format says otherwise; zero is no reading. LeRobot's 12-bit codes follow `src/le
 
 import io
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -51,8 +53,12 @@ def metres_from(values: Num[np.ndarray, "H W"], unit: Unit | None = None) -> Flo
     return metres
 
 
-def read_depth(source: str | os.PathLike[str] | bytes, *, unit: Unit | None = None) -> Float[np.ndarray, "H W"]:
+def read_depth(
+    source: str | os.PathLike[str] | bytes, *, unit: Unit | None = None, floats_in_rgba: bool = False
+) -> Float[np.ndarray, "H W"]:
     """Read a depth map from a PNG or TIFF of one channel.
+
+    `floats_in_rgba` takes the four bytes of a pixel for one float, as tensorflow_datasets writes float images.
 
     Raises:
         ImageError: it is missing, damaged, has colours or is above the size limit.
@@ -63,6 +69,8 @@ def read_depth(source: str | os.PathLike[str] | bytes, *, unit: Unit | None = No
             if picture.width * picture.height > MAX_PIXELS.get():
                 raise ImageError(f"the depth map has {picture.width} x {picture.height} pixels, too many: {where}")
             values = np.array(picture)
+            if picture.mode == "RGBA" and floats_in_rgba:
+                values = values.view("<f4")[:, :, 0]
     except ImageError:
         raise
     except Exception as error:  # decoders of damaged files raise nearly every type there is
@@ -72,4 +80,24 @@ def read_depth(source: str | os.PathLike[str] | bytes, *, unit: Unit | None = No
     return metres_from(values, unit)
 
 
-__all__ = ["DepthCodes", "Unit", "metres_from", "read_depth"]
+def depth_key_for(key: str, depth_keys: Iterable[str], num_cameras: int) -> str | None:
+    """Find the depth feature of a camera by what their names share beside words such as image and depth.
+
+    `front_depth`, `depth.front` and `images.depth_front` belong to `images.front`; a lone one to a lone camera.
+    """
+    keys = list(depth_keys)
+    for one in keys:
+        if _telling_words(one) == _telling_words(key):
+            return one
+    return keys[0] if num_cameras == 1 and len(keys) == 1 else None
+
+
+def _telling_words(key: str) -> list[str]:
+    words = re.split(r"[._/\- ]+", key.lower())
+    return sorted(word for word in words if word and word not in _USUAL_WORDS)
+
+
+_USUAL = "depth image images img rgb color colour with raw observation observations obs steps"
+_USUAL_WORDS = frozenset(_USUAL.split())
+
+__all__ = ["DepthCodes", "Unit", "depth_key_for", "metres_from", "read_depth"]

@@ -44,6 +44,7 @@ TASK = "no task"  # LeRobot wants one for every row
 _FPS = 10  # where no frame says its time
 _LOOSE = "frames"  # the episode of frames that say nothing of one
 _CAMERA = "image"
+_RECODED = "exact pixels of pictures, which are written as video"
 _SIZES = "one size for all pictures of a camera, which LeRobot's batches need"
 
 
@@ -91,6 +92,8 @@ class FramesWriter:
             if self._as_video:
                 raise SettingError(f"a video needs pictures of one size, got {size_hw} and {frame.size_hw} (h, w)")
             self._log.lose(_SIZES, frame.name)
+        if self._as_video:
+            self._log.lose(_RECODED, frame.name)
         return png_of(frame.open_image().pixels)
 
     def finish(self) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskwright.core.errors import InputError
-from maskwright.datasets.depth import DepthCodes
+from maskwright.datasets.depth import DepthCodes, depth_key_for
 
 MASKS_PREFIX = "annotation.masks."
 MASK_IDS_PREFIX = "annotation.mask_ids."
@@ -191,7 +191,7 @@ def _cameras(features: dict[str, Any]) -> tuple[LeRobotCamera, ...]:
     short = [key.removeprefix(_IMAGES_PREFIX) for key in colour]
     names = [name if short.count(name) == 1 else key for key, name in zip(colour, short, strict=True)]
     return tuple(
-        LeRobotCamera(key=key, name=name, kind=pictures[key]["dtype"], depth_key=_depth_of(key, depth, len(colour)))
+        LeRobotCamera(key=key, name=name, kind=pictures[key]["dtype"], depth_key=depth_key_for(key, depth, len(colour)))
         for key, name in zip(colour, names, strict=True)
     )
 
@@ -202,15 +202,6 @@ def _is_depth(key: str, feature: dict[str, Any]) -> bool:
         return True
     shape = feature.get("shape") or []
     return "depth" in key.lower() and len(shape) == 3 and 1 in (shape[0], shape[2])
-
-
-def _depth_of(key: str, depth_keys: list[str], num_cameras: int) -> str | None:
-    """Match by name without the word depth (front_depth, depth.front, depth_front belong to front)."""
-    for one in depth_keys:
-        bare = re.sub(r"[._/-]?depth[._/-]?", ".", one.lower()).strip("._")
-        if bare == key.lower() or bare.split(".")[-1] == key.lower().split(".")[-1]:
-            return one
-    return depth_keys[0] if num_cameras == 1 and len(depth_keys) == 1 else None
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def _absent(has_picture: bool) -> dict[str, bool]:
 
 
 def frame_from_cell(
-    text: str,
+    cell: str | Mapping[str, Any],
     importer: Importer,
     *,
     name: str,
@@ -53,14 +53,14 @@ def frame_from_cell(
     size_hw: SizeHW | None = None,
     open_image: Callable[[], Image] | None = None,
 ) -> LabelledFrame:
-    """Read a frame back; `name` and `ref` are what it is called where the cell does not say.
+    """Read a frame back from its cell, as text or parsed; `name` and `ref` are for one that says neither.
 
     Masks that are damaged are left out and told to the log.
 
     Raises:
         RecordError: the text is not such JSON, or its size is not `size_hw`.
     """
-    cell = _parsed(text)
+    cell = _checked(cell)
     size = _size_of(cell)
     if size_hw is not None and size != size_hw:
         raise RecordError(f"the masks have the size {size} (h, w), their picture {size_hw}")
@@ -111,9 +111,9 @@ def _object(number: int, mask: ResolvedRecord) -> dict[str, Any]:
     }
 
 
-def _parsed(text: str) -> Mapping[str, Any]:
+def _checked(cell: str | Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        cell = json.loads(text)
+        cell = json.loads(cell) if isinstance(cell, str) else cell
     except (ValueError, RecursionError) as error:
         raise RecordError(f"the masks are not JSON ({error})") from None
     if not isinstance(cell, dict) or not isinstance(cell.get("objects") or [], list):

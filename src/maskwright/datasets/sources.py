@@ -6,9 +6,11 @@ from pathlib import Path
 from maskwright.core.errors import InputError
 from maskwright.datasets.frame_source import FrameSource
 from maskwright.datasets.lerobot_meta import is_lerobot
+from maskwright.datasets.rlds_meta import find_rlds
 
 _LOOKED_FOR = (
     "a LeRobot data set (meta/info.json)",
+    "an RLDS data set (dataset_info.json, TFRecord files)",
     "videos",
     "pictures",
 )
@@ -39,6 +41,15 @@ def _lerobot(root: Path) -> FrameSource | None:
     return LeRobotSource(root)
 
 
+def _rlds(root: Path) -> FrameSource | None:
+    found = find_rlds(root)
+    if found is None:
+        return None
+    from maskwright.datasets.rlds_source import RldsSource
+
+    return RldsSource(found)
+
+
 def _videos(root: Path) -> FrameSource | None:
     from maskwright.datasets.video import SUFFIXES, VideoFiles
 
@@ -60,6 +71,6 @@ def _pictures(root: Path) -> FrameSource | None:
     return ImageFolder(root)
 
 
-_KINDS: tuple[Callable[[Path], FrameSource | None], ...] = (_lerobot, _videos, _pictures)
+_KINDS: tuple[Callable[[Path], FrameSource | None], ...] = (_lerobot, _rlds, _videos, _pictures)
 
 __all__ = ["open_source"]
