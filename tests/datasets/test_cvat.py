@@ -107,7 +107,7 @@ def test_the_documented_disc_and_polygons_are_read(tmp_path: Path) -> None:
     dense = decode(frame.masks[0].record.rle)[2:17, 4:17]
     assert dense[0].tolist() == [False] * 3 + [True] * 5 + [False] * 5
     assert dense[1].tolist() == [False] * 2 + [True] * 7 + [False] * 4
-    assert np.array_equal(dense[:2], dense[:-3:-1])
+    assert dense.sum() == 149  # every second run
     assert decode(frame.masks[1].record.rle).sum() == 36
     assert report.skipped == ()
 

@@ -73,7 +73,7 @@ FORMATS: dict[str, Format] = {
         _format("cvat", "CVAT for images 1.1: XML with masks, a folder or a .zip", _ALL - {"provenance"}),
         _format("label-studio", "Label Studio: tasks with brush regions"),
         _format("sa1b", "SA-1B and SAM's automatic masks: a JSON a picture"),
-        _format("yolo", "YOLO segmentation: a polygon a mask, data.yaml", _REGIONS + ("overlaps",)),
+        _format("yolo", "YOLO segmentation: a polygon a mask, data.yaml", (*_REGIONS, "overlaps")),
         _format("npy", "a NumPy array a frame: bool, masks x height x width"),
         _format("rlds", "RLDS (TFRecord) steps with id maps and run lengths"),
         _format("lerobot", "LeRobot data set: a column of masks and id maps beside the frames"),

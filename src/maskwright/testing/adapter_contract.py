@@ -41,7 +41,7 @@ from maskwright.testing.labelled_frames import labelled_frames
 
 # The same test runs in the class of every format, which is what a contract is.
 _property = settings(
-    max_examples=25, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow], deadline=None
+    max_examples=20, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow], deadline=None
 )
 
 
@@ -99,7 +99,7 @@ class AdapterContract:
     @_property
     @given(data=st.data())
     def test_pictures_come_with_their_masks(self, data: st.DataObject) -> None:
-        frames = data.draw(labelled_frames(with_pictures=True, max_masks=2))
+        frames = data.draw(labelled_frames(with_pictures=True, min_frames=1, max_frames=3, max_masks=2))
         with _folder() as folder:
             write_frames(self.format, frames, self.output(folder))
 
@@ -124,9 +124,15 @@ class AdapterContract:
         assert {one.what for one in told.losses} & self.format.holds == set()
         assert told.skipped == ()
 
+    # Whether a folder of no frames can be told from an empty one; where not, frames() must draw at least one.
+    tells_nothing_from_empty = True
+
     def test_no_frames_make_an_output_without_frames(self, tmp_path: Path) -> None:
         write_frames(self.format, [], self.output(tmp_path))
 
+        if not self.tells_nothing_from_empty:
+            assert self.output(tmp_path).is_dir()
+            return
         assert read_frames(self.format, self.output(tmp_path))[0] == []
 
     def test_what_exists_is_never_written_over(self, tmp_path: Path) -> None:

@@ -83,11 +83,11 @@ def resolved_records(draw: st.DrawFn, rle: RLE, *, track: str | None = None, ima
 
 @st.composite
 def labelled_frames(
-    draw: st.DrawFn, *, max_frames: int = 4, max_masks: int = 5, with_pictures: bool | None = None
+    draw: st.DrawFn, *, min_frames: int = 0, max_frames: int = 4, max_masks: int = 5, with_pictures: bool | None = None
 ) -> list[LabelledFrame]:
     """Draw frames with names of their own; `with_pictures` None means some have pictures and some not."""
     stems = st.builds(str.__add__, st.sampled_from(_FOLDERS), st.sampled_from(_STEMS))
-    names = draw(st.lists(stems, max_size=max_frames, unique=True))
+    names = draw(st.lists(stems, min_size=min_frames, max_size=max_frames, unique=True))
     return [draw(_frames(name + draw(st.sampled_from(_SUFFIXES)), max_masks, with_pictures)) for name in names]
 
 
