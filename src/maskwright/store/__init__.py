@@ -14,22 +14,23 @@ if TYPE_CHECKING:
     from maskwright.store.bulk_writer import BulkWriter as BulkWriter
     from maskwright.store.compaction import Compacted as Compacted
     from maskwright.store.frame_log import SeenFrame as SeenFrame
-    from maskwright.store.mask_store import Change as Change
-    from maskwright.store.mask_store import History as History
     from maskwright.store.mask_store import MaskStore as MaskStore
-    from maskwright.store.mask_store import StoredFrame as StoredFrame
     from maskwright.store.mask_store import create_store as create_store
     from maskwright.store.mask_store import open_store as open_store
     from maskwright.store.moments import Moment as Moment
     from maskwright.store.moments import Tag as Tag
     from maskwright.store.moments import Write as Write
+    from maskwright.store.values import Change as Change
+    from maskwright.store.values import History as History
+    from maskwright.store.values import StoredFrame as StoredFrame
 
 _HOMES = {
     "bulk_writer": ("BulkWriter",),
     "compaction": ("Compacted",),
     "frame_log": ("SeenFrame",),
-    "mask_store": ("Change", "History", "MaskStore", "StoredFrame", "create_store", "open_store"),
+    "mask_store": ("MaskStore", "create_store", "open_store"),
     "moments": ("Moment", "Tag", "Write"),
+    "values": ("Change", "History", "StoredFrame"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

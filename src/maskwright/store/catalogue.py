@@ -4,7 +4,6 @@ Segments that the ledger holds as bytes, and the key look-ups of those on disk, 
 """
 
 import json
-import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from maskwright.core.errors import DuplicateRecord, UnknownRecord
 from maskwright.core.record import MaskRecord
-from maskwright.store.columns import ROW_BITS, records_of
+from maskwright.store.columns import SCHEMA, dated, empty, records_of
 from maskwright.store.folder import StoreFolder
 from maskwright.store.ledger import Ledger
 from maskwright.store.segment import (
@@ -69,6 +68,7 @@ class Catalogue:
         self._tables: dict[int, pa.Table] = {}
         self._keys: dict[int, Keys] = {}
         self._known = _KnownKeys()
+        self._tail: tuple[tuple[int, ...], pa.Table] = ((), empty(SCHEMA))
         self._lock = threading.RLock()
 
     def snapshot(self, seq: int) -> Snapshot:
@@ -144,6 +144,16 @@ class Catalogue:
                 self._tables[segment.number] = from_bytes(row[0])
             return self._tables[segment.number]
 
+    def tail(self, snapshot: Snapshot) -> pa.Table:
+        """The rows of all segments that the ledger holds, each with the moment at which it was put."""
+        segments = [segment for segment in snapshot.segments if segment.name is None]
+        numbers = tuple(segment.number for segment in segments)
+        with self._lock:
+            if numbers != self._tail[0]:
+                tables = [dated(self.table(segment), segment.seq) for segment in segments]
+                self._tail = numbers, pa.concat_tables(tables) if tables else empty(SCHEMA)
+            return self._tail[1]
+
     def keys(self, segment: SegmentRef) -> Keys:
         """The sorted keys of a segment, with rows and ordinals."""
         with self._lock:
@@ -182,13 +192,10 @@ class Catalogue:
         """Write a segment's row, within a transaction."""
         content = to_bytes(table) if name is None else None
         values = (number, seq, last_seq, len(table), name, content, json.dumps(bounds_of(table)))
-        try:
-            self._ledger.write(
-                "INSERT INTO segments(number, seq, last_seq, num_rows, name, content, bounds) VALUES (?,?,?,?,?,?,?)",
-                [values],
-            )
-        except sqlite3.IntegrityError as error:  # 39 random bits met their like
-            raise DuplicateRecord(f"segment {number:x} is there already. Write again.") from error
+        self._ledger.write(
+            "INSERT INTO segments(number, seq, last_seq, num_rows, name, content, bounds) VALUES (?,?,?,?,?,?,?)",
+            [values],
+        )
 
     def forget(self, numbers: Sequence[int]) -> None:
         """Drop what is remembered of segments that no longer count."""
@@ -196,11 +203,6 @@ class Catalogue:
             for number in numbers:
                 self._tables.pop(number, None)
                 self._keys.pop(number, None)
-
-
-def new_number(random: np.random.Generator) -> int:
-    """Draw the number of a new segment; its rows' ordinals begin there."""
-    return int(random.integers(1, 1 << (63 - ROW_BITS)))
 
 
 def unknown(record_id: str) -> UnknownRecord:
@@ -244,4 +246,4 @@ def _id_of(key: int, table: pa.Table) -> str:
     return ids[int(np.flatnonzero(keys_of(ids) == np.uint64(key))[0])]
 
 
-__all__ = ["Catalogue", "FoldRef", "Place", "Snapshot", "new_number", "unknown"]
+__all__ = ["Catalogue", "FoldRef", "Place", "Snapshot", "unknown"]

@@ -110,14 +110,27 @@ def table_of(records: Sequence[MaskRecord], segment: int) -> pa.Table:
     return pa.table([pa.array(values[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
 
 
-def records_of(table: pa.Table | pa.RecordBatch) -> Iterator[MaskRecord]:
+def empty(schema: pa.Schema) -> pa.Table:
+    """A table without rows; `Schema.empty_table` would import pandas where there is one, for half a second."""
+    return pa.Table.from_batches([], schema=schema)
+
+
+def dated(table: pa.Table, seq: int) -> pa.Table:
+    """Write the moment into the rows of a segment that has it only as a whole."""
+    at = SCHEMA.get_field_index("added")
+    if table.column(at).null_count < len(table):
+        return table
+    return table.set_column(at, SCHEMA.field(at), pa.array([seq] * len(table), pa.int64()))
+
+
+def records_of(table: pa.Table) -> Iterator[MaskRecord]:
     """Read records back from a table that has the `RECORD_COLUMNS`."""
-    columns = [table.column(name).to_pylist() for name in RECORD_COLUMNS]
-    for row in zip(*columns, strict=True):
-        yield _record(dict(zip(RECORD_COLUMNS, row, strict=True)))
+    return map(record_of, zip(*(table.column(name).to_pylist() for name in RECORD_COLUMNS), strict=True))
 
 
-def _record(row: dict[str, Any]) -> MaskRecord:
+def record_of(values: Sequence[Any]) -> MaskRecord:
+    """Read a record from the values of the `RECORD_COLUMNS`, in their order."""
+    row = dict(zip(RECORD_COLUMNS, values, strict=True))
     frame = None
     if row["dataset"] is not None:
         frame = FrameRef(
@@ -138,7 +151,7 @@ def _record(row: dict[str, Any]) -> MaskRecord:
         label=row["label"],
         track=row["track"],
         parent=row["parent"],
-        scores=_scores(row["predicted_iou"], row["stability"]),
+        scores=Scores(predicted_iou=row["predicted_iou"], stability=row["stability"]),
     )
 
 
@@ -156,10 +169,6 @@ def _provenance(row: dict[str, Any]) -> Provenance:
         derived_from=() if row["derived_from"] is None else tuple(json.loads(row["derived_from"])),
         source=row["source"],
     )
-
-
-def _scores(predicted_iou: float | None, stability: float | None) -> Scores:
-    return Scores(predicted_iou=predicted_iou, stability=stability)
 
 
 @lru_cache(maxsize=256)
@@ -181,9 +190,9 @@ def _steps(text: str) -> tuple[ProcessingStep, ...]:
 
 
 def _prompt_text(prompt: Prompt) -> str:
-    if isinstance(prompt, PointPrompt):  # one a mask in a grid of clicks: 1 us instead of 12
-        points = [list(point) for point in prompt.points_xy]
-        return json.dumps({"kind": "PointPrompt", "points_xy": points, "labels": list(prompt.labels or ())})
+    if isinstance(prompt, PointPrompt):  # of finite floats and 0 and 1; every mask of a grid of clicks has its own
+        points = ", ".join([f"[{x!r}, {y!r}]" for x, y in prompt.points_xy])
+        return f'{{"kind": "PointPrompt", "points_xy": [{points}], "labels": {list(prompt.labels or ())}}}'
     return json.dumps(to_json(prompt))
 
 
@@ -205,4 +214,4 @@ _MODEL_COLUMNS = (
     ("model_precision", "precision"),
 )
 
-__all__ = ["RECORD_COLUMNS", "REPEATING", "ROW_BITS", "SCHEMA", "records_of", "table_of"]
+__all__ = ["RECORD_COLUMNS", "REPEATING", "ROW_BITS", "SCHEMA", "dated", "empty", "record_of", "records_of", "table_of"]

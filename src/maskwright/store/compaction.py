@@ -8,20 +8,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from maskwright.core.errors import StoreBusy
-from maskwright.store.catalogue import Catalogue, Snapshot, new_number
-from maskwright.store.columns import SCHEMA
+from maskwright.store.catalogue import Catalogue, Snapshot
+from maskwright.store.columns import SCHEMA, dated
 from maskwright.store.folder import StoreFolder, publish_file, told_plainly
 from maskwright.store.ledger import Ledger
 from maskwright.store.overlay import OverlayCache
 from maskwright.store.segment import SegmentRef, segment_path, write_segment, write_table
 from maskwright.store.sweeping import Life, sweep
-from maskwright.store.views import dated
 
 GRACE_S = 3600.0
 ROWS_PER_MERGED = 200_000
@@ -100,7 +98,7 @@ def _merge(
 ) -> None:
     tables = [dated(_read(folder, catalogue, one), one.seq) for one in group]
     table = pa.concat_tables(tables).combine_chunks().sort_by(_ORDER)
-    number = new_number(np.random.default_rng())
+    number = ledger.next_number()
     name = life.name(number)
     write_segment(folder, name, table)
     with ledger.writing("compact"):
@@ -117,7 +115,7 @@ def _fold(folder: StoreFolder, ledger: Ledger, life: Life, snapshot: Snapshot, g
     if seq == 0 or (snapshot.fold and snapshot.fold.seq >= seq):
         return snapshot.fold.num_rows if snapshot.fold else 0
     table = OverlayCache(folder, ledger).at(snapshot)
-    name = life.name(new_number(np.random.default_rng()))
+    name = life.name(ledger.next_number())
     part, path = folder.folds / f".{name}.parquet.part", folder.folds / f"{name}.parquet"
     with told_plainly(folder.path):
         write_table(part, table)

@@ -23,6 +23,8 @@ BUSY_S = 30.0
 # In frames '' and -1 stand for what a loose picture does not have, so that the indices know equals.
 _TABLES = """
 CREATE TABLE moments(seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, kind TEXT NOT NULL) STRICT;
+CREATE TABLE numbers(last INTEGER NOT NULL) STRICT;
+INSERT INTO numbers VALUES (0);
 CREATE TABLE segments(
     number INTEGER PRIMARY KEY, seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, num_rows INTEGER NOT NULL,
     name TEXT UNIQUE, content BLOB, bounds TEXT NOT NULL, retired_at REAL,
@@ -111,6 +113,12 @@ class Ledger:
     def write(self, sql: str, rows: Sequence[Sequence[Any]]) -> int:
         """Run a statement for each row, within `writing`; give the number of rows that it changed."""
         return self._connection.executemany(sql, rows).rowcount
+
+    def next_number(self) -> int:
+        """Draw the number of a new segment; drawn within a write, it is given back if that fails."""
+        with self._lock, told_plainly(self.path):
+            found = self._connection.execute("UPDATE numbers SET last = last + 1 RETURNING last").fetchall()
+        return found[0][0]
 
     def head(self) -> int:
         """The newest moment; 0 before the first."""

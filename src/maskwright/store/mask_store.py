@@ -6,14 +6,13 @@ It puts the pieces together and knows no SQL of its own: `ledger` keeps what cha
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import numpy as np
+import pyarrow as pa
 
 from maskwright.core.errors import UnknownRecord
 from maskwright.core.record import MaskRecord
@@ -22,46 +21,21 @@ from maskwright.core.review_event import ReviewEvent
 from maskwright.core.shapes import SizeHW
 from maskwright.store import compaction, event_log, folder, frame_log, moments, sweeping
 from maskwright.store.bulk_writer import FLUSH_S, ROWS_PER_SEGMENT, Batch, BulkWriter
-from maskwright.store.catalogue import Catalogue, Place, new_number, unknown
+from maskwright.store.catalogue import Catalogue, Place, unknown
 from maskwright.store.columns import table_of
-from maskwright.store.frame_log import NO_RUN, SeenFrame, key_of
+from maskwright.store.frame_log import NO_RUN, SeenFrame
+from maskwright.store.frame_stream import by_frame, is_chosen, with_masks
 from maskwright.store.ledger import Ledger
 from maskwright.store.moments import Moment, Tag, Write
 from maskwright.store.overlay import OverlayCache
 from maskwright.store.query import ANY_STATUS, Query
 from maskwright.store.resolve import resolve
 from maskwright.store.scan import Scan
-from maskwright.store.segment import sorted_keys, write_segment
+from maskwright.store.segment import Keys, sorted_keys, write_segment
+from maskwright.store.values import Change, History, StoredFrame, is_changed
 
 MOST_IN_LEDGER = 1_000  # a put of more masks makes a file
 _MOST_PARTS_IN_LEDGER = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """One mask's life: as it was put and when, every event that touched it, and what they came to."""
-
-    record: MaskRecord
-    put_at: datetime
-    put_moment: int
-    events: tuple[ReviewEvent, ...]
-    resolved: ResolvedRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One mask that differs between two moments; `before` is None where it was not there yet."""
-
-    before: ResolvedRecord | None
-    after: ResolvedRecord
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredFrame:
-    """A frame with the masks that a query found on it, which may be none."""
-
-    frame: SeenFrame
-    masks: tuple[ResolvedRecord, ...] = ()
 
 
 def create_store(path: Path | str, *, name: str | None = None) -> "MaskStore":
@@ -101,7 +75,6 @@ class MaskStore:
         self._ledger = Ledger(place, read_only=read_only)
         self._catalogue = Catalogue(place, self._ledger)
         self._overlays = OverlayCache(place, self._ledger)
-        self._random = np.random.default_rng()
         self._lock = threading.RLock()
         self._life = sweeping.Life(place)
         if not read_only:
@@ -116,15 +89,11 @@ class MaskStore:
             DuplicateRecord: an id is in the store already, or `run` has one of the frames.
             StoreError: it cannot be written; nothing of it is in the store.
         """
-        named = {frame.key: frame for frame in frames}
-        grouped: dict[frame_log.FrameKey, list[MaskRecord]] = {key: [] for key in named}
-        for record in records:
-            grouped.setdefault(key_of(record.frame, record.image_digest), []).append(record)
-        if not grouped:
+        batch, named = by_frame(records, frames)
+        if not batch:
             return self.moment()
-        batch: Batch = [(named.get(key) or _made_up(masks[0]), masks) for key, masks in sorted(grouped.items())]
-        num_records = sum(len(masks) for masks in grouped.values())
-        moment = self._save(batch, run or NO_RUN, named.keys(), in_file=num_records > MOST_IN_LEDGER)
+        num_records = sum(len(masks) for _, masks in batch)
+        moment = self._save(batch, run or NO_RUN, named, in_file=num_records > MOST_IN_LEDGER)
         if num_records <= MOST_IN_LEDGER:
             self._roll()
         return moment
@@ -193,6 +162,10 @@ class MaskStore:
         """Count the masks that meet a query."""
         return self._scan(as_of).count(query or Query())
 
+    def count_frames(self, query: Query | None = None, *, as_of: Moment = None) -> int:
+        """Count the frames that have a mask which meets the query."""
+        return self._scan(as_of).count_frames(query or Query())
+
     def frames(self, query: Query | None = None, *, as_of: Moment = None) -> Iterator[StoredFrame]:
         """Give every frame that was looked at, in frame order, with the masks that meet the query, which may be none.
 
@@ -201,7 +174,7 @@ class MaskStore:
         query = query or Query()
         scan = self._scan(as_of)
         seen = frame_log.frames_in_order(self._ledger, scan.snapshot.seq)
-        return _with_masks((frame for frame in seen if _chosen(query, frame)), scan.stream(query))
+        return with_masks((frame for frame in seen if is_chosen(query, frame)), scan.stream(query))
 
     def seen_frames(self, *, as_of: Moment = None) -> Iterator[SeenFrame]:
         """Give every frame that was looked at, in frame order, without its masks."""
@@ -310,25 +283,17 @@ class MaskStore:
         with self._lock, self._ledger.reading():
             snapshot = self._catalogue.snapshot(self.moment(as_of))
             overlay = self._overlays.newest(snapshot) if as_of is None else self._overlays.at(snapshot)
-            for segment in snapshot.segments:
-                if segment.name is None:
-                    self._catalogue.table(segment)  # a compaction may take it out of the ledger
-        return Scan(self._folder, self._catalogue, snapshot, overlay, self._duckdb)
+            tail = self._catalogue.tail(snapshot)  # read now: a compaction may take it out of the ledger
+        return Scan(self._folder, snapshot, tail, overlay, self._duckdb)
 
-    def _save(self, batch: Batch, run: str, named: Any, *, in_file: bool) -> int:
+    def _save(self, batch: Batch, run: str, named: frozenset[object] | None, *, in_file: bool) -> int:
         """Write frames and their masks as one segment, one moment. `named` frames are new; None: all are."""
         records = [record for _, masks in batch for record in masks]
-        number = new_number(self._random)
-        name = None
-        table = table_of(records, number)
         with self._life.writing():
-            if in_file and records:
-                name = self._life.name(number)
-                keys = write_segment(self._folder, name, table)
-            else:
-                keys = sorted_keys(table)
+            written = self._write_file(records) if in_file and records else None
             with self._ledger.writing("bulk" if in_file else "put") as seq:
                 if records:
+                    number, name, table, keys = written or self._in_ledger(records)
                     self._catalogue.publish(number, table, keys, seq=seq, name=name)
                 new = [
                     (frame, len(masks))
@@ -337,6 +302,16 @@ class MaskStore:
                 ]
                 frame_log.register(self._ledger, new, run, seq)
         return seq
+
+    def _write_file(self, records: Sequence[MaskRecord]) -> tuple[int, str | None, pa.Table, Keys]:
+        number = self._ledger.next_number()
+        name, table = self._life.name(number), table_of(records, number)
+        return number, name, table, write_segment(self._folder, name, table)
+
+    def _in_ledger(self, records: Sequence[MaskRecord]) -> tuple[int, str | None, pa.Table, Keys]:
+        number = self._ledger.next_number()
+        table = table_of(records, number)
+        return number, None, table, sorted_keys(table)
 
     def _roll(self) -> None:
         """Make a file of the records in the ledger when they are many."""
@@ -365,51 +340,8 @@ class MaskStore:
             except UnknownRecord:
                 continue  # put since, and given above
             after = self.record(record_id, as_of=last)
-            if replace(after, num_events=0, as_of=None) != replace(before, num_events=0, as_of=None):
+            if is_changed(before, after):
                 yield Change(before=before, after=after)
 
 
-def _with_masks(frames: Iterator[SeenFrame], masks: Iterator[ResolvedRecord]) -> Iterator[StoredFrame]:
-    """Lay two streams in frame order beside each other; pictures of the same pixels share their masks."""
-    pending = next(masks, None)
-    here: list[ResolvedRecord] = []
-    key: frame_log.FrameKey | None = None
-    for frame in frames:
-        if frame.key != key:
-            key, here = frame.key, []
-            while pending is not None and _key(pending) <= key:
-                if _key(pending) == key:
-                    here.append(pending)
-                pending = next(masks, None)
-        yield StoredFrame(frame=frame, masks=tuple(here))
-
-
-def _key(resolved: ResolvedRecord) -> frame_log.FrameKey:
-    return key_of(resolved.record.frame, resolved.record.image_digest)
-
-
-def _chosen(query: Query, frame: SeenFrame) -> bool:
-    """Whether a query's conditions on frames leave this one."""
-    ref = frame.ref
-    conditions: tuple[tuple[Any, str | None], ...] = (
-        (query.dataset, ref and ref.dataset),
-        (query.episode, ref and ref.episode),
-        (query.camera, ref and ref.camera),
-        (query.image_digest, frame.image_digest),
-    )
-    if any(names is not None and value not in tuple(names) for names, value in conditions):
-        return False
-    if query.first_frame is None and query.last_frame is None:
-        return True
-    index = ref.frame_index if ref else None
-    low, high = query.first_frame, query.last_frame
-    return index is not None and (low is None or index >= low) and (high is None or index <= high)
-
-
-def _made_up(record: MaskRecord) -> SeenFrame:
-    ref = record.frame
-    name = f"{record.image_digest}" if ref is None else f"{ref.episode}/{ref.camera}/{ref.frame_index:06d}"
-    return SeenFrame(name=name, size_hw=record.rle.size_hw, ref=ref, image_digest=record.image_digest)
-
-
-__all__ = ["Change", "History", "MaskStore", "StoredFrame", "create_store", "open_store"]
+__all__ = ["MaskStore", "create_store", "open_store"]

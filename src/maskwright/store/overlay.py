@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskwright.store.catalogue import Snapshot
+from maskwright.store.columns import empty
 from maskwright.store.event_log import histories
 from maskwright.store.folder import StoreFolder, told_plainly
 from maskwright.store.ledger import Ledger
@@ -46,7 +47,7 @@ class OverlayCache:
         self._folder = folder
         self._ledger = ledger
         self._fold_name: str | None = None
-        self._folded = OVERLAY_SCHEMA.empty_table()
+        self._folded = empty(OVERLAY_SCHEMA)
         self._seq = 0
         self._rows: dict[int, dict[str, Any]] = {}
         self._table: pa.Table | None = None
@@ -56,7 +57,7 @@ class OverlayCache:
         fold = snapshot.fold
         if (fold and fold.name) != self._fold_name or snapshot.seq < self._seq:
             self._fold_name = fold.name if fold else None
-            self._folded = read_fold(self._folder, fold.name) if fold else OVERLAY_SCHEMA.empty_table()
+            self._folded = read_fold(self._folder, fold.name) if fold else empty(OVERLAY_SCHEMA)
             self._rows, self._seq, self._table = {}, fold.seq if fold else 0, None
         if snapshot.seq > self._seq:
             changed = {row["ordinal"]: row for row in fold_rows(self._ledger, self._seq, snapshot.seq)}
@@ -71,7 +72,7 @@ class OverlayCache:
     def at(self, snapshot: Snapshot) -> pa.Table:
         """The overlay of any snapshot, folded for it alone."""
         fold = snapshot.fold
-        folded = read_fold(self._folder, fold.name) if fold else OVERLAY_SCHEMA.empty_table()
+        folded = read_fold(self._folder, fold.name) if fold else empty(OVERLAY_SCHEMA)
         rows = {row["ordinal"]: row for row in fold_rows(self._ledger, fold.seq if fold else 0, snapshot.seq)}
         return _join(folded, rows)
 

@@ -13,17 +13,18 @@ import pyarrow as pa
 
 from maskwright.core.errors import SettingError, StoreDamaged, StoreError
 from maskwright.core.resolved import ResolvedRecord
-from maskwright.store.catalogue import Catalogue, Snapshot
-from maskwright.store.columns import RECORD_COLUMNS, records_of
+from maskwright.store.catalogue import Snapshot
+from maskwright.store.columns import RECORD_COLUMNS, record_of
 from maskwright.store.folder import StoreFolder
 from maskwright.store.frame_log import key_of
 from maskwright.store.overlay import STATE_COLUMNS
 from maskwright.store.query import Query, sql_of
-from maskwright.store.views import files_for, masks_sql, records_sql, tail_of
+from maskwright.store.views import files_for, masks_sql, records_sql
 
 CHUNK = 4_000
 
 _FETCHED = ", ".join((*RECORD_COLUMNS, *STATE_COLUMNS))
+_STATE_AT = 1 + len(RECORD_COLUMNS)
 _FRAME = ("dataset", "episode", "camera", "frame_index")
 
 
@@ -32,20 +33,29 @@ class Scan:
     """A snapshot with its overlay, ready to be asked. `connection` is a DuckDB; each question takes its own cursor."""
 
     folder: StoreFolder
-    catalogue: Catalogue
     snapshot: Snapshot
+    tail: pa.Table
     overlay: pa.Table
     connection: Any
+
+    def records(self, query: Query, *, after: int = 0) -> str:
+        """The SELECT of the records among which a query may find some, from files that may hold them."""
+        files = files_for(query, self.snapshot.segments)
+        return records_sql(self.folder, files, has_tail=len(self.tail) > 0, after=after, until=self.snapshot.seq)
 
     def count(self, query: Query) -> int:
         """Count the masks that a query finds."""
         with self._asking(query) as (cursor, masks, condition, values):
             return cursor.execute(f"SELECT count(*) FROM {masks} WHERE {condition}", values).fetchone()[0]
 
-    def select(self, columns: str, query: Query, *, after: int = 0) -> pa.Table:
-        """Fetch columns, or any SQL that stands before FROM, of the masks that a query finds."""
-        with self._asking(query, after=after) as (cursor, masks, condition, values):
-            return fetch(cursor, f"SELECT {columns} FROM {masks} WHERE {condition}", values)
+    def count_frames(self, query: Query) -> int:
+        """Count the frames on which a query finds a mask."""
+        with self._asking(query) as (cursor, masks, condition, values):
+            # a hash of the place, because four columns of text in a hash table cost half as much again
+            place = "hash(dataset, episode, camera, frame_index, CASE WHEN dataset IS NULL THEN image_digest END)"
+            return cursor.execute(f"SELECT count(DISTINCT {place}) FROM {masks} WHERE {condition}", values).fetchone()[
+                0
+            ]
 
     def stream(self, query: Query, *, after: int = 0) -> Iterator[ResolvedRecord]:
         """Give the masks that a query finds in frame order, masks of a frame in the order in which they were put.
@@ -54,14 +64,15 @@ class Scan:
         """
         with self._asking(query, after=after) as (cursor, masks, condition, values):
             columns = f"ordinal, {_FETCHED}"
-            first = fetch(cursor, f"SELECT {columns} FROM {masks} WHERE {condition} LIMIT {CHUNK + 1}", values)
+            limited = f"SELECT {columns} FROM {masks} WHERE {condition} LIMIT {CHUNK + 1}"
+            first = cursor.execute(limited, values).fetchall()
             if len(first) <= CHUNK:
                 yield from resolved_of(first)
                 return
             del first
             for where, bounds in self._ranges(masks, condition, values):
                 narrowed = f"SELECT {columns} FROM {masks} WHERE {condition} AND {where}"
-                yield from resolved_of(fetch(cursor, narrowed, [*values, *bounds]))
+                yield from resolved_of(cursor.execute(narrowed, [*values, *bounds]).fetchall())
 
     def _ranges(self, masks: str, condition: str, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
         """Cut the answer at frames: conditions that hold for a few thousand masks each, in frame order."""
@@ -83,8 +94,7 @@ class Scan:
                 yield "dataset IS NULL AND image_digest BETWEEN ? AND ?", [first[0], last[0]]
 
     def _asking(self, query: Query, *, after: int = 0) -> "_Asking":
-        files = files_for(query, self.snapshot.segments)
-        records = records_sql(self.folder, files, after=after, until=self.snapshot.seq)
+        records = self.records(query, after=after)
         has_overlay = len(self.overlay) > 0
         condition, values = sql_of(query, has_events=has_overlay or query.where is not None)
         return _Asking(self, f"({masks_sql(records, has_overlay=has_overlay)}) masks", condition, values)
@@ -102,8 +112,10 @@ class _Cursor:
     def __enter__(self) -> Any:
         self._cursor = self._scan.connection.cursor()
         self._cursor.execute("SET TimeZone = 'UTC'")
-        self._cursor.register("tail", tail_of(self._scan.catalogue, self._scan.snapshot))
-        self._cursor.register("overlay", self._scan.overlay)
+        for name in ("tail", "overlay"):
+            table = getattr(self._scan, name)
+            if len(table) or name == "tail":
+                self._cursor.register(name, table)
         return self._cursor
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
@@ -123,19 +135,12 @@ class _Asking(_Cursor):
         return super().__enter__(), *self._question
 
 
-def fetch(cursor: Any, sql: str, values: Sequence[Any]) -> pa.Table:
-    """Run SQL and fetch all of its answer."""
-    return cursor.sql(sql, params=list(values)).to_arrow_table()
-
-
-def resolved_of(table: pa.Table) -> Iterator[ResolvedRecord]:
-    """Read resolved records from a table of their columns, and give them in frame order."""
-    states = zip(*(table.column(name).to_pylist() for name in STATE_COLUMNS), strict=True)
-    ordinals = table.column("ordinal").to_pylist()
-    found = [
-        (key_of(record.frame, record.image_digest), ordinal, record, state)
-        for ordinal, record, state in zip(ordinals, records_of(table), states, strict=True)
-    ]
+def resolved_of(rows: Sequence[tuple[Any, ...]]) -> Iterator[ResolvedRecord]:
+    """Read resolved records from rows (ordinal, record, state), and give them in frame order."""
+    found = []
+    for row in rows:
+        record = record_of(row[1:_STATE_AT])
+        found.append((key_of(record.frame, record.image_digest), row[0], record, row[_STATE_AT:]))
     found.sort(key=lambda one: one[:2])
     for _, _, record, (status, verified_by, verified_at, edited_by, num_events, decided_at) in found:
         yield ResolvedRecord(
@@ -204,4 +209,4 @@ def _between(first: tuple[Any, ...], last: tuple[Any, ...]) -> tuple[str, list[A
     return " AND ".join(conditions), values
 
 
-__all__ = ["Scan", "fetch", "resolved_of", "told"]
+__all__ = ["Scan", "resolved_of", "told"]

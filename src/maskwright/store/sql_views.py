@@ -7,7 +7,7 @@ import pyarrow as pa
 from maskwright.store.ledger import Ledger
 from maskwright.store.query import Query
 from maskwright.store.scan import Scan
-from maskwright.store.views import connect, files_for, masks_sql, records_sql, tail_of
+from maskwright.store.views import connect, masks_sql
 
 _EVENTS = (("position", pa.int64()), ("moment", pa.int64()), ("id", pa.string()), ("record_id", pa.string()))
 _EVENTS += (
@@ -29,16 +29,12 @@ def open_views(scan: Scan, ledger: Ledger) -> Any:
     """Open a connection of its own; events and frames are copied into it."""
     connection = connect()
     snapshot = scan.snapshot
-    files = files_for(Query(), snapshot.segments)
-    connection.execute(
-        "CREATE TABLE tail AS SELECT * FROM given", _given(connection, tail_of(scan.catalogue, snapshot))
-    )
+    connection.execute("CREATE TABLE tail AS SELECT * FROM given", _given(connection, scan.tail))
     connection.execute("CREATE TABLE overlay AS SELECT * FROM given", _given(connection, scan.overlay))
     connection.execute("CREATE TABLE events AS SELECT * FROM given", _given(connection, _events(ledger, snapshot.seq)))
     connection.execute("CREATE TABLE frames AS SELECT * FROM given", _given(connection, _frames(ledger, snapshot.seq)))
     connection.unregister("given")
-    records = records_sql(scan.folder, files, until=snapshot.seq)
-    connection.execute(f"CREATE VIEW records AS {records}")
+    connection.execute(f"CREATE VIEW records AS {scan.records(Query())}")
     connection.execute(f"CREATE VIEW masks AS {masks_sql('SELECT * FROM records', has_overlay=len(scan.overlay) > 0)}")
     return connection
 

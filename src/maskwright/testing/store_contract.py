@@ -1,0 +1,754 @@
+"""`StoreContract`: what every `Store` must do, as tests to inherit, and a state machine that tries everything.
+
+    class TestMine(StoreContract):
+        def create(self, path):
+            return create_my_store(path / "masks")
+
+        def reopen(self, path):
+            return open_my_store(path / "masks")
+
+`StoreModel` says in plain Python what a store should answer; the machine compares after every few steps. Needs
+hypothesis and pytest, which only the dev extra brings.
+"""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from maskwright.core import (
+    Accept,
+    Action,
+    BoxPrompt,
+    CombinedPrompt,
+    Edit,
+    FrameRef,
+    MaskRecord,
+    Merge,
+    ModelRef,
+    PointPrompt,
+    ProcessingStep,
+    Provenance,
+    Reject,
+    Relabel,
+    ResolvedRecord,
+    Revert,
+    ReviewEvent,
+    Scores,
+    Split,
+    TextPrompt,
+    new_id,
+)
+from maskwright.core.errors import (
+    DuplicateRecord,
+    RecordError,
+    SettingError,
+    StoreError,
+    StoreReadOnly,
+    UnknownRecord,
+)
+from maskwright.core.rle import RLE
+from maskwright.masks import area, box_xyxy, encode
+from maskwright.store import ANY_STATUS, Query, SeenFrame, matches, resolve
+from maskwright.store.frame_log import key_of
+from maskwright.store.protocol import Store
+
+SIZE_HW = (12, 16)
+START = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+
+
+def rectangle(left: int, top: int, right: int, bottom: int) -> RLE:
+    """A mask of one rectangle in a small picture."""
+    mask = np.zeros(SIZE_HW, bool)
+    mask[top:bottom, left:right] = True
+    return encode(mask)
+
+
+def make_ref(index: int, *, episode: str = "episode-0", camera: str = "wrist") -> FrameRef:
+    """A frame's place in a data set."""
+    return FrameRef(dataset="böxes", episode=episode, camera=camera, frame_index=index, timestamp_s=index / 30)
+
+
+def make_record(ref: FrameRef | None = None, rle: RLE | None = None, **changes: Any) -> MaskRecord:
+    """A record of a frame, or of a loose picture, with everything about it filled in."""
+    rle = rectangle(2, 3, 9, 8) if rle is None else rle
+    digest = f"picture-{ref.dataset}-{ref.episode}-{ref.camera}-{ref.frame_index}" if ref else "loose picture"
+    model = ModelRef(name="tiny", family="tiny", checkpoint_sha256="ab" * 32, precision="bf16")
+    provenance = Provenance(
+        method="sam_raw",
+        created_at=START,
+        model=model,
+        prompt=CombinedPrompt([BoxPrompt((1, 2, 9.5, 8)), PointPrompt([(3, 4)], [0]), TextPrompt("the cup ☕")]),
+        steps=(ProcessingStep(name="fill_holes", parameters={"max_area": 4, "scale": 0.5, "everywhere": True}),),
+        actor="ann",
+        collector="lab 7",
+        captured_at=START - timedelta(days=1),
+        licence="CC-BY-4.0",
+        derived_from=("an ancestor", "another"),
+        source="robot.mcap",
+    )
+    made = MaskRecord(
+        id=new_id(),
+        image_digest=digest,
+        rle=rle,
+        box_xyxy=box_xyxy(rle),
+        area=area(rle),
+        provenance=provenance,
+        frame=ref,
+        label="cup",
+        track="track 1",
+        parent="a parent",
+        scores=Scores(predicted_iou=0.1 + 0.2, stability=None),
+    )
+    return replace(made, **changes)
+
+
+def make_event(record: MaskRecord | str, action: Action, *, actor: str = "ann", minute: int = 0) -> ReviewEvent:
+    """An event about a record."""
+    record_id = record if isinstance(record, str) else record.id
+    return ReviewEvent(
+        id=new_id(), record_id=record_id, actor=actor, at=START + timedelta(minutes=minute), action=action
+    )
+
+
+def make_frame(ref: FrameRef | None, name: str | None = None) -> SeenFrame:
+    """A frame as a run registers it."""
+    if ref is None:
+        return SeenFrame(name=name or "loose.png", size_hw=SIZE_HW, image_digest=f"digest of {name}")
+    return SeenFrame(name=name or f"{ref.episode}/{ref.frame_index}.png", size_hw=SIZE_HW, ref=ref)
+
+
+@dataclass
+class StoreModel:
+    """What a store should hold, in plain Python."""
+
+    records: list[tuple[int, MaskRecord]] = field(default_factory=list)
+    events: list[tuple[int, ReviewEvent]] = field(default_factory=list)
+    frames: list[tuple[int, SeenFrame, str]] = field(default_factory=list)
+    moments: list[int] = field(default_factory=lambda: [0])
+
+    def resolved(self, query: Query, moment: int) -> list[ResolvedRecord]:
+        """What a query should find at a moment."""
+        events = [event for at, event in self.events if at <= moment]
+        found = [resolve(record, events) for at, record in self.records if at <= moment]
+        found = [one for one in found if matches(query, one)]
+        return sorted(found, key=lambda one: key_of(one.record.frame, one.record.image_digest))
+
+    def seen(self, moment: int) -> set[tuple[Any, ...]]:
+        """The frames that a store should know at a moment."""
+        named = {frame.key for at, frame, _ in self.frames if at <= moment}
+        return named | {key_of(r.frame, r.image_digest) for at, r in self.records if at <= moment}
+
+
+class StoreContract:
+    """Inherit, override `create` and `reopen`."""
+
+    num_examples: ClassVar[int] = 12
+    num_steps: ClassVar[int] = 25
+    has_sql: ClassVar[bool] = True
+
+    def create(self, path: Path) -> Store:
+        """Make an empty store in an empty folder."""
+        raise NotImplementedError("override create")
+
+    def reopen(self, path: Path, *, read_only: bool = False) -> Store:
+        """Open the store that `create` made in that folder."""
+        raise NotImplementedError("override reopen")
+
+    def compact(self, store: Any) -> None:
+        """Do what keeps the store quick; nothing, where there is no such thing."""
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Any:
+        """An empty store."""
+        store = self.create(tmp_path)
+        yield store
+        store.close()
+
+    # What is put
+
+    @pytest.mark.parametrize("ref", [make_ref(3), None], ids=["frame", "loose picture"])
+    def test_a_record_comes_back_as_it_was_put(self, store: Store, ref: FrameRef | None) -> None:
+        record = make_record(ref)
+
+        store.put([record])
+
+        assert store.record(record.id) == ResolvedRecord(record=record)
+        assert list(store.query()) == [ResolvedRecord(record=record)]
+
+    def test_a_record_without_anything_optional_comes_back(self, store: Store) -> None:
+        provenance = Provenance(method="human_drawn", created_at=START)
+        bare = make_record(None, label=None, track=None, parent=None, scores=Scores(), provenance=provenance)
+
+        store.put([bare])
+
+        assert [one.record for one in store.query()] == [bare]
+
+    def test_texts_of_any_kind_come_back(self, store: Store) -> None:
+        odd = "a'b\"c\\d\n\t☕ 杯 ]]>; DROP TABLE masks --"
+        record = make_record(replace(make_ref(0), episode=odd, dataset="", camera=" "), id=odd, label=odd, track="")
+
+        store.put([record])
+
+        assert store.record(odd).record == record
+        assert [one.record for one in store.query(Query(episode=odd, label=odd))] == [record]
+
+    def test_an_empty_mask_and_a_full_one_come_back(self, store: Store) -> None:
+        empty, full = make_record(None, rectangle(0, 0, 0, 0)), make_record(None, rectangle(0, 0, 16, 12))
+
+        store.put([empty, full])
+
+        assert [one.record for one in store.query()] == [empty, full]
+        assert store.count(Query(bbox=(-5, -5, 3, 3))) == 1
+
+    def test_times_of_any_zone_come_back_as_the_same_moments(self, store: Store) -> None:
+        from zoneinfo import ZoneInfo
+
+        there = START.astimezone(ZoneInfo("Asia/Tokyo"))
+        record = make_record(None, provenance=Provenance(method="imported", created_at=there, captured_at=there))
+
+        store.put([record])
+
+        assert store.record(record.id).record == record
+
+    def test_putting_nothing_is_no_write(self, store: Store) -> None:
+        assert store.put([]) == store.moment() == 0
+        assert store.writes() == ()
+
+    def test_an_id_is_put_once(self, store: Store) -> None:
+        record = make_record(make_ref(0))
+        other = make_record(make_ref(1))
+        store.put([record])
+
+        with pytest.raises(DuplicateRecord, match=f"an id must be new, and {record.id} is in the store"):
+            store.put([other, record])
+        with pytest.raises(DuplicateRecord, match="an id must be new"):
+            store.put([other, other])
+        with pytest.raises(DuplicateRecord, match="an id must be new"), store.bulk_writer() as writer:
+            writer.add(make_frame(make_ref(0)), [record])
+
+        assert [one.record for one in store.query()] == [record]
+
+    def test_masks_come_in_frame_order_and_those_of_a_frame_as_they_were_put(self, store: Store) -> None:
+        first = make_record(make_ref(9))
+        second = [make_record(make_ref(10, camera="wrist")), make_record(make_ref(2)), make_record(None)]
+        third = [make_record(make_ref(2)), make_record(make_ref(0, episode="episode-1")), make_record(make_ref(10))]
+
+        store.put([first])
+        store.put(second)
+        with store.bulk_writer() as writer:
+            for record in third:
+                writer.add(make_frame(record.frame), [record])
+
+        expected = [second[1], third[0], first, second[0], third[2], third[1], second[2]]
+        assert [one.record for one in store.query()] == expected
+
+    # Frames
+
+    def test_frames_without_masks_are_known(self, store: Store) -> None:
+        record = make_record(make_ref(1))
+        with store.bulk_writer(run="a run") as writer:
+            for index in range(3):
+                writer.add(make_frame(make_ref(index)), [record] if index == 1 else [])
+
+        frames = list(store.frames())
+
+        assert [one.frame for one in frames] == [make_frame(make_ref(index)) for index in range(3)]
+        assert [[mask.record for mask in one.masks] for one in frames] == [[], [record], []]
+        assert store.done_frames("a run") == store.done_frames("a run", camera="wrist") == {0, 1, 2}
+        assert store.done_frames("a run", camera="other") == store.done_frames("another run") == set()
+        assert store.runs() == {"a run": 3}
+        assert store.count_frames() == 1
+
+    def test_a_run_writes_each_frame_once(self, store: Store) -> None:
+        with store.bulk_writer(run="a run") as writer:
+            writer.add(make_frame(make_ref(0)), [make_record(make_ref(0))])
+
+        with pytest.raises(DuplicateRecord, match="a run writes each frame once; run a run has"):
+            store.put(
+                [make_record(make_ref(1))], frames=[make_frame(make_ref(0)), make_frame(make_ref(1))], run="a run"
+            )
+        with store.bulk_writer(run="another run") as writer:
+            writer.add(make_frame(make_ref(0), "by another name"), [make_record(make_ref(0))])
+
+        assert [len(one.masks) for one in store.frames()] == [2]
+        assert store.runs() == {"a run": 1, "another run": 1}
+
+    def test_loose_pictures_are_done_by_name_and_found_by_their_pixels(self, store: Store) -> None:
+        record = make_record(None)
+        frames = [SeenFrame(name=name, size_hw=SIZE_HW, image_digest="loose picture") for name in ("a.png", "b.png")]
+        with store.bulk_writer(run="a run") as writer:
+            writer.add(frames[0], [record])
+            writer.add(frames[1], [])
+            writer.add(make_frame(None, "c.png"))
+
+        assert store.done_names("a run") == {"a.png", "b.png", "c.png"}
+        assert {one.frame.name: len(one.masks) for one in store.frames()} == {"a.png": 1, "b.png": 1, "c.png": 0}
+
+    def test_conditions_on_frames_choose_frames(self, store: Store) -> None:
+        for camera in ("left", "wrist"):
+            frames = [make_frame(make_ref(index, camera=camera)) for index in range(4)]
+            store.put([make_record(frames[2].ref, label=camera)], frames=frames, run="a run")
+
+        chosen = list(store.frames(Query(camera="left", first_frame=1, last_frame=2, label="nothing")))
+
+        assert [(one.frame.ref, one.masks) for one in chosen] == [
+            (make_ref(index, camera="left"), ()) for index in (1, 2)
+        ]
+
+    def test_a_frame_put_by_two_ways_is_one_frame(self, store: Store) -> None:
+        store.put([], frames=[make_frame(make_ref(0))], run="a run")
+        store.put([make_record(make_ref(0))])
+
+        assert [(one.frame.name, len(one.masks)) for one in store.frames()] == [("episode-0/0.png", 1)]
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"rle": encode(np.ones((2, 3), bool))}, r"has size \(2, 3\) \(h, w\), its frame \(12, 16\)"),
+            ({"frame": make_ref(1)}, "was added to"),
+            ({"image_digest": "other"}, "is of image other, not digest"),
+        ],
+    )
+    def test_a_mask_of_another_frame_is_refused(self, store: Store, changes: Any, message: str) -> None:
+        frame = SeenFrame(name="0.png", size_hw=SIZE_HW, ref=make_ref(0), image_digest="digest")
+        record = replace(make_record(make_ref(0), image_digest="digest", area=1), **changes)
+
+        with pytest.raises(RecordError, match=message), store.bulk_writer() as writer:
+            writer.add(frame, [record])
+
+        assert store.moment() == 0
+
+    def test_leaving_a_writer_by_an_error_drops_what_was_not_flushed(self, store: Store) -> None:
+        def write_and_fail() -> None:
+            with store.bulk_writer(run="a run") as writer:
+                writer.add(make_frame(make_ref(0)), [make_record(make_ref(0))])
+                writer.flush()
+                writer.add(make_frame(make_ref(1)), [make_record(make_ref(1))])
+                raise RuntimeError("stop")
+
+        with pytest.raises(RuntimeError, match="stop"):
+            write_and_fail()
+
+        assert store.done_frames("a run") == {0}
+        assert store.count() == 1
+
+    # Events
+
+    def test_events_change_what_a_query_finds(self, store: Store) -> None:
+        accepted, rejected, edited, untouched = records = [make_record(make_ref(index)) for index in range(4)]
+        store.put(records)
+        small = rectangle(0, 0, 2, 1)
+
+        store.append([make_event(accepted, Accept()), make_event(rejected, Reject("blurred"))])
+        store.append([make_event(edited, Edit(small)), make_event(edited, Relabel("lid"))])
+
+        assert [one.record.id for one in store.query()] == [accepted.id, edited.id, untouched.id]
+        assert [one.record.id for one in store.query(Query(status="rejected"))] == [rejected.id]
+        assert store.count(Query(status=ANY_STATUS)) == 4
+        assert store.count(Query(is_verified=True)) == 1
+        assert store.count(Query(max_area=2)) == store.count(Query(label="lid")) == 1
+        assert store.count(Query(label="cup", bbox=(8, 7, 9, 8))) == 2
+        new = store.record(edited.id)
+        assert (new.record.rle, new.record.area, new.record.box_xyxy) == (small, 2, (0, 0, 2, 1))
+        assert new == next(store.query(Query(label="lid")))
+
+    def test_a_life_is_told_whole(self, store: Store) -> None:
+        record = make_record(make_ref(0))
+        first = store.put([record])
+        events = [make_event(record, Edit(rectangle(0, 0, 1, 1))), make_event(record, Accept(), actor="bob", minute=1)]
+        for event in events:
+            store.append([event])
+
+        history = store.history(record.id)
+
+        assert history.record == record
+        assert history.put_moment == first
+        assert history.put_at <= datetime.now(UTC)
+        assert history.events == tuple(events)
+        assert history.resolved == resolve(record, events)
+        assert store.history(record.id, as_of=first + 1).events == tuple(events[:1])
+
+    def test_merges_and_splits_touch_others_and_can_be_undone(self, store: Store) -> None:
+        whole, part, piece = records = [make_record(make_ref(0)) for _ in range(3)]
+        store.put(records)
+        merge, split = make_event(whole, Merge((part.id,))), make_event(whole, Split((piece.id,)))
+        store.append([merge])
+        assert store.record(part.id).status == "merged"
+
+        store.append([make_event(whole, Revert(merge.id)), split])
+        assert [one.record.id for one in store.query()] == [part.id, piece.id]
+
+        store.append([make_event(whole, Revert(split.id))])
+        assert [one.record.id for one in store.query()] == [whole.id, part.id]
+        assert store.record(piece.id).status == "merged"
+        assert len(store.history(piece.id).events) == 2
+
+    def test_an_event_that_comes_twice_is_kept_once(self, store: Store) -> None:
+        record = make_record()
+        store.put([record])
+        event = make_event(record, Accept())
+
+        store.append([event])
+        store.append([event])
+
+        assert list(store.events()) == [event]
+        with pytest.raises(DuplicateRecord, match="an event's id must be its own"):
+            store.append([replace(event, actor="bob")])
+
+    @pytest.mark.parametrize(
+        ("action", "error", "message"),
+        [
+            (Edit(encode(np.ones((2, 2), bool))), RecordError, r"an edit must have its mask's size \(12, 16\)"),
+            (Edit(RLE(SIZE_HW, b"1")), RecordError, "an edit's pixels cannot be read"),
+            (Merge(()), RecordError, "a merge or split must name other records"),
+            (Merge(("nobody",)), UnknownRecord, "no mask in the store has the id nobody"),
+            (Split(("nobody",)), UnknownRecord, "no mask in the store has the id nobody"),
+            (Revert("nothing"), UnknownRecord, "there is no event nothing"),
+        ],
+    )
+    def test_events_that_could_not_be_folded_are_refused_with_all_beside_them(
+        self, store: Store, action: Action, error: type[Exception], message: str
+    ) -> None:
+        record = make_record()
+        store.put([record])
+        before = store.moment()
+
+        with pytest.raises(error, match=message):
+            store.append([make_event(record, Accept()), make_event(record, action)])
+
+        assert store.moment() == before
+        assert store.record(record.id) == ResolvedRecord(record=record)
+
+    def test_events_about_unknown_records_are_refused(self, store: Store) -> None:
+        other = make_record()
+        store.put([other, make_record()])
+        accept = make_event(other, Accept())
+        store.append([accept])
+
+        with pytest.raises(UnknownRecord, match="no mask in the store has the id nobody"):
+            store.append([make_event("nobody", Accept())])
+        with pytest.raises(UnknownRecord, match=f"{accept.id} is another's"):
+            store.append([make_event(next(store.query(Query(status="proposed"))).record, Revert(accept.id))])
+
+    # Moments
+
+    def test_every_earlier_moment_can_be_asked(self, store: Store) -> None:
+        record, later = make_record(make_ref(0)), make_record(make_ref(1))
+        put = store.put([record])
+        tag = store.tag("before review")
+        accepted = store.append([make_event(record, Accept())])
+        time = datetime.now(UTC)
+        store.put([later])
+        store.append([make_event(record, Reject())])
+        self.compact(store)
+
+        assert tag.moment == put
+        for as_of in (put, "before review", str(put)):
+            assert [one.status for one in store.query(as_of=as_of)] == ["proposed"]
+        for as_of in (accepted, time, time.isoformat()):
+            assert store.record(record.id, as_of=as_of).status == "accepted"
+            assert store.count(as_of=as_of) == 1
+            assert len(list(store.frames(as_of=as_of))) == 1
+        assert store.count(as_of=0) == 0
+        assert store.record(record.id).status == "rejected"
+        with pytest.raises(UnknownRecord, match=later.id):
+            store.record(later.id, as_of=accepted)
+
+    def test_moments_that_are_not_there_are_named(self, store: Store) -> None:
+        store.put([make_record()])
+        store.tag("v1")
+
+        with pytest.raises(UnknownRecord, match="no tag is called 'v2'; tags are v1"):
+            store.count(as_of="v2")
+        with pytest.raises(UnknownRecord, match="moments go from 0 to"):
+            store.count(as_of=99)
+        with pytest.raises(SettingError, match="needs a time zone"):
+            store.count(as_of=datetime(2026, 1, 1))
+        with pytest.raises(DuplicateRecord, match="tag 'v1' names moment 1 already"):
+            store.tag("v1", moment=0)
+        with pytest.raises(SettingError, match="a tag needs a name"):
+            store.tag("12")
+        assert [(tag.name, tag.moment) for tag in store.tags()] == [("v1", 1)]
+
+    def test_a_diff_tells_what_was_put_and_what_was_decided(self, store: Store) -> None:
+        kept, changed, undone, new = [make_record(make_ref(index)) for index in range(4)]
+        store.put([kept, changed, undone])
+        before = store.append([make_event(kept, Accept())])
+        accept = make_event(undone, Accept())
+        store.put([new])
+        store.append([make_event(changed, Reject()), accept, make_event(undone, Revert(accept.id))])
+        self.compact(store)
+
+        changes = list(store.diff(before))
+
+        assert [(one.before and one.before.status, one.after.record.id, one.after.status) for one in changes] == [
+            (None, new.id, "proposed"),
+            ("proposed", changed.id, "rejected"),
+        ]
+        assert list(store.diff(before, before)) == []
+        with pytest.raises(UnknownRecord, match="from an earlier moment to a later one"):
+            list(store.diff(before, 0))
+
+    def test_a_stream_is_of_one_moment(self, store: Store) -> None:
+        records = [make_record(make_ref(index)) for index in range(3)]
+        store.put(records)
+        stream = store.query()
+        first = next(stream)
+
+        store.append([make_event(record, Reject()) for record in records])
+        self.compact(store)
+
+        assert [one.status for one in (first, *stream)] == ["proposed"] * 3
+
+    # Opening
+
+    def test_everything_is_there_when_it_is_opened_again(self, store: Store, tmp_path: Path) -> None:
+        record = make_record(make_ref(0))
+        store.put([record], frames=[make_frame(make_ref(0))], run="a run")
+        store.append([make_event(record, Accept())])
+        store.tag("v1")
+        told = (store.writes(), store.tags(), store.runs(), list(store.frames()), store.history(record.id))
+        store.close()
+
+        again = self.reopen(tmp_path)
+
+        assert (again.writes(), again.tags(), again.runs(), list(again.frames()), again.history(record.id)) == told
+        assert again.name == store.name
+        again.close()
+
+    def test_a_second_opening_sees_what_the_first_writes(self, store: Store, tmp_path: Path) -> None:
+        other = self.reopen(tmp_path)
+        record = make_record(make_ref(0))
+
+        store.put([record])
+        other.append([make_event(record, Accept())])
+
+        assert store.record(record.id).status == other.record(record.id).status == "accepted"
+        assert store.count(Query(status="accepted")) == other.count(Query(status="accepted")) == 1
+        with pytest.raises(DuplicateRecord, match="an id must be new"):
+            other.put([record])
+        other.close()
+
+    def test_a_store_opened_for_reading_is_not_written(self, store: Store, tmp_path: Path) -> None:
+        record = make_record()
+        store.put([record])
+
+        reader = self.reopen(tmp_path, read_only=True)
+
+        assert [one.record for one in reader.query()] == [record]
+        assert reader.is_read_only
+        for write in (
+            lambda: reader.put([make_record()]),
+            lambda: reader.append([make_event(record, Accept())]),
+            lambda: reader.tag("v1"),
+        ):
+            with pytest.raises(StoreReadOnly, match="opened for reading"):
+                write()
+        reader.close()
+
+    def test_a_store_is_not_made_over_another(self, store: Store, tmp_path: Path) -> None:
+        with pytest.raises(StoreError, match="a new store needs"):
+            self.create(tmp_path)
+
+    # Everything
+
+    def test_whatever_is_done_the_store_answers_as_the_model(self) -> None:
+        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            store_machine(self.create, self.reopen, self.compact),
+            settings=settings(
+                max_examples=self.num_examples,
+                stateful_step_count=self.num_steps,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+
+
+def queries(records: Sequence[MaskRecord]) -> st.SearchStrategy[Query]:
+    """Draw queries that often find something."""
+    boxes = st.tuples(st.integers(-3, 12), st.integers(-3, 9), st.integers(1, 8), st.integers(1, 8))
+    return st.builds(
+        Query,
+        status=st.sampled_from([ANY_STATUS, ("proposed", "accepted"), "accepted", "rejected", ("merged", "split")]),
+        bbox=st.none() | boxes.map(lambda box: (box[0], box[1], box[0] + box[2], box[1] + box[3])),
+        min_area=st.none() | st.integers(0, 60),
+        label=st.none() | st.sampled_from(["cup", "lid", ("cup", "lid"), ()]),
+        episode=st.none() | st.just("episode-1"),
+        camera=st.none() | st.just("left"),
+        first_frame=st.none() | st.integers(0, 3),
+        last_frame=st.none() | st.integers(3, 5),
+        is_verified=st.none() | st.booleans(),
+        min_predicted_iou=st.none() | st.just(0.2),
+    )
+
+
+def store_machine(
+    create: Callable[[Path], Store], reopen: Callable[[Path], Store], compact: Callable[[Store], None]
+) -> type[RuleBasedStateMachine]:
+    """Make a machine that drives a store and a `StoreModel` side by side."""
+    refs = st.none() | st.builds(
+        make_ref,
+        st.integers(0, 5),
+        episode=st.sampled_from(["episode-0", "episode-1"]),
+        camera=st.sampled_from(["left", "wrist"]),
+    )
+    shapes = st.tuples(st.integers(0, 8), st.integers(0, 6), st.integers(0, 8), st.integers(0, 6)).map(
+        lambda box: rectangle(box[0], box[1], box[0] + box[2], box[1] + box[3])
+    )
+    drawn = st.builds(
+        make_record,
+        refs,
+        shapes,
+        label=st.sampled_from(["cup", None]),
+        scores=st.sampled_from([Scores(), Scores(predicted_iou=0.1), Scores(predicted_iou=0.9)]),
+    )
+
+    class Machine(RuleBasedStateMachine):
+        records = Bundle("records")
+
+        @initialize()
+        def begin(self) -> None:
+            self.folder = tempfile.TemporaryDirectory()
+            self.path = Path(self.folder.name)
+            self.store = create(self.path)
+            self.model = StoreModel()
+            self.num_runs = 0
+
+        @rule(target=records, record=drawn)
+        def put(self, record: MaskRecord) -> MaskRecord:
+            moment = self.store.put([record])
+            self.model.records.append((moment, record))
+            self._note(moment)
+            return record
+
+        @rule(target=records, put=st.lists(drawn, min_size=1, max_size=4))
+        def write_in_bulk(self, put: list[MaskRecord]) -> MaskRecord:
+            self.num_runs += 1
+            by_key: dict[Any, list[MaskRecord]] = {}
+            for record in put:
+                by_key.setdefault(key_of(record.frame, record.image_digest), []).append(record)
+            with self.store.bulk_writer(run=f"run {self.num_runs}") as writer:
+                for masks in by_key.values():
+                    frame = SeenFrame(
+                        name="a name", size_hw=SIZE_HW, ref=masks[0].frame, image_digest=masks[0].image_digest
+                    )
+                    writer.add(frame, masks)
+            moment = self.store.moment()
+            self.model.records += [(moment, record) for masks in by_key.values() for record in masks]
+            self._note(moment)
+            return put[0]
+
+        @rule(ref=refs)
+        def look_in_vain(self, ref: FrameRef | None) -> None:
+            self.num_runs += 1
+            frame = make_frame(ref)
+            moment = self.store.put([], frames=[frame], run=f"run {self.num_runs}")
+            self.model.frames.append((moment, frame, f"run {self.num_runs}"))
+            self._note(moment)
+
+        @rule(record=records, rle=shapes, kind=st.sampled_from(["accept", "reject", "edit", "relabel"]))
+        def decide(self, record: MaskRecord, rle: RLE, kind: str) -> None:
+            action = {"accept": Accept(), "reject": Reject("x"), "edit": Edit(rle), "relabel": Relabel("lid")}[kind]
+            self._append(make_event(record, action))
+
+        @rule(record=records, other=records, kind=st.sampled_from([Merge, Split]))
+        def join_or_part(self, record: MaskRecord, other: MaskRecord, kind: Any) -> None:
+            if record.id != other.id:
+                self._append(make_event(record, kind((other.id,))))
+
+        @precondition(lambda self: self.model.events)
+        @rule(data=st.data())
+        def undo_or_redo(self, data: st.DataObject) -> None:
+            _, event = data.draw(st.sampled_from(self.model.events))
+            self._append(make_event(event.record_id, Revert(event.id)))
+
+        @precondition(lambda self: self.model.events)
+        @rule(data=st.data())
+        def say_again(self, data: st.DataObject) -> None:
+            _, event = data.draw(st.sampled_from(self.model.events))
+            self._note(self.store.append([event]))
+
+        @rule()
+        def compact(self) -> None:
+            compact(self.store)
+
+        @rule()
+        def open_again(self) -> None:
+            self.store.close()
+            self.store = reopen(self.path)
+
+        @rule(data=st.data())
+        def ask(self, data: st.DataObject) -> None:
+            moment = data.draw(st.none() | st.sampled_from(self.model.moments))
+            query = data.draw(queries([record for _, record in self.model.records]))
+            at = self.store.moment() if moment is None else moment
+            expected = self.model.resolved(query, at)
+
+            assert list(self.store.query(query, as_of=moment)) == expected
+            assert self.store.count(query, as_of=moment) == len(expected)
+
+        @rule(data=st.data())
+        def compare_moments(self, data: st.DataObject) -> None:
+            first, last = sorted(data.draw(st.tuples(*[st.sampled_from(self.model.moments)] * 2)))
+            before = {one.record.id: one for one in self.model.resolved(Query(status=ANY_STATUS), first)}
+            after = {one.record.id: one for one in self.model.resolved(Query(status=ANY_STATUS), last)}
+            changed = {key for key, one in after.items() if key not in before or _is_other(before[key], one)}
+
+            found = list(self.store.diff(first, last))
+
+            assert {one.after.record.id for one in found} == changed
+            assert all(one.before == before.get(one.after.record.id) for one in found)
+            assert all(one.after == after[one.after.record.id] for one in found)
+
+        def teardown(self) -> None:
+            if hasattr(self, "store"):
+                self._compare_all()
+                self.store.close()
+                self.folder.cleanup()
+
+        def _append(self, event: ReviewEvent) -> None:
+            moment = self.store.append([event])
+            self.model.events.append((moment, event))
+            self._note(moment)
+
+        def _note(self, moment: int) -> None:
+            assert moment >= self.model.moments[-1]
+            self.model.moments.append(moment)
+
+        def _compare_all(self) -> None:
+            now = self.store.moment()
+            expected = self.model.resolved(Query(status=ANY_STATUS), now)
+            frames = list(self.store.frames(Query(status=ANY_STATUS)))
+            assert {one.frame.key for one in frames} == self.model.seen(now)
+            for resolved in expected[:3]:
+                assert self.store.record(resolved.record.id) == resolved
+            assert list(self.store.query(Query(status=ANY_STATUS))) == expected
+            masks = {one.frame.key: one.masks for one in frames}  # pictures of the same pixels share theirs
+            assert [mask for of_frame in masks.values() for mask in of_frame] == expected
+
+    return Machine
+
+
+def _is_other(before: ResolvedRecord, after: ResolvedRecord) -> bool:
+    return replace(before, num_events=0, as_of=None) != replace(after, num_events=0, as_of=None)
+
+
+__all__ = [
+    "StoreContract",
+    "StoreModel",
+    "make_event",
+    "make_frame",
+    "make_record",
+    "make_ref",
+    "rectangle",
+    "store_machine",
+]
