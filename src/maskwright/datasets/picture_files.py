@@ -4,6 +4,7 @@ A name in a file is not trusted: what leads out of the folder is not opened.
 """
 
 import io
+import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class PictureFinder:
             if wanted.is_absolute() or ".." in wanted.parts or not wanted.name or "\0" in name:
                 continue
             for folder in self.folders:
-                if (found := folder / wanted).is_file():
+                if os.path.isfile(found := folder / wanted):  # False, not an error, for a name that is too long
                     return found
         return None
 

@@ -1,16 +1,21 @@
 """`open_source`: what a path is, told from what lies there and not from what it is called where that is possible."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from maskwright.core.errors import InputError
 from maskwright.datasets.frame_source import FrameSource
+from maskwright.datasets.images import _natural, _walk
 from maskwright.datasets.lerobot_meta import is_lerobot
 from maskwright.datasets.rlds_meta import find_rlds
+
+_log = logging.getLogger(__name__)
 
 _LOOKED_FOR = (
     "a LeRobot data set (meta/info.json)",
     "an RLDS data set (dataset_info.json, TFRecord files)",
+    "HDF5 episodes (robomimic, LIBERO, ALOHA)",
     "videos",
     "pictures",
 )
@@ -50,14 +55,37 @@ def _rlds(root: Path) -> FrameSource | None:
     return RldsSource(found)
 
 
+def _hdf5(root: Path) -> FrameSource | None:
+    suffixes = (".h5", ".hdf5", ".hdf")
+    if root.is_file() and root.suffix.lower() not in suffixes:
+        return None
+    found = [root] if root.is_file() else _files_below(root, frozenset(suffixes))
+    if not found:
+        return None
+    from maskwright.datasets.hdf5_source import Hdf5Source
+
+    if root.is_file():
+        return Hdf5Source(found)
+    try:
+        return Hdf5Source(found, root=root)
+    except InputError as error:  # DROID has videos beside files of states
+        _log.warning("left out: %s", error)
+        return None
+
+
 def _videos(root: Path) -> FrameSource | None:
     from maskwright.datasets.video import SUFFIXES, VideoFiles
 
     if root.is_file():
         return VideoFiles([root]) if root.suffix.lower() in SUFFIXES else None
-    found = sorted(one for one in root.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
-    found = [one for one in found if not any(part.startswith(".") for part in one.relative_to(root).parts)]
+    found = _files_below(root, SUFFIXES)
     return VideoFiles(found, root=root) if found else None
+
+
+def _files_below(root: Path, suffixes: frozenset[str]) -> list[Path]:
+    """List files by suffix in the order a person counts, hidden ones left out."""
+    found = (path for path in _walk(root, recursive=True) if path.suffix.lower() in suffixes)
+    return sorted(found, key=lambda path: [_natural(part) for part in path.relative_to(root).parts])
 
 
 def _pictures(root: Path) -> FrameSource | None:
@@ -71,6 +99,6 @@ def _pictures(root: Path) -> FrameSource | None:
     return ImageFolder(root)
 
 
-_KINDS: tuple[Callable[[Path], FrameSource | None], ...] = (_lerobot, _rlds, _videos, _pictures)
+_KINDS: tuple[Callable[[Path], FrameSource | None], ...] = (_lerobot, _rlds, _hdf5, _videos, _pictures)
 
 __all__ = ["open_source"]
