@@ -116,7 +116,7 @@ def read_about(folder: StoreFolder) -> dict[str, Any]:
     return about
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write a small file so that it appears whole or not at all, and is on the disk when this returns."""
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:

@@ -11,9 +11,8 @@ HDF5 files that are changed in place do not survive a kill, so this one never is
 The file's attributes are `format`, `version`, `name` and `created_at`.
 """
 
-import contextlib
+import io
 import json
-import uuid
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +26,7 @@ from maskwright.core.codec import from_json, to_json
 from maskwright.core.errors import RecordError, StoreDamaged, StoreMissing, StoreVersionError
 from maskwright.core.review_event import ReviewEvent
 from maskwright.store.columns import SCHEMA, records_of, table_of
-from maskwright.store.folder import publish_file, told_plainly
+from maskwright.store.folder import told_plainly, write_whole
 from maskwright.store.frame_log import SeenFrame
 from maskwright.store.hdf5_content import Content
 from maskwright.store.moments import Tag, Write
@@ -42,16 +41,11 @@ def write_file(path: Path, content: Content) -> None:
     Raises:
         StoreFull, StoreReadOnly: it cannot be written.
     """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with told_plainly(path):
-            with h5py.File(part, "w", libver="latest") as file:
-                _write(file, content)
-            publish_file(part, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise
+    image = io.BytesIO()  # the library crashes when a disk is full, so it never meets one
+    with h5py.File(image, "w", libver="latest") as file:
+        _write(file, content)
+    with told_plainly(path):
+        write_whole(path, image.getbuffer())
 
 
 def read_file(path: Path) -> Content:
