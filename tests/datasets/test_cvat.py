@@ -192,11 +192,13 @@ BOMB = (
     [
         ("", "the XML cannot be read"),
         ("<html></html>", "expected CVAT's XML, <annotations>, got <html>"),
-        (_document("<image id='0'/>"), "the XML lacks something of CVAT's"),
+        (_document("<image id='0'/>"), "the XML lacks 'name' of CVAT's"),
         (_document("<track id='1' label='x'><mask frame='0'/></track>"), "expected the original_size"),
         (BOMB, "the XML cannot be read"),
+        ('<?xml version="1.0" encoding="utft8"?><annotations/>', "the XML cannot be read"),
+        (_document("<track id='1' label='x'><mask frame='x'/></track>"), "the XML holds a number that is none"),
     ],
-    ids=["empty", "html", "no name", "no size", "entities that grow"],
+    ids=["empty", "html", "no name", "no size", "entities that grow", "encoding", "no number"],
 )
 def test_what_is_not_cvats_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(RecordError, match=message):

@@ -5,7 +5,7 @@ into frames is `coco`; `evaluate` reads it picture by picture.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,8 @@ class CocoFile:
 
     def name_of(self, annotation: Mapping[str, Any]) -> str | None:
         """The name of an annotation's category, None where the file has none."""
-        return self.names.get(annotation.get("category_id"))
+        category = annotation.get("category_id")
+        return self.names.get(category) if isinstance(category, Hashable) else None
 
 
 def load_coco(path: Path) -> CocoFile:
@@ -51,7 +52,7 @@ def load_coco(path: Path) -> CocoFile:
             by_picture[one["image_id"]].append(one)
         return CocoFile(
             path=path,
-            pictures=tuple({**one, "id": one["id"], "file_name": str(one["file_name"])} for one in content["images"]),
+            pictures=tuple(map(_picture, content["images"])),
             annotations=dict(by_picture),
             names={one["id"]: str(one["name"]) for one in content.get("categories", ())},
             notes=_notes_of_predict(content),
@@ -59,6 +60,11 @@ def load_coco(path: Path) -> CocoFile:
     except (KeyError, TypeError, AttributeError) as error:
         what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise RecordError(f"expected COCO's images, annotations and categories: {what}: {path}") from None
+
+
+def _picture(one: Mapping[str, Any]) -> dict[str, Any]:
+    hash(one["id"])  # a TypeError here is one of the file, not of ours later
+    return {**one, "file_name": str(one["file_name"])}
 
 
 def is_crowd(annotation: Mapping[str, Any]) -> bool:

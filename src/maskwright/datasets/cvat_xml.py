@@ -63,12 +63,14 @@ def iter_elements(file: IO[bytes], where: str) -> Iterator[Picture | OriginalSiz
             if event == "end" and element.tag in _READERS:
                 yield _READERS[element.tag](element)
                 root.clear()
-    except (ElementTree.ParseError, StopIteration) as error:
+    except (ElementTree.ParseError, LookupError, StopIteration) as error:  # LookupError: an unknown encoding
+        if isinstance(error, KeyError):
+            raise RecordError(f"the XML lacks {error} of CVAT's: {where}") from None
         raise RecordError(f"the XML cannot be read ({error or 'it is empty'}): {where}") from None
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         if isinstance(error, RecordError):
             raise
-        raise RecordError(f"the XML lacks something of CVAT's ({error}): {where}") from None
+        raise RecordError(f"the XML holds a number that is none ({error}): {where}") from None
 
 
 def _picture(element: ElementTree.Element) -> Picture:

@@ -211,9 +211,9 @@ def _size_of_note(note: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_region(results: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
     """Put results of one id together: a brush and its labels may be two."""
-    groups: dict[Any, list[Mapping[str, Any]]] = {}
+    groups: dict[str, list[Mapping[str, Any]]] = {}
     for number, one in enumerate(results):
-        groups.setdefault(one.get("id") or number, []).append(one)
+        groups.setdefault(str(one.get("id") or number), []).append(one)
     yield from groups.values()
 
 

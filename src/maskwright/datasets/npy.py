@@ -5,7 +5,6 @@ which every value but 0 is an object; pictures beside them or in `images` by the
 """
 
 import io
-import zipfile
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -95,8 +94,9 @@ def read_arrays(path: Path) -> list[np.ndarray]:
         return [_check(np.load(path, mmap_mode="r", allow_pickle=False), path)]
     except MaskError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, TypeError, SyntaxError, zipfile.BadZipFile) as error:
-        raise MaskError(f"the array cannot be read ({str(error).splitlines()[0]}): {path}") from None
+    except Exception as error:  # NumPy parses a damaged header as Python, and raises nearly every type there is
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise MaskError(f"the array cannot be read ({reason}): {path}") from None
 
 
 def stack_of(array: np.ndarray) -> Stack:
