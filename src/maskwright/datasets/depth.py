@@ -97,7 +97,9 @@ def _telling_words(key: str) -> list[str]:
     return sorted(word for word in words if word and word not in _USUAL_WORDS)
 
 
-_USUAL = "depth image images img rgb color colour with raw observation observations obs steps"
-_USUAL_WORDS = frozenset(_USUAL.split())
+_USUAL = (
+    "depth image images img rgb color colour with raw observation observations obs steps aligned to rect registered"
+)
+_USUAL_WORDS = frozenset([*_USUAL.split(), "compressed", "compresseddepth"])
 
 __all__ = ["DepthCodes", "Unit", "depth_key_for", "metres_from", "read_depth"]

@@ -76,7 +76,7 @@ FORMATS: dict[str, Format] = {
         _format("yolo", "YOLO segmentation: a polygon a mask, data.yaml", (*_REGIONS, "overlaps")),
         _format("npy", "a NumPy array a frame: bool, masks x height x width"),
         _format("hdf5", "one HDF5 file with a table of frames and one of masks"),
-        _format("parquet", "one flat Parquet file, a row a mask", [one for one in FEATURES if one != "unlabelled frames"]),
+        _format("parquet", "one flat Parquet file, a row a mask", _ALL - {"unlabelled frames"}),
         _format("rlds", "RLDS (TFRecord) steps with id maps and run lengths"),
         _format("lerobot", "LeRobot data set: a column of masks and id maps beside the frames"),
     )

@@ -12,9 +12,11 @@ from maskwright.datasets.rlds_meta import find_rlds
 
 _log = logging.getLogger(__name__)
 
+_LOG_SUFFIXES = frozenset([".bag", ".mcap"])
 _LOOKED_FOR = (
     "a LeRobot data set (meta/info.json)",
     "an RLDS data set (dataset_info.json, TFRecord files)",
+    "MCAP files and ROS bags",
     "HDF5 episodes (robomimic, LIBERO, ALOHA)",
     "videos",
     "pictures",
@@ -53,6 +55,27 @@ def _rlds(root: Path) -> FrameSource | None:
     from maskwright.datasets.rlds_source import RldsSource
 
     return RldsSource(found)
+
+
+def _ros(root: Path) -> FrameSource | None:
+    found = _ros_logs(root)
+    if not found:
+        return None
+    from maskwright.datasets.ros_source import RosSource
+
+    return RosSource(found, root=root if root.is_dir() else None)
+
+
+def _ros_logs(root: Path) -> list[Path]:
+    """List bag folders of ROS 2 (which have a metadata.yaml), bags of ROS 1, and MCAP files outside of those."""
+    if root.is_file():
+        if root.suffix.lower() == ".db3" and (root.parent / "metadata.yaml").is_file():
+            return [root.parent]
+        return [root] if root.suffix.lower() in _LOG_SUFFIXES else []
+    files = _files_below(root, _LOG_SUFFIXES | {".db3"})
+    folders = {path.parent for path in files if (path.parent / "metadata.yaml").is_file()}
+    alone = [path for path in files if path.parent not in folders and path.suffix.lower() in _LOG_SUFFIXES]
+    return [*sorted(folders), *alone]
 
 
 def _hdf5(root: Path) -> FrameSource | None:
@@ -99,6 +122,6 @@ def _pictures(root: Path) -> FrameSource | None:
     return ImageFolder(root)
 
 
-_KINDS: tuple[Callable[[Path], FrameSource | None], ...] = (_lerobot, _rlds, _hdf5, _videos, _pictures)
+_KINDS: tuple[Callable[[Path], FrameSource | None], ...] = (_lerobot, _rlds, _ros, _hdf5, _videos, _pictures)
 
 __all__ = ["open_source"]

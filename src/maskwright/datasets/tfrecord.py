@@ -16,9 +16,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from maskwright.core.errors import InputError
+from maskwright.datasets.wire_format import VARINT, fields, tagged, varint, varint_bytes
 
 _HEAD, _TAIL = struct.Struct("<QI"), struct.Struct("<I")
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _SIGN = 1 << 63
 FeatureValues = Sequence[bytes] | np.ndarray
 
@@ -40,32 +40,32 @@ class Feature:
 
     def bytes_list(self) -> list[memoryview]:
         """Give the items of a list of bytes; empty where it is a list of numbers."""
-        return [item for kind, _, one in _fields(self.content) if kind == 1 for _, _, item in _fields(one)]
+        return [item for kind, _, one in fields(self.content) if kind == 1 for _, _, item in fields(one)]
 
     def floats(self) -> Float[np.ndarray, " N"]:
         """Give the numbers of a list of floats."""
-        parts = [item for kind, _, one in _fields(self.content) if kind == 2 for _, _, item in _fields(one)]
+        parts = [item for kind, _, one in fields(self.content) if kind == 2 for _, _, item in fields(one)]
         return np.frombuffer(b"".join(parts), "<f4")
 
     def ints(self) -> Int[np.ndarray, " N"]:
         """Give the numbers of a list of whole numbers."""
         values: list[int] = []
-        for kind, _, one in _fields(self.content):
-            for _, wire, item in _fields(one) if kind == 3 else ():
-                if wire == _VARINT:
+        for kind, _, one in fields(self.content):
+            for _, wire, item in fields(one) if kind == 3 else ():
+                if wire == VARINT:
                     values.append(int.from_bytes(item, "little"))
                     continue
                 at = 0
                 while at < len(item):
-                    value, at = _varint(item, at)
+                    value, at = varint(item, at)
                     values.append(value)
         return np.array([value - 2 * _SIGN if value >= _SIGN else value for value in values], np.int64)
 
     def __len__(self) -> int:
         """Count the items without decoding them."""
-        for kind, _, one in _fields(self.content):
+        for kind, _, one in fields(self.content):
             if kind == 1:
-                return sum(1 for _ in _fields(one))
+                return sum(1 for _ in fields(one))
             return len(self.floats()) if kind == 2 else len(self.ints())
         return 0
 
@@ -155,17 +155,17 @@ def parse_example(content: bytes | memoryview) -> dict[str, Feature]:
         ValueError, IndexError: the bytes are no `Example`.
     """
     found: dict[str, Feature] = {}
-    for _, _, features in _fields(memoryview(content)):
-        for _, _, entry in _fields(features):
-            parts = {kind: item for kind, _, item in _fields(entry)}
+    for _, _, features in fields(content):
+        for _, _, entry in fields(features):
+            parts = {kind: item for kind, _, item in fields(entry)}
             found[bytes(parts[1]).decode()] = Feature(parts.get(2, memoryview(b"")))
     return found
 
 
 def make_example(features: Mapping[str, FeatureValues]) -> bytes:
     """Write an `Example` with its keys in order; arrays become floats or whole numbers by their type."""
-    entries = (_tagged(1, key.encode()) + _tagged(2, _feature(values)) for key, values in sorted(features.items()))
-    return _tagged(1, b"".join(_tagged(1, entry) for entry in entries))
+    entries = (tagged(1, key.encode()) + tagged(2, _feature(values)) for key, values in sorted(features.items()))
+    return tagged(1, b"".join(tagged(1, entry) for entry in entries))
 
 
 def masked_crc(content: bytes | memoryview) -> int:
@@ -178,59 +178,10 @@ def masked_crc(content: bytes | memoryview) -> int:
 
 def _feature(values: FeatureValues) -> bytes:
     if not isinstance(values, np.ndarray):
-        return _tagged(1, b"".join(_tagged(1, value) for value in values))
+        return tagged(1, b"".join(tagged(1, value) for value in values))
     if values.dtype.kind == "f":
-        return _tagged(2, _tagged(1, values.astype("<f4").tobytes()))
-    return _tagged(3, _tagged(1, b"".join(_varint_bytes(int(value)) for value in values.ravel())))
-
-
-def _tagged(field: int, content: bytes) -> bytes:
-    return _varint_bytes(field << 3 | _BYTES) + _varint_bytes(len(content)) + content
-
-
-def _varint_bytes(value: int) -> bytes:
-    value &= 2 * _SIGN - 1
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _varint(content: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = content[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-        if shift > 63:
-            raise ValueError("a number is longer than 64 bits")
-
-
-def _fields(content: memoryview) -> Iterator[tuple[int, int, memoryview]]:
-    """List (field number, wire type, bytes) of a message; a varint's bytes are its value, little-endian."""
-    at = 0
-    while at < len(content):
-        tag, at = _varint(content, at)
-        wire = tag & 7
-        if wire == _VARINT:
-            value, at = _varint(content, at)
-            yield tag >> 3, wire, memoryview((value & (2 * _SIGN - 1)).to_bytes(8, "little"))
-            continue
-        if wire == _BYTES:
-            length, at = _varint(content, at)
-        elif wire in (_FIXED64, _FIXED32):
-            length = 8 if wire == _FIXED64 else 4
-        else:
-            raise ValueError(f"wire type {wire} is unknown")
-        if at + length > len(content):
-            raise ValueError("a field is longer than its message")
-        yield tag >> 3, wire, content[at : at + length]
-        at += length
+        return tagged(2, tagged(1, values.astype("<f4").tobytes()))
+    return tagged(3, tagged(1, b"".join(varint_bytes(int(value)) for value in values.ravel())))
 
 
 __all__ = [
