@@ -101,9 +101,7 @@ def test_a_log_of_a_newer_version_is_refused(store):
         open_store(store.path)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"format": "other", "version": 1}', '{"format": "maskwright-store"}']
-)
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "other", "version": 1}'])
 def test_a_store_json_that_is_not_one_is_told(store, text):
     (store.path / "store.json").write_text(text)
 
@@ -153,7 +151,9 @@ def test_names_of_any_script_are_names(tmp_path):
 def test_a_damaged_segment_is_told(store, suffix, ask, damage):
     record = write_segment(store)[0]
     path = segment_files(store, suffix)[0]
-    path.unlink() if damage == "missing" else os.truncate(path, 300 if damage == "cut off" else 0)
+    path.unlink() if damage == "missing" else os.truncate(
+        path, path.stat().st_size * 3 // 4 if damage == "cut off" else 0
+    )
 
     with pytest.raises(StoreDamaged, match="file of the store|cannot be read"):
         list(store.query()) if ask == "query" else store.record(record.id)

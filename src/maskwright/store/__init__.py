@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from maskwright.store.bulk_writer import BulkWriter as BulkWriter
     from maskwright.store.compaction import Compacted as Compacted
     from maskwright.store.frame_log import SeenFrame as SeenFrame
+    from maskwright.store.hdf5_store import Hdf5Store as Hdf5Store
+    from maskwright.store.hdf5_store import create_hdf5_store as create_hdf5_store
+    from maskwright.store.hdf5_store import open_hdf5_store as open_hdf5_store
     from maskwright.store.mask_store import MaskStore as MaskStore
     from maskwright.store.mask_store import create_store as create_store
     from maskwright.store.mask_store import open_store as open_store
     from maskwright.store.moments import Moment as Moment
     from maskwright.store.moments import Tag as Tag
     from maskwright.store.moments import Write as Write
+    from maskwright.store.protocol import Store as Store
     from maskwright.store.values import Change as Change
     from maskwright.store.values import History as History
     from maskwright.store.values import StoredFrame as StoredFrame
@@ -28,8 +32,10 @@ _HOMES = {
     "bulk_writer": ("BulkWriter",),
     "compaction": ("Compacted",),
     "frame_log": ("SeenFrame",),
+    "hdf5_store": ("Hdf5Store", "create_hdf5_store", "open_hdf5_store"),
     "mask_store": ("MaskStore", "create_store", "open_store"),
     "moments": ("Moment", "Tag", "Write"),
+    "protocol": ("Store",),
     "values": ("Change", "History", "StoredFrame"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -53,16 +59,20 @@ __all__ = [
     "BulkWriter",
     "Change",
     "Compacted",
+    "Hdf5Store",
     "History",
     "MaskStore",
     "Moment",
     "Query",
     "SeenFrame",
+    "Store",
     "StoredFrame",
     "Tag",
     "Write",
+    "create_hdf5_store",
     "create_store",
     "matches",
+    "open_hdf5_store",
     "open_store",
     "resolve",
 ]

@@ -142,13 +142,12 @@ class _alone:  # noqa: N801
         self._lock = FileLock(folder.locks / "compaction.lock", thread_local=False)
 
     def __enter__(self) -> None:
-        try:
-            with told_plainly(self._folder.path):
+        with told_plainly(self._folder.path):
+            try:
                 self._lock.acquire(timeout=0)
-        except Timeout:
-            raise StoreBusy(
-                f"another process compacts this store. Try again when it is done: {self._folder.path}"
-            ) from None
+            except Timeout:
+                path = self._folder.path
+                raise StoreBusy(f"another process compacts this store. Try again when it is done: {path}") from None
 
     def __exit__(self, *error: object) -> None:
         self._lock.release()

@@ -58,9 +58,10 @@ def read_file(path: Path) -> Content:
         raise StoreMissing(f"there is no HDF5 store here: {path}")
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
+            about: Any = file.attrs
+            if about.get("format") != FORMAT:
                 raise StoreDamaged(f"this HDF5 file is not a mask store: {path}")
-            version = int(file.attrs["version"])
+            version = int(about["version"])
             if version > VERSION:
                 raise StoreVersionError(
                     f"the store has version {version}, this program reads up to {VERSION}. "

@@ -96,7 +96,9 @@ class Scan:
     def _asking(self, query: Query, *, after: int = 0) -> "_Asking":
         records = self.records(query, after=after)
         has_overlay = len(self.overlay) > 0
-        condition, values = sql_of(query, has_events=has_overlay or query.where is not None)
+        if query.where is not None:
+            _check_sql(query.where, self.folder)
+        condition, values = sql_of(query, has_events=has_overlay)
         return _Asking(self, f"({masks_sql(records, has_overlay=has_overlay)}) masks", condition, values)
 
     def _cursor(self) -> "_Cursor":
@@ -152,6 +154,16 @@ def resolved_of(rows: Sequence[tuple[Any, ...]]) -> Iterator[ResolvedRecord]:
             num_events=num_events,
             as_of=decided_at and decided_at.astimezone(UTC),
         )
+
+
+def _check_sql(condition: str, folder: StoreFolder) -> None:
+    """Refuse text that is more or less than one condition, and so would change what the others mean."""
+    import duckdb
+
+    try:
+        duckdb.SQLExpression(condition)
+    except duckdb.Error as error:
+        told(error, folder)
 
 
 def told(error: BaseException, folder: StoreFolder) -> None:

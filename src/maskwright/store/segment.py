@@ -141,7 +141,7 @@ def read_keys(folder: StoreFolder, name: str) -> Keys:
     with told_plainly(path):
         try:
             return np.load(path, mmap_mode="r")
-        except ValueError as error:
+        except (ValueError, EOFError) as error:
             raise StoreDamaged(f"a segment's keys cannot be read ({error}). Restore it from a copy: {path}") from error
 
 
