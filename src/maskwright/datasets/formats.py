@@ -59,6 +59,7 @@ def _format(name: str, help: str, holds: Iterable[str] = _ALL, **others: Any) ->
 
 
 _EXCEPT_OVERLAPS = _ALL - {"overlaps"}
+_ALL_PIXELS = frozenset(["holes", "islands", "overlaps", "unlabelled frames"])
 _REGIONS = ("holes", "islands", "labels", "unlabelled frames")
 
 # One line a format, so that hands who add some do not meet.
@@ -73,6 +74,8 @@ FORMATS: dict[str, Format] = {
         _format("cvat", "CVAT for images 1.1: XML with masks, a folder or a .zip", _ALL - {"provenance"}),
         _format("label-studio", "Label Studio: tasks with brush regions"),
         _format("sa1b", "SA-1B and SAM's automatic masks: a JSON a picture"),
+        _format("labelme", "labelme: a JSON a picture, polygons and masks", (*_REGIONS, "overlaps"), writes=False),
+        _format("sav", "SA-V, the videos of SAM 2", _ALL_PIXELS | {"tracks"}, writes=False),
         _format("yolo", "YOLO segmentation: a polygon a mask, data.yaml", (*_REGIONS, "overlaps")),
         _format("npy", "a NumPy array a frame: bool, masks x height x width"),
         _format("hdf5", "one HDF5 file with a table of frames and one of masks"),
