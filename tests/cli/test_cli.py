@@ -230,7 +230,7 @@ def test_an_interrupt_is_exit_code_130(photo, monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("maskwright.workflows.annotate.predict_file", interrupted)
+    monkeypatch.setattr("maskwright.workflows.predict_files.predict_file", interrupted)
 
     assert run([*PREDICT, "photo.png", "-p", "1,1"]) == 130
     assert capsys.readouterr().err == "error: interrupted\n"
@@ -240,7 +240,7 @@ def test_a_bug_of_ours_is_one_line_too_and_debug_shows_the_traceback(photo, monk
     def broken(*args, **kwargs):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("maskwright.workflows.annotate.predict_file", broken)
+    monkeypatch.setattr("maskwright.workflows.predict_files.predict_file", broken)
 
     assert run([*PREDICT, "photo.png", "-p", "1,1"]) == 1
     told = capsys.readouterr().err

@@ -49,7 +49,7 @@ def everything(
     steps = options.read_cleanup(cleanup)
     pictures = options.read_pictures(images, window, percentile, frame)
 
-    from maskwright.workflows.annotate import everything_file
+    from maskwright.workflows.predict_files import everything_file
 
     network = options.open_model(model, device, precision)
     settings = read_settings(preset, changes or [], network.card)

@@ -118,7 +118,7 @@ def open_model(model: str | None, device: str | None, precision: str | None) -> 
 
 def open_cache(no_cache: bool) -> "EmbeddingCache | None":
     """Open the embedding cache, unless it is not wanted."""
-    from maskwright.workflows.annotate import open_cache
+    from maskwright.workflows.predict_files import open_cache
 
     return None if no_cache else open_cache()
 

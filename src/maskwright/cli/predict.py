@@ -70,7 +70,7 @@ def predict(
     steps = options.read_cleanup(cleanup)
     pictures = options.read_pictures(images, window, percentile, frame)
 
-    from maskwright.workflows.annotate import predict_file
+    from maskwright.workflows.predict_files import predict_file
 
     network = options.open_model(model, device, precision)
     cache = options.open_cache(no_cache)

@@ -10,7 +10,7 @@ import typer
 from maskwright.core.errors import ImageError, PromptError
 
 if TYPE_CHECKING:
-    from maskwright.workflows.annotate import Annotated
+    from maskwright.workflows.predict_files import Annotated
     from maskwright.workflows.pictures import Picture
 
 
