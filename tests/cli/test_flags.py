@@ -35,6 +35,10 @@ FLAGS = {
     "train text": ("--scenes", "--out", "--start", "--words", "--minutes", "--validation"),
     "train scenes": ("--count", "--seed", "--workers", "--assets", "--textures", "--split"),
     "train assets": (),
+    "estimate": (
+        "--frames", "--stride", "--manual", "--assisted", "--wage", "--ms-per-frame", "--machine-price",
+        "--masks-per-frame", "--everything", "--model", "--device", "--precision", "--json",
+    ),
     "models list": ("--json",),
     "models show": ("--json",),
     "models pull": (),

@@ -21,6 +21,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="everything", help="Every mask in a picture, without prompts."),
     Verb(name="evaluate", help="Score models on pictures with true masks, beside GrabCut."),
     Verb(name="train", help="Train the embedded model; make scenes and asset packs for it."),
+    Verb(name="estimate", help="What labelling a data set costs, by hand and assisted."),
     Verb(name="models", help="List, pull, verify and import models."),
     Verb(name="doctor", help="Check this installation: versions, devices, weights, a real prediction."),
 )
