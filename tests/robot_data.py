@@ -4,6 +4,7 @@ Frame `i` of a camera is one colour that `colour(i)` gives, so that a frame of t
 """
 
 import io
+import itertools
 import json
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -52,7 +53,7 @@ def write_video(
         stream.codec_context.time_base = Fraction(1, 1000) if times else Fraction(1, fps)
         if rotation:
             stream.set_display_rotation(rotation)
-        for number, pixels in enumerate((first, *pictures)):
+        for number, pixels in enumerate(itertools.chain([first], pictures)):
             gray = pixels.ndim == 2
             frame = av.VideoFrame.from_ndarray(pixels, format=pix_fmt if gray else "rgb24")
             frame.pts = round(times[number] * 1000) if times else number

@@ -1,3 +1,6 @@
+from pathlib import Path
+
+import av
 import numpy as np
 import pytest
 
@@ -60,7 +63,12 @@ def test_strides_go_over_pictures(tmp_path):
 
 @pytest.mark.parametrize(
     ("colour_name", "depth_name"),
-    [("s/0.color.png", "s/0.depth.png"), ("s/rgb_7.png", "s/depth_7.png"), ("s/rgb/0.png", "s/depth/0.png")],
+    [
+        ("s/0.color.png", "s/0.depth.png"),
+        ("s/rgb_7.png", "s/depth_7.png"),
+        ("s/rgb/0.png", "s/depth/0.png"),
+        ("images/0.png", "depth/0.png"),
+    ],
 )
 def test_a_depth_picture_beside_a_colour_one_is_its_depth(tmp_path, colour_name, depth_name):
     draw(tmp_path / colour_name)
@@ -82,6 +90,41 @@ def test_depth_drawn_in_colours_is_no_depth(tmp_path, caplog):
 
     assert frame.image.depth_m is None
     assert "one channel" in caplog.text
+
+
+def test_labels_beside_pictures_are_no_pictures(tmp_path, caplog):
+    for name in ("dog/images/0.png", "dog/masks/0.png", "JPEGImages/480p/cat/0.png", "Annotations/480p/cat/0.png"):
+        draw(tmp_path / name)
+    draw(tmp_path / "alone" / "masks" / "0.png")
+
+    keys = [one.key for one in open_source(tmp_path).episodes]
+
+    assert keys == ["alone/masks", "dog/images", "JPEGImages/480p/cat"]
+    assert "left out as labels" in caplog.text
+
+
+REAL = Path(__file__).parents[3] / "shared" / "realdata"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the real recordings are not on this machine")
+def test_real_recordings_are_read():
+    video = open_source(REAL / "robot" / "roboengine" / "video_original.mp4")
+    sequences = open_source(REAL / "video")
+
+    (episode,) = video.episodes
+    frames = list(video.frames(episode, "video", start=3, stride=100))
+
+    assert (episode.num_frames, episode.fps) == (219, 30)
+    assert [(one.ref.frame_index, one.image.size_hw) for one in frames] == [
+        (3, (544, 960)),
+        (103, (544, 960)),
+        (203, (544, 960)),
+    ]
+    with av.open(str(REAL / "robot" / "roboengine" / "video_original.mp4")) as container:
+        theirs = [one.to_ndarray(format="rgb24") for one in container.decode(video=0)]
+    for one in frames:
+        assert np.abs(one.image.pixels.astype(int) - theirs[one.ref.frame_index]).mean() < 2
+    assert [(one.key, one.num_frames) for one in sequences.episodes] == [("dog/images", 60), ("libby/images", 49)]
 
 
 def test_videos_go_before_the_pictures_beside_them(tmp_path):

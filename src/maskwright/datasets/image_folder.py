@@ -1,7 +1,8 @@
 """`ImageFolder`: folders of pictures as a frame source. Each folder that holds pictures is an episode.
 
 A depth picture beside a colour one (`0001.color.png` and `0001.depth.png`, or `rgb/0001.png` and `depth/0001.png`, as
-RGB-D recorders name them) is its depth, not a frame of its own.
+RGB-D recorders name them) is its depth, not a frame of its own. Folders of labels beside folders of pictures (`masks`
+beside `images`) are left out with a warning.
 """
 
 import logging
@@ -19,7 +20,13 @@ from maskwright.datasets.steps import wanted_frames
 _log = logging.getLogger(__name__)
 
 CAMERA = "image"
-_COLOUR = re.compile(r"(?<![a-z])(colou?r|rgb|image)(?![a-z])", re.IGNORECASE)
+_COLOUR = re.compile(r"(?<![a-z])(colou?r|rgb|images?)(?![a-z])", re.IGNORECASE)
+
+
+_PICTURE_FOLDERS = frozenset(["images", "image", "rgb", "color", "colour", "jpegimages", "frames"])
+_LABEL_FOLDERS = frozenset(
+    ["masks", "mask", "labels", "gt", "annotations", "segmentations", "segmentationobject", "segmentationclass"]
+)
 
 
 class ImageFolder:
@@ -35,7 +42,7 @@ class ImageFolder:
 
     def __init__(self, root: Path) -> None:
         self.name = root.resolve().name
-        found = find_images(root) if root.is_dir() else [root]
+        found = _without_labels(find_images(root), root) if root.is_dir() else [root]
         folder = root if root.is_dir() else root.parent
         self._depth = _depth_beside(found)
         as_depth = set(self._depth.values())
@@ -73,6 +80,16 @@ class ImageFolder:
             _log.warning("read without depth: %s", error)
             return image
         return Image(image.pixels, depth_m=depth_m) if depth_m.shape == image.size_hw else image
+
+
+def _without_labels(paths: list[Path], root: Path) -> list[Path]:
+    """Leave out folders of label pictures that stand beside folders of pictures, such as masks beside images."""
+    folders = {folder for path in paths for folder in path.relative_to(root).parents}
+    with_pictures = {folder.parent for folder in folders if folder.name.lower() in _PICTURE_FOLDERS}
+    labels = {one for one in folders if one.name.lower() in _LABEL_FOLDERS and one.parent in with_pictures}
+    for folder in sorted(labels):
+        _log.warning("left out as labels, not pictures: %s", root / folder)
+    return [path for path in paths if labels.isdisjoint(path.relative_to(root).parents)]
 
 
 def _depth_beside(paths: Sequence[Path]) -> dict[Path, Path]:
