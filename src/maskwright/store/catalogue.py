@@ -109,11 +109,11 @@ class Catalogue:
                 found[keys[int(wanted[i])]] = place
         return found
 
-    def read(self, record_id: str, place: Place, seq: int) -> MaskRecord:
-        """Read a record as it was put.
+    def read(self, record_id: str, place: Place, seq: int) -> tuple[MaskRecord, int]:
+        """Read a record as it was put, and the moment at which it was.
 
         Raises:
-            UnknownRecord: it was put after the moment `seq`.
+            UnknownRecord: that moment lies after `seq`.
         """
         segment = place.segment
         if segment.name is None:
@@ -123,16 +123,7 @@ class Catalogue:
             record, added = read_row(self._folder, segment.name, place.row)
         if record.id != record_id or (added or segment.seq) > seq:
             raise unknown(record_id)
-        return record
-
-    def added_at(self, place: Place) -> int:
-        """The moment at which a record was put."""
-        segment = place.segment
-        if segment.seq == segment.last_seq:
-            return segment.seq
-        if segment.name is None:
-            return self.table(segment).column("added")[place.row].as_py()
-        return read_row(self._folder, segment.name, place.row)[1] or segment.seq
+        return record, added or segment.seq
 
     def table(self, segment: SegmentRef) -> pa.Table:
         """The rows of a segment that the ledger holds."""

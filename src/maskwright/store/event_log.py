@@ -5,7 +5,7 @@ history is one look-up, and what changed since a moment another.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -54,18 +54,17 @@ def append(
         UnknownRecord: an event names a record or event that is not there.
         DuplicateRecord: another event has that id.
     """
+    ordinals = ordinals_of(list(dict.fromkeys(record_id for event in events for record_id in touched_by(event))))
     for event in events:
         if _is_there(ledger, event):
             continue
-        touched = _touched(ledger, event)
-        ordinals = ordinals_of(touched)
+        touched = _touched(ledger, event, ordinals)
         values = (seq, event.id, event.record_id, event.actor, event.at.isoformat(), *_text(event.action))
         ledger.write("INSERT INTO events(seq, id, record_id, actor, at, kind, action) VALUES (?,?,?,?,?,?,?)", [values])
-        found = ledger.row("SELECT position FROM events WHERE id = ?", (event.id,))
-        assert found is not None
+        position = ledger.number("SELECT position FROM events WHERE id = ?", (event.id,))
         ledger.write(
             "INSERT INTO touches(record_id, position, seq, ordinal) VALUES (?,?,?,?)",
-            [(record_id, found[0], seq, ordinals[record_id]) for record_id in touched],
+            [(record_id, position, seq, ordinal) for record_id, ordinal in touched.items()],
         )
 
 
@@ -120,21 +119,20 @@ def _is_there(ledger: Ledger, event: ReviewEvent) -> bool:
     return True
 
 
-def _touched(ledger: Ledger, event: ReviewEvent) -> Sequence[str]:
-    touched = dict.fromkeys(touched_by(event))
-    if isinstance(event.action, Revert):
-        target = event.action.event_id
-        rows = ledger.rows(
-            "SELECT t.record_id FROM events e JOIN touches t USING (position) WHERE e.id = ? ORDER BY 1", (target,)
-        )
-        names: Iterable[str] = (row[0] for row in rows)
-        touched_by_target = dict.fromkeys(names)
-        if not touched_by_target:
-            raise UnknownRecord(f"a revert must name an earlier event, and there is no event {target}")
-        if event.record_id not in touched_by_target:
-            raise UnknownRecord(f"a revert must name an event of its record {event.record_id}; {target} is another's")
-        touched |= touched_by_target
-    return tuple(touched)
+def _touched(ledger: Ledger, event: ReviewEvent, ordinals: Mapping[str, int]) -> dict[str, int]:
+    """The records that an event touches, with their ordinals; a revert touches what its target does."""
+    touched = {record_id: ordinals[record_id] for record_id in touched_by(event)}
+    if not isinstance(event.action, Revert):
+        return touched
+    target = event.action.event_id
+    rows = ledger.rows(
+        "SELECT t.record_id, t.ordinal FROM events e JOIN touches t USING (position) WHERE e.id = ?", (target,)
+    )
+    if not rows:
+        raise UnknownRecord(f"a revert must name an earlier event, and there is no event {target}")
+    if event.record_id not in dict(rows):
+        raise UnknownRecord(f"a revert must name an event of its record {event.record_id}; {target} is another's")
+    return touched | dict(rows)
 
 
 def _text(action: Action) -> tuple[str, str]:

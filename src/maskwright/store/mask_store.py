@@ -144,8 +144,7 @@ class MaskStore:
             seq = self.moment(as_of)
             place = self._place(record_id, seq)
             events = event_log.events_of(self._ledger, record_id, seq)
-            record = self._catalogue.read(record_id, place, seq)
-            added = self._catalogue.added_at(place)
+            record, added = self._catalogue.read(record_id, place, seq)
             put_at = moments.time_of(self._ledger, added)
         assert put_at is not None
         return History(record=record, put_at=put_at, put_moment=added, events=events, resolved=resolve(record, events))
@@ -329,7 +328,7 @@ class MaskStore:
     def _size_of(self, record_id: str) -> SizeHW:
         with self._ledger.reading():
             seq = self.moment()
-            return self._catalogue.read(record_id, self._place(record_id, seq), seq).rle.size_hw
+            return self._catalogue.read(record_id, self._place(record_id, seq), seq)[0].rle.size_hw
 
     def _changes(self, first: int, last: int) -> Iterator[Change]:
         for resolved in self._scan(last).stream(Query(status=ANY_STATUS), after=first):

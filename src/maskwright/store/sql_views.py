@@ -17,15 +17,34 @@ from maskwright.store.views import connect, masks_sql
 
 _TEXT, _WHOLE, _MOMENT = pa.string(), pa.int64(), pa.timestamp("us", tz="UTC")
 _EVENTS = pa.schema(
-    [("position", _WHOLE), ("moment", _WHOLE), ("id", _TEXT), ("record_id", _TEXT), ("actor", _TEXT)]
-    + [("at", _MOMENT), ("kind", _TEXT), ("action", _TEXT)]
+    {
+        "position": _WHOLE,
+        "moment": _WHOLE,
+        "id": _TEXT,
+        "record_id": _TEXT,
+        "actor": _TEXT,
+        "at": _MOMENT,
+        "kind": _TEXT,
+        "action": _TEXT,
+    }
 )
 _FRAMES = pa.schema(
-    [("dataset", _TEXT), ("episode", _TEXT), ("camera", _TEXT), ("frame_index", _WHOLE), ("image_digest", _TEXT)]
-    + [("name", _TEXT), ("run", _TEXT), ("timestamp_s", pa.float64()), ("height", _WHOLE), ("width", _WHOLE)]
-    + [("num_masks", _WHOLE), ("moment", _WHOLE)]
+    {
+        "dataset": _TEXT,
+        "episode": _TEXT,
+        "camera": _TEXT,
+        "frame_index": _WHOLE,
+        "image_digest": _TEXT,
+        "name": _TEXT,
+        "run": _TEXT,
+        "timestamp_s": pa.float64(),
+        "height": _WHOLE,
+        "width": _WHOLE,
+        "num_masks": _WHOLE,
+        "moment": _WHOLE,
+    }
 )
-_TAGS = pa.schema([("name", _TEXT), ("moment", _WHOLE), ("at", _MOMENT)])
+_TAGS = pa.schema({"name": _TEXT, "moment": _WHOLE, "at": _MOMENT})
 
 
 def open_views(scan: Scan, ledger: Ledger) -> Any:

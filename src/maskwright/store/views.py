@@ -62,7 +62,7 @@ def connect(**settings: Any) -> Any:
     import duckdb
 
     connection = duckdb.connect(":memory:", config=settings)
-    connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL parquet_metadata_cache = true")
     return connection
 
 
