@@ -1,0 +1,211 @@
+"""`annotate`: the frames of a source, through a model, into a store, as stages that overlap.
+
+One thread decodes, one runs the network, the caller's cleans up and gathers, and the store writes segments in a fourth;
+the queues between them are bounded, so memory stays flat. Frames and their masks enter the store together, and the
+store knows the frames of each run: after a kill the same command does what is left, no frame twice and none missing.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from maskwright.core.errors import StoreBusy, StoreError
+from maskwright.models import Model
+from maskwright.predict.embedding import model_ref
+from maskwright.predict.records import utc_now
+from maskwright.store import MaskStore, create_store, open_store
+from maskwright.workflows.annotate_plan import Footage, Plan, Selection, Stretch, plan_frames
+from maskwright.workflows.annotate_recipe import Recipe, run_name
+from maskwright.workflows.annotate_session import AnnotatedSource, Progress, Session
+from maskwright.workflows.channel import ahead
+from maskwright.workflows.run_manifest import RunManifest, read_manifests, versions
+from maskwright.workflows.same_frames import check_same_frames
+from maskwright.workflows.source_facts import licence_of
+from maskwright.workflows.stages import MaskedFrame, SkippedFrames, clean_masks, decode_frames, find_masks
+
+ROWS_PER_SEGMENT = 5_000  # two segments of records in memory are some 30 MB
+_MANY_WRITES = 64  # since the last compaction; so many small segments make questions slow
+_QUEUED = 4
+
+
+class Engine(Protocol):
+    """Runs the stages: gives the frames of some stretches with their masks, cleaned up."""
+
+    @property
+    def name(self) -> str:
+        """What the manifest calls it."""
+        ...
+
+    def __call__(
+        self, footage: Footage, stretches: Sequence[Stretch], recipe: Recipe, origin: str
+    ) -> Iterator[MaskedFrame | SkippedFrames]:
+        """Run them; closing the iterator stops them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess:
+    """Runs the stages in threads of this process. `batch_size` None is 8 on a GPU; a CPU gains nothing by batches."""
+
+    model: Model
+    batch_size: int | None = None
+    name: str = field(default="in-process", init=False)
+
+    def __call__(
+        self, footage: Footage, stretches: Sequence[Stretch], recipe: Recipe, origin: str
+    ) -> Iterator[MaskedFrame | SkippedFrames]:
+        """Run them; closing the iterator stops them."""
+        batch_size = self.batch_size or (1 if self.model.device.type == "cpu" else 8)
+        queued = max(_QUEUED, batch_size)
+        with closing(ahead(decode_frames(footage, stretches), size=queued, name="decode")) as decoded:
+            found = find_masks(self.model, decoded, recipe, batch_size=batch_size, origin=origin)
+            with closing(ahead(found, size=_QUEUED, name="network")) as masked:
+                for item in masked:
+                    yield clean_masks(item, recipe) if isinstance(item, MaskedFrame) else item
+
+
+def annotate(
+    model: Model,
+    footage: Footage,
+    recipe: Recipe,
+    out: Path,
+    *,
+    selection: Selection | None = None,
+    engine: Engine | None = None,
+    notes: Iterable[str] = (),
+    command: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    clock: Callable[[], datetime] = utc_now,
+) -> AnnotatedSource:
+    """Annotate the frames of a source into the store at `out`, which is made if nothing is there.
+
+    Frames that the same run has are not done again. Ctrl+C, an error or a kill leaves a whole store. `notes` are what
+    the caller has to say of the input (entries of a file that were left out); they go into the manifest.
+
+    Raises:
+        SettingError: the selection names what is not there, or leaves nothing.
+        StoreError: the store cannot be opened or written, or another process is at the same run.
+        InputError: the store holds other frames of a data set of this name.
+    """
+    selection = selection or Selection()
+    recipe = replace(recipe, licence=recipe.licence or licence_of(footage.path))
+    settings = recipe.settings(footage.source.name, model_ref(model))
+    run = run_name(settings)
+    with _open(out) as store:
+        manifest = RunManifest.of(store, run)
+        with manifest.lock():
+            check_same_frames(store, run, footage)
+            other_runs = _other_runs(store, run, footage)
+            plan = _plan(store, run, footage, selection, recipe)
+            session = Session(plan, progress, list(notes))
+            facts = _facts(footage, settings, recipe)
+            content = manifest.begin(facts, _about(selection, engine, command, recipe, clock()))
+            outcome = "failed"
+            try:
+                _run(store, run, engine or InProcess(model), footage, plan, recipe, session)
+                outcome = "done"
+            except KeyboardInterrupt:
+                outcome = "interrupted"
+                raise
+            finally:
+                manifest.end(content, outcome, clock(), **session.counts(), **_totals(store, run))
+        _tidy(store)
+    return session.result(footage, out, run, other_runs)
+
+
+def _open(out: Path) -> MaskStore:
+    return open_store(out) if (out / "store.json").exists() else create_store(out)
+
+
+def _other_runs(store: MaskStore, run: str, footage: Footage) -> tuple[str, ...]:
+    """List other runs that did frames of this data set."""
+    found = (one for one in read_manifests(store.path) if one["run"] != run and one.get("num_frames"))
+    return tuple(one["run"] for one in found if one.get("settings", {}).get("dataset") == footage.source.name)
+
+
+def _plan(store: MaskStore, run: str, footage: Footage, selection: Selection, recipe: Recipe) -> Plan:
+    dataset = footage.source.name
+    return plan_frames(
+        footage,
+        selection,
+        recipe.task,
+        lambda episode, camera: store.done_frames(run, dataset=dataset, episode=episode.key, camera=camera),
+    )
+
+
+def _run(
+    store: MaskStore,
+    run: str,
+    engine: Engine,
+    footage: Footage,
+    plan: Plan,
+    recipe: Recipe,
+    session: "Session",
+) -> None:
+    """Let the engine run and the store gather; what has been gathered is flushed however it ends."""
+    if not plan.stretches:
+        return
+    origin = f"{footage.source.name} ({run})"
+    with store.bulk_writer(run=run, rows_per_segment=ROWS_PER_SEGMENT) as writer:
+        try:
+            with contextlib.closing(engine(footage, plan.stretches, recipe, origin)) as stream:  # type: ignore[type-var]
+                for item in stream:
+                    if isinstance(item, MaskedFrame):
+                        writer.add(item.seen, item.records)
+                    session.take(item)
+        except BaseException:
+            with contextlib.suppress(StoreError):  # the first error is the one to tell
+                writer.flush()
+            raise
+
+
+def _facts(footage: Footage, settings: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
+    source = footage.source
+    return {
+        "verb": "annotate",
+        "settings": settings,
+        "source": {
+            "path": str(footage.path.resolve()),
+            "name": source.name,
+            "robot": source.robot,
+            "num_episodes": len(source.episodes),
+            "fps": sorted({episode.fps for episode in source.episodes if episode.fps}),
+        },
+        "licence": recipe.licence,
+    }
+
+
+def _about(
+    selection: Selection, engine: Engine | None, command: str | None, recipe: Recipe, at: datetime
+) -> dict[str, Any]:
+    return {
+        "started_at": at.isoformat(),
+        "command": command,
+        "engine": engine.name if engine else "in-process",
+        "selection": {name: getattr(selection, name) for name in ("episodes", "cameras", "start", "stop", "stride")},
+        "actor": recipe.actor,
+        "collector": recipe.collector,
+        "versions": versions(),
+    }
+
+
+def _totals(store: MaskStore, run: str) -> dict[str, int]:
+    with store.sql() as views:
+        row = views.execute("SELECT count(*), coalesce(sum(num_masks), 0) FROM frames WHERE run = ?", [run]).fetchone()
+    return {"num_frames": int(row[0]), "num_masks": int(row[1])}
+
+
+def _tidy(store: MaskStore) -> None:
+    """Compact a store of many small segments, so that questions are quick."""
+    kinds = [write.kind for write in store.writes()]
+    last = max((at for at, kind in enumerate(kinds) if kind == "compact"), default=-1)
+    if kinds[last + 1 :].count("bulk") > _MANY_WRITES:
+        with contextlib.suppress(StoreBusy):  # another process is doing it
+            store.compact()
+
+
+__all__ = ["AnnotatedSource", "Engine", "InProcess", "Progress", "annotate"]
