@@ -31,7 +31,16 @@ _HOMES = {
     ),
     "maskwright.datasets": ("read_image",),
     "maskwright.models": ("list_models", "load_model"),
-    "maskwright.predict": ("embed", "embed_batch", "everything", "look_closer", "predict", "refine", "to_records"),
+    "maskwright.predict": (
+        "embed",
+        "embed_batch",
+        "everything",
+        "look",
+        "look_closer",
+        "predict",
+        "refine",
+        "to_records",
+    ),
     "maskwright.workflows.pictures": ("example_path",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -56,6 +65,7 @@ if TYPE_CHECKING:
     from maskwright.predict import embed as embed
     from maskwright.predict import embed_batch as embed_batch
     from maskwright.predict import everything as everything
+    from maskwright.predict import look as look
     from maskwright.predict import look_closer as look_closer
     from maskwright.predict import predict as predict
     from maskwright.predict import refine as refine

@@ -14,9 +14,10 @@ from maskwright.evaluate import Dataset, LabelledPicture, ModelSegmenter, Pictur
 from maskwright.masks import from_coco
 from maskwright.models import load_model
 from maskwright.models.cards import TINY
-from maskwright.models.protocol import FramePrompts
+from maskwright.models.protocol import Decoded, FramePrompts
 from maskwright.models.tiny import build_tiny
-from maskwright.models.tiny.model import TinySam
+from maskwright.models.tiny.clicks import keep_clicks
+from maskwright.models.tiny.model import SHADES, TinySam
 from maskwright.models.tiny.presets import TINY_WEIGHTS
 
 
@@ -116,5 +117,8 @@ def test_only_the_single_mask_leans_beyond_what_was_trained(tiny: TinySam) -> No
         single = tiny.decode(features, prompt, multimask=False).logits
         several = tiny.decode(features, prompt, multimask=True).logits
 
-    torch.testing.assert_close(single[:, 0], trained[:, 0] + 0.5, rtol=1e-3, atol=1e-3)
-    torch.testing.assert_close(several, trained[:, 1:], rtol=1e-3, atol=1e-3)
+    lean = torch.tensor([0.5, 0, 0, 0])[None, :, None, None]
+    leant = Decoded(logits=trained + lean, predicted_iou=torch.zeros(1, 4))
+    expected = keep_clicks(leant, prompt, features.extra[SHADES], side).logits
+    torch.testing.assert_close(single, expected[:, :1], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(several, expected[:, 1:], rtol=1e-3, atol=1e-3)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskwright.core import BoxPrompt, CombinedPrompt, Image, PointPrompt
+from maskwright.core import BoxPrompt, CombinedPrompt, Image, MaskPrompt, PointPrompt
 from maskwright.core.errors import SettingError
 from maskwright.masks import FillHoles, box_xyxy, decode, encode
 from maskwright.predict import embed, look_closer, predict, to_records
@@ -91,11 +91,22 @@ def test_prompts_move_with_the_crop():
     assert prompt_in_crop(BoxPrompt((185, 95, 500, 130)), crop) == BoxPrompt((0, 5, 100, 40))
 
 
-def test_corrected_masks_and_words_are_not_asked_again(model, wide):
-    clicks = answered(model, wide, PointPrompt([(210, 110), (100, 20)], [1, 0]))
-    both = answered(model, wide, CombinedPrompt([BoxPrompt((200, 100, 250, 140)), PointPrompt([(210, 110)])]))
+def test_several_clicks_are_asked_again_together(model, wide):
+    prompt = CombinedPrompt([BoxPrompt((200, 100, 250, 140)), PointPrompt([(210, 110), (390, 20)], [1, 0])])
 
-    assert list(look_closer(model, wide, [*clicks, *both])) == [*clicks, *both]
+    (record,) = look_closer(model, wide, answered(model, wide, prompt))
+
+    (step,) = record.provenance.steps
+    assert step.name == "look_closer"
+    assert record.provenance.prompt == prompt
+
+
+def test_masks_and_words_alone_are_not_asked_again(model, wide):
+    mask = np.zeros(wide.size_hw, bool)
+    mask[100:140, 200:250] = True
+    rough = answered(model, wide, MaskPrompt(encode(mask)))
+
+    assert list(look_closer(model, wide, rough)) == rough
 
 
 def test_a_closer_look_comes_before_cleaning(model, wide):

@@ -30,16 +30,17 @@ def test_a_box_without_jitter_is_tight() -> None:
     assert corners[0].tolist() == [[12.0, 8.0], [40.0, 32.0]]
 
 
-def test_first_prompts_are_clicks_boxes_and_both() -> None:
-    masks = _squares()[:, None].float().repeat(5, 1, 1, 1)
+def test_first_prompts_are_clicks_boxes_and_both_made_of_the_tokens_that_predict_makes() -> None:
+    masks = _squares()[:, None].float()
 
-    prompts, one_click = first_prompts(Dice(0), masks)
+    drawn = [first_prompts(Dice(seed), masks) for seed in range(60)]
 
-    has_click, has_box = prompts.labels[:, 0] == 1, prompts.labels[:, 1] == 2
-    assert bool((has_click | has_box).all())
-    assert bool((one_click == (has_click & ~has_box)).all())
-    assert 0.25 < float(one_click.float().mean()) < 0.65
-    assert int((has_click & has_box).sum()) > 0
+    kinds = [tuple(prompts.labels[0].tolist()) for prompts, _ in drawn]
+    assert set(kinds) == {(1, -1), (2, 3), (1, 2, 3)}
+    assert 0.3 < kinds.count((1, -1)) / 60 < 0.7
+    for (prompts, one_click), kind in zip(drawn, kinds, strict=True):
+        assert bool((prompts.labels == torch.tensor(kind)).all())
+        assert bool((one_click == (kind == (1, -1))).all())
 
 
 def test_a_correction_clicks_where_the_answer_is_wrong() -> None:

@@ -6,16 +6,17 @@ clicks. All objects of a picture share its embedding, and their prompts go to th
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Protocol
 
 import torch
 
 from maskwright.core import RLE, Image, MaskRecord, Prompt
 from maskwright.models.protocol import Model
-from maskwright.predict.closer import look_closer
 from maskwright.predict.embedding import ImageEmbedding, embed
 from maskwright.predict.everything import everything
 from maskwright.predict.everything_settings import EverythingSettings, preset_for
+from maskwright.predict.looks import Look, look
 from maskwright.predict.predict import MaskBatch, predict
 from maskwright.predict.records import to_records
 
@@ -90,13 +91,28 @@ class _ModelSession:
     closer: bool
 
     def answer(self, prompts: Sequence[Prompt], previous: Sequence[Answer] | None = None) -> list[Answer]:
+        if self.closer:
+            return self._looks(prompts, previous or ())
         batch = predict(self.model, self.embedding, prompts, previous=None if previous is None else _join(previous))
-        records = to_records(batch)
-        seen = look_closer(self.model, self.image, records) if self.closer else records
         return [
             Answer(mask=record.rle, predicted_iou=record.scores.predicted_iou, memory=_take(batch, i))
-            for i, record in enumerate(seen)
+            for i, record in enumerate(to_records(batch))
         ]
+
+    def _looks(self, prompts: Sequence[Prompt], previous: Sequence[Answer]) -> list[Answer]:
+        """Look at each object as closely as it deserves, one after the other."""
+        answers: list[Answer] = []
+        for prompt, before in zip_longest(prompts, previous):
+            memory = None if before is None else before.memory
+            seen = look(
+                self.model,
+                self.image,
+                prompt,
+                previous=memory if isinstance(memory, Look) else None,
+                embedding=self.embedding,
+            )
+            answers.append(Answer(mask=seen.record().rle, predicted_iou=seen.predicted_iou, memory=seen))
+        return answers
 
     def everything(self, settings: EverythingSettings) -> list[MaskRecord]:
         return everything(self.model, self.image, settings=settings, embedding=self.embedding)

@@ -13,6 +13,7 @@ from maskwright.predict.embedding import ImageEmbedding, embed, embed_batch
 from maskwright.predict.everything import Candidate, everything, find_candidates
 from maskwright.predict.everything_settings import BALANCED, FAST, PRESETS, THOROUGH, EverythingSettings, preset_for
 from maskwright.predict.hierarchy import PromptTree, predict_tree
+from maskwright.predict.looks import Look, look
 from maskwright.predict.predict import MaskBatch, predict, refine
 from maskwright.predict.records import to_records
 from maskwright.predict.upscale import masks_from_logits, upscale_logits
@@ -27,12 +28,14 @@ __all__ = [
     "EmbeddingKey",
     "EverythingSettings",
     "ImageEmbedding",
+    "Look",
     "MaskBatch",
     "PromptTree",
     "embed",
     "embed_batch",
     "everything",
     "find_candidates",
+    "look",
     "look_closer",
     "masks_from_logits",
     "predict",

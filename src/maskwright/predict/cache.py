@@ -27,6 +27,8 @@ from maskwright.models.protocol import Features
 
 _log = logging.getLogger(__name__)
 
+_LAYOUT = 2  # of what models put into `Features`; what was kept by another is not found again
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingKey:
@@ -44,7 +46,7 @@ class EmbeddingKey:
     @property
     def filename(self) -> str:
         """A name that no other key has."""
-        text = f"{self.image_digest}/{self.checkpoint_sha256}/{self.precision}"
+        text = f"{self.image_digest}/{self.checkpoint_sha256}/{self.precision}/{_LAYOUT}"
         return hashlib.sha256(text.encode()).hexdigest() + ".safetensors"
 
 

@@ -10,10 +10,24 @@ from dataclasses import replace
 
 import numpy as np
 
-from maskwright.core import BoxPrompt, Image, MaskRecord, PointPrompt, ProcessingStep, Scores, SizeHW
-from maskwright.core.errors import PromptError, SettingError
+from maskwright.core import (
+    BoxPrompt,
+    CombinedPrompt,
+    Image,
+    MaskPrompt,
+    MaskRecord,
+    PointPrompt,
+    ProcessingStep,
+    Prompt,
+    Scores,
+    SinglePrompt,
+    SizeHW,
+    TextPrompt,
+    prompt_parts,
+)
+from maskwright.core.errors import SettingError
 from maskwright.core.shapes import BoxXYXY
-from maskwright.masks import area, box_xyxy, paste
+from maskwright.masks import area, box_xyxy, crop, paste
 from maskwright.models.protocol import Model
 from maskwright.predict.cache import EmbeddingCache
 from maskwright.predict.embedding import embed
@@ -32,9 +46,9 @@ def look_closer(
 ) -> Iterator[MaskRecord]:
     """Ask once more, on a crop, about each record whose object is small; give the others back as they are, in order.
 
-    `records` hold one mask for each prompt. Prompts that are one box or one click are asked again; the object is in
-    the box, or else where the mask is, and the crop is `CROP_FACTOR` times as wide. More clicks correct an earlier
-    mask, which a crop would not know. Costs one encoding for each small object. Memory holds one crop's embedding.
+    `records` hold one mask for each prompt. Prompts with a box or clicks are asked again; the object is in the box, or
+    else where the mask is, and the crop is `CROP_FACTOR` times as wide. Costs one encoding for each small object.
+    Memory holds one crop's embedding. To correct one object click after click, see `look`.
 
     Raises:
         SettingError: a record is of another image, or not the answer to a prompt, or was cleaned up already.
@@ -54,15 +68,60 @@ def crop_around(box: BoxXYXY, size_hw: SizeHW) -> CropBox:
     return left, top, max(left + 1, min(width, int(x + half) + 1)), max(top + 1, min(height, int(y + half) + 1))
 
 
-def prompt_in_crop(prompt: BoxPrompt | PointPrompt, crop_box: CropBox) -> BoxPrompt | PointPrompt:
-    """Move a box or clicks into a crop's pixels."""
+def is_worth_it(crop_box: CropBox, size_hw: SizeHW) -> bool:
+    """Whether a crop shows an object so much larger than the picture does that it is worth an encoding."""
     x1, y1, x2, y2 = crop_box
-    match prompt:
-        case PointPrompt(points_xy=points, labels=labels):
-            return PointPrompt([(x - x1, y - y1) for x, y in points], labels)
-        case BoxPrompt(box_xyxy=(left, top, right, bottom)):
-            return BoxPrompt((max(0.0, left - x1), max(0.0, top - y1), min(right, x2) - x1, min(bottom, y2) - y1))
-    raise PromptError(f"expected a box or clicks, got {type(prompt).__name__}")
+    return (x2 - x1) * (y2 - y1) < WORTH_BELOW * size_hw[0] * size_hw[1]
+
+
+def whereabouts(prompt: Prompt, mask_box: BoxXYXY) -> BoxXYXY | None:
+    """Where the object of a prompt is: in its box, or else where its mask is; clicks on it lie there in any case.
+
+    None where nothing was found, or where neither box nor click says which of what was found is meant.
+    """
+    parts = prompt_parts(prompt)
+    boxes = [part.box_xyxy for part in parts if isinstance(part, BoxPrompt)]
+    points = [
+        point
+        for part in parts
+        if isinstance(part, PointPrompt)
+        for point, label in zip(part.points_xy, part.labels or (), strict=True)
+        if label
+    ]
+    if not boxes and (not points or mask_box[2] <= mask_box[0]):
+        return None
+    x1, y1, x2, y2 = boxes[0] if boxes else mask_box  # a mask may lie beside its click
+    return (
+        min([x1, *(x for x, _ in points)]),
+        min([y1, *(y for _, y in points)]),
+        max([x2, *(x for x, _ in points)]),
+        max([y2, *(y for _, y in points)]),
+    )
+
+
+def prompt_in_crop(prompt: Prompt, crop_box: CropBox) -> Prompt:
+    """Move a prompt into a crop's pixels. Clicks off the object that lie outside the crop are left out."""
+    x1, y1, x2, y2 = crop_box
+    parts: list[SinglePrompt] = []
+    for part in prompt_parts(prompt):
+        match part:
+            case PointPrompt(points_xy=points, labels=labels):
+                inside = [
+                    ((x - x1, y - y1), label)
+                    for (x, y), label in zip(points, labels or (), strict=True)
+                    if label or (x1 <= x <= x2 and y1 <= y <= y2)
+                ]
+                if inside:
+                    parts.append(PointPrompt([point for point, _ in inside], [label for _, label in inside]))
+            case BoxPrompt(box_xyxy=(left, top, right, bottom)):
+                parts.append(
+                    BoxPrompt((max(0.0, left - x1), max(0.0, top - y1), min(right, x2) - x1, min(bottom, y2) - y1))
+                )
+            case MaskPrompt(rle=rle):
+                parts.append(MaskPrompt(crop(rle, crop_box)))
+            case TextPrompt():
+                parts.append(part)
+    return parts[0] if len(parts) == 1 else CombinedPrompt(parts)
 
 
 def _whereabouts(image: Image, record: MaskRecord) -> BoxXYXY | None:
@@ -74,24 +133,15 @@ def _whereabouts(image: Image, record: MaskRecord) -> BoxXYXY | None:
         raise SettingError(f"record {record.id} is not the answer to a prompt, so there is nothing to ask again")
     if record.provenance.steps:
         raise SettingError(f"record {record.id} was processed already. Look closer first, clean up afterwards.")
-    match prompt:
-        case BoxPrompt(box_xyxy=(x1, y1, x2, y2)):
-            pass
-        case PointPrompt(points_xy=[(x, y)]) if record.area:  # the mask may lie beside its click
-            left, top, right, bottom = record.box_xyxy
-            x1, y1, x2, y2 = min(left, x), min(top, y), max(right, x), max(bottom, y)
-        case _:
-            return None
-    left, top, right, bottom = crop_around((x1, y1, x2, y2), image.size_hw)
-    height, width = image.size_hw
-    return (x1, y1, x2, y2) if (right - left) * (bottom - top) < WORTH_BELOW * height * width else None
+    box = whereabouts(prompt, record.box_xyxy)
+    return box if box is not None and is_worth_it(crop_around(box, image.size_hw), image.size_hw) else None
 
 
 def _asked_again(
     model: Model, image: Image, record: MaskRecord, crop_box: CropBox, cache: EmbeddingCache | None
 ) -> MaskRecord:
     prompt = record.provenance.prompt
-    assert isinstance(prompt, BoxPrompt | PointPrompt)  # as `_whereabouts` found
+    assert prompt is not None  # as `_whereabouts` found
     x1, y1, x2, y2 = crop_box
     seen = Image(np.ascontiguousarray(image.pixels[y1:y2, x1:x2]))
     (answer,) = to_records(predict(model, embed(model, seen, cache=cache), [prompt_in_crop(prompt, crop_box)]))
@@ -107,4 +157,4 @@ def _asked_again(
     )
 
 
-__all__ = ["crop_around", "look_closer", "prompt_in_crop"]
+__all__ = ["CropBox", "crop_around", "is_worth_it", "look_closer", "prompt_in_crop", "whereabouts"]

@@ -6,6 +6,7 @@ Rows after the step that a run goes on from are dropped, so that a run that was 
 import csv
 import io
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,10 +47,15 @@ class Journal:
             self._window[name].append(value)
 
     def write(self, step: int, seconds: float, **more: float) -> Row:
-        """Write a row: means of the measurements since the last row, and `more`."""
-        means = {name: float(torch.stack(values).float().mean()) for name, values in self._window.items()}
+        """Write a row: means of the measurements since the last row, and `more`.
+
+        A measurement may be NaN at steps that did not ask for it; a loss may not.
+        """
+        windows = {name: torch.stack(values).float() for name, values in self._window.items()}
         self._window.clear()
-        row: Row = {"step": step, "seconds": round(seconds, 1), **means, **more}
+        means = {name: float(x.mean() if name == "loss" else x.nanmean()) for name, x in windows.items()}
+        told = {name: mean for name, mean in means.items() if name == "loss" or not math.isnan(mean)}
+        row: Row = {"step": step, "seconds": round(seconds, 1), **told, **more}
         self.rows.append(row)
         self._flush()
         if self._board is not None:

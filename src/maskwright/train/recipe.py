@@ -28,7 +28,7 @@ class Recipe:
     sides: str = _option("", "sides to change between, by step: 384,512,640; empty: `side` alone")
     batch: int = _option(48, "pictures a step at `side`; fewer at larger sides, more at smaller ones")
     per_image: int = _option(5, "objects asked for in each picture")
-    corrections: int = _option(1, "clicks that correct each first answer")
+    corrections: int = _option(1, "most clicks that correct first answers; each step draws how many")
     learning_rate: float = _option(5e-4, "highest learning rate")
     trunk_rate: float = _option(0.15, "the trunk's learning rate, as a share of the others'")
     warmup: int = _option(100, "steps until the learning rate is at its highest")

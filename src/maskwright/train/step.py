@@ -9,9 +9,13 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from maskwright.models.protocol import Decoded, Features
+from maskwright.models.protocol import Decoded, Features, FramePrompts
+from maskwright.models.tiny import TinySam
+from maskwright.models.tiny.clicks import keep_clicks
+from maskwright.models.tiny.model import SHADES
+from maskwright.train.dice import Dice
 from maskwright.train.distill import distillation_loss
-from maskwright.train.interaction import choose_targets, correct, first_prompts
+from maskwright.train.interaction import Targets, choose_targets, correct, first_prompts
 from maskwright.train.losses import prompt_loss
 from maskwright.train.recipe import learning_rate
 from maskwright.train.stream import Batch
@@ -30,7 +34,11 @@ def train_step(trainer: Trainer, batch: Batch, progress: float) -> dict[str, Ten
 
 
 def answer_and_correct(trainer: Trainer, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-    """Answer prompts on a batch and correct the answers; returns the mean loss of all turns, and measurements."""
+    """Answer prompts on a batch and correct the answers again and again; returns the loss, and measurements.
+
+    The first answer learns, and the last one. How many corrections lie between them changes from step to step; those
+    only lead there (Sofiiuk et al., "Reviving iterative training with mask guidance", 2021).
+    """
     recipe, dice = trainer.recipe, batch.dice
     targets = choose_targets(dice, batch.scenes, per_image=recipe.per_image)
     prompts, one_click = first_prompts(dice, targets.masks)
@@ -39,27 +47,57 @@ def answer_and_correct(trainer: Trainer, batch: Batch) -> tuple[Float[Tensor, ""
     total = torch.zeros((), device=trainer.device)
     with half_precision(trainer):
         features = encode(trainer, batch)
-    for turn in range(recipe.corrections + 1):
-        with half_precision(trainer):
-            small = trainer.model.decode_training(features, targets.image_index, prompts)
-        decoded = enlarged(small, targets.masks.shape[-1])
+    last = last_turn(recipe.corrections, batch.dice)
+    for turn in range(last + 1):
+        learns = turn in (0, last)
         is_ambiguous = one_click if turn == 0 else torch.zeros_like(one_click)
-        loss, true_iou = prompt_loss(
-            decoded.logits, decoded.predicted_iou, targets.masks, is_ambiguous, iou_weight=recipe.iou_weight
-        )
-        total = total + loss.mean() / (recipe.corrections + 1)
-        if lesson is not None:
-            distilled = distillation_loss(decoded, lesson.answer(targets.image_index, prompts, is_ambiguous)).mean()
-            total = total + recipe.teacher_weight * distilled / (recipe.corrections + 1)
-            measured[f"distilled_turn{turn}"] = distilled.detach()
-        with torch.no_grad():
-            favourite = best_believed(decoded, is_ambiguous)
-            rows = torch.arange(len(favourite), device=favourite.device)
-            measured |= measurements(turn, true_iou[rows, favourite], one_click)
-            measured["belief_error"] = (decoded.predicted_iou - true_iou)[rows, favourite].abs().mean()
-            if turn < recipe.corrections:
-                prompts = correct(dice, prompts, small.logits.float()[rows, favourite], targets.masks)
+        with torch.set_grad_enabled(learns), half_precision(trainer):
+            small = trainer.model.decode_training(features, targets.image_index, prompts)
+        shown = best_believed(small, is_ambiguous)
+        if learns:
+            share = 1 if last == 0 else 2
+            decoded = enlarged(small, targets.masks.shape[-1])
+            loss, true_iou = prompt_loss(
+                decoded.logits, decoded.predicted_iou, targets.masks, is_ambiguous, iou_weight=recipe.iou_weight
+            )
+            total = total + loss.mean() / share
+            if lesson is not None:
+                answer = lesson.answer(targets.image_index, prompts, is_ambiguous)
+                distilled = distillation_loss(decoded, answer).mean()
+                total = total + recipe.teacher_weight * distilled / share
+                measured[f"distilled_turn{min(turn, 1)}"] = distilled.detach()
+            with torch.no_grad():
+                rows = torch.arange(len(shown), device=shown.device)
+                measured |= measurements(min(turn, 1), true_iou[rows, shown], one_click)
+                measured["belief_error"] = (decoded.predicted_iou - true_iou)[rows, shown].abs().mean()
+        if turn < last:
+            with torch.no_grad():
+                prompts = correct(
+                    dice, prompts, seen(trainer.model, features, targets, prompts, small, shown), targets.masks
+                )
     return total, measured
+
+
+def last_turn(most: int, dice: Dice) -> int:
+    """Draw how often the answers of a step are corrected: from one time to `most`."""
+    return 1 + int(dice.integers(most, 1)) if most > 1 else most
+
+
+def seen(
+    model: TinySam,
+    features: Features,
+    targets: Targets,
+    prompts: FramePrompts,
+    decoded: Decoded,
+    shown: Int[Tensor, " N"],
+) -> Float[Tensor, "N h w"]:
+    """The logits that a user would see of each prompt: of the candidate shown, with what clicks promise kept."""
+    rows = torch.arange(len(shown), device=shown.device)
+    one = Decoded(
+        logits=decoded.logits.float()[rows, shown][:, None], predicted_iou=decoded.predicted_iou[rows, shown][:, None]
+    )
+    shades = features.extra[SHADES][targets.image_index]
+    return keep_clicks(one, prompts, shades, model.prompt_encoder.side).logits[:, 0]
 
 
 def half_precision(trainer: Trainer) -> torch.autocast:
@@ -84,13 +122,13 @@ def best_believed(decoded: Decoded, is_ambiguous: Bool[Tensor, " N"]) -> Int[Ten
 
 
 def measurements(turn: int, iou: Float[Tensor, " N"], one_click: Bool[Tensor, " N"]) -> dict[str, Tensor]:
-    """Name the IoU reached: by one click and by box at first, of all after each correction."""
+    """Name the IoU reached: by one click or by box at first, of all after corrections; NaN where none was asked so."""
     if turn:
         return {f"iou_turn{turn}": iou.mean()}
-    boxed = ~one_click
+    nothing = torch.full_like(iou, torch.nan)
     return {
-        "iou_click": (iou * one_click).sum() / one_click.sum().clamp(min=1),
-        "iou_box": (iou * boxed).sum() / boxed.sum().clamp(min=1),
+        "iou_click": torch.where(one_click, iou, nothing).nanmean(),
+        "iou_box": torch.where(one_click, nothing, iou).nanmean(),
     }
 
 
@@ -109,4 +147,4 @@ def update(trainer: Trainer, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
     return norm.detach()
 
 
-__all__ = ["answer_and_correct", "best_believed", "train_step"]
+__all__ = ["answer_and_correct", "best_believed", "enlarged", "seen", "train_step"]

@@ -18,17 +18,18 @@ from maskwright.train.interaction import Targets, choose_targets, correct, first
 from maskwright.train.losses import mask_iou
 from maskwright.train.packing import to_bytes
 from maskwright.train.scenes import Scenes
-from maskwright.train.step import best_believed, enlarged
+from maskwright.train.step import best_believed, enlarged, seen
 from maskwright.train.stream import frames_of
 from maskwright.train.trainer import set_side
 
 _SEED = 77
 _PICTURES_A_TIME = 4
+_CORRECTIONS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """What a model answered on held-out pictures: first answers, then those after a click of correction."""
+    """What a model answered on held-out pictures: first answers, then those after some clicks of correction."""
 
     frames: Float[Tensor, "B 3 S S"]
     targets: Targets
@@ -58,7 +59,7 @@ class HeldOut:
 
 
 def scores_of(found: Sequence[Answers]) -> dict[str, float]:
-    """Score answers; `score` is the mean IoU by box, by one click, and after one correction."""
+    """Score answers; `score` is the mean IoU by box, by one click, and after corrections."""
     one_click = torch.cat([one.one_click for one in found])
     iou, corrected, belief = (
         torch.cat([getattr(one, name) for one in found]) for name in ("iou", "corrected_iou", "belief_error")
@@ -77,10 +78,14 @@ def _answers(model: TinySam, scenes: Scenes, seed: int, per_image: int) -> Answe
     prompts, one_click = first_prompts(dice, targets.masks)
     features = model.encode(frames)
     first = model.decode_training(features, targets.image_index, prompts)
-    masks, iou, error, shown = _shown(first, targets, one_click)
-    after = correct(dice, prompts, shown, targets.masks)
-    second = model.decode_training(features, targets.image_index, after)
-    _, corrected, error_after, _ = _shown(second, targets, torch.zeros_like(one_click))
+    masks, iou, error = _shown(first, targets, one_click)
+    after, last = prompts, first
+    for turn in range(_CORRECTIONS):
+        ambiguous = one_click if turn == 0 else torch.zeros_like(one_click)
+        logits = seen(model, features, targets, after, last, best_believed(last, ambiguous))
+        after = correct(dice, after, logits, targets.masks)
+        last = model.decode_training(features, targets.image_index, after)
+    _, corrected, error_after = _shown(last, targets, torch.zeros_like(one_click))
     return Answers(
         frames=frames,
         targets=targets,
@@ -93,14 +98,14 @@ def _answers(model: TinySam, scenes: Scenes, seed: int, per_image: int) -> Answe
     )
 
 
-def _shown(decoded: Decoded, targets: Targets, is_ambiguous: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The mask that a user would see of each prompt, its IoU, how wrong its predicted IoU is, and its logits."""
+def _shown(decoded: Decoded, targets: Targets, is_ambiguous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The mask that a user would see of each prompt, its IoU, and how wrong its predicted IoU is."""
     large = enlarged(decoded, targets.masks.shape[-1])
     chosen = best_believed(decoded, is_ambiguous)
     rows = torch.arange(len(chosen), device=chosen.device)
     masks = large.logits[rows, chosen] > 0
     iou = mask_iou(masks[:, None], targets.masks > 0.5)[:, 0]
-    return masks, iou, (large.predicted_iou[rows, chosen] - iou).abs(), decoded.logits.float()[rows, chosen]
+    return masks, iou, (large.predicted_iou[rows, chosen] - iou).abs()
 
 
 def some(scenes: Scenes, index: slice) -> Scenes:

@@ -65,7 +65,7 @@ def _maps_at(
 ) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The embedding, the finer maps' means and the trunk's map in the cells of pixels; the finer maps at pixels."""
     features = store.features([picture])
-    skip8, skip4, trunk = (tensor[0] for tensor in features.extra)
+    skip8, skip4, trunk = (tensor[0] for tensor in features.extra[:3])
     embedding = features.image_embedding[0].flatten(1).T
     means = (skip8.unflatten(0, (-1, 4)).mean(1), skip4.unflatten(0, (-1, 16)).mean(1))
     cell = pixel // 16

@@ -17,6 +17,7 @@ from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
 from maskwright.models.sam.model import SamModel
 from maskwright.models.sam.prompt_encoder import PromptEncoder
 from maskwright.models.tiny.box import keep_promises
+from maskwright.models.tiny.clicks import keep_clicks, shades_of
 from maskwright.models.tiny.pointing import PhraseMaps, answer, clicks
 from maskwright.models.tiny.text import NO_WORD, TextPath
 from maskwright.models.tiny.vocabulary import phrase_words
@@ -24,6 +25,7 @@ from maskwright.models.tiny.vocabulary import phrase_words
 # Added to the logits of candidate 0, the answer to boxes and to several clicks. The threshold that is best for Dice is
 # half of the Dice reached, not probability one half: at about 0.77 that is a logit of -0.5.
 _LEAN = 0.5
+SHADES = 3  # where the colours lie in `Features.extra`
 
 
 class TinySam(SamModel):
@@ -56,9 +58,13 @@ class TinySam(SamModel):
         return super().text_indices(phrase) if self.text_path is None else phrase_words(phrase)
 
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
-        """Encode normalised, padded frames; `extra` is the finer maps of strides 8 and 4, and the trunk's."""
+        """Encode normalised, padded frames; `extra` is the finer maps of strides 8 and 4, the trunk's, and colours."""
         embedding, (skip8, skip4), trunk16 = self.image_encoder(pixels.to(self.precision))
-        extra = (*to_cells(skip8.float(), skip4.float()), trunk16.flatten(2).transpose(1, 2).float())
+        extra = (
+            *to_cells(skip8.float(), skip4.float()),
+            trunk16.flatten(2).transpose(1, 2).float(),
+            shades_of(pixels.float()),
+        )
         return Features(image_embedding=embedding.float(), extra=extra)
 
     def decode_training(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Decoded:
@@ -76,12 +82,18 @@ class TinySam(SamModel):
         """Decode prompts on one image as `SamModel` does, keep what boxes promise, and answer phrases by pointing."""
         if prompts.text is not None:
             return self._answer_phrases(features, prompts, num_masks=self.num_candidates if multimask else 1)
-        return keep_promises(super().decode(features, prompts, multimask=multimask), prompts, self.frame.side)
+        return self._kept(features, super().decode(features, prompts, multimask=multimask), prompts)
+
+    def _kept(self, features: Features, decoded: Decoded, prompts: FramePrompts) -> Decoded:
+        """Keep what the box and the clicks of each prompt promise."""
+        inside = keep_promises(decoded, prompts, self.frame.side)
+        return keep_clicks(inside, prompts, features.extra[SHADES], self.frame.side)
 
     def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
         """Decode candidates and draw those that `keep` accepts; all are drawn where a box or a phrase asks."""
         if prompts.text is None and not (prompts.labels == 2).any():
-            return super().decode_some(features, prompts, keep=keep)
+            some = super().decode_some(features, prompts, keep=keep)
+            return replace(some, logits=self._kept_some(features, some, prompts))
         decoded = self.decode(features, prompts, multimask=True)
         rows, candidates = keep(decoded.predicted_iou).nonzero(as_tuple=True)
         return DecodedSome(
@@ -90,6 +102,11 @@ class TinySam(SamModel):
             prompt_index=rows,
             mask_index=candidates,
         )
+
+    def _kept_some(self, features: Features, some: DecodedSome, prompts: FramePrompts) -> Float[Tensor, "Q h w"]:
+        each = FramePrompts(points=prompts.points[some.prompt_index], labels=prompts.labels[some.prompt_index])
+        decoded = Decoded(logits=some.logits[:, None], predicted_iou=some.predicted_iou[:, None])
+        return self._kept(features, decoded, each).logits[:, 0]
 
     def _answer_phrases(self, features: Features, prompts: FramePrompts, *, num_masks: int) -> Decoded:
         assert self.text_path is not None, "text_indices refuses text where there is no path"

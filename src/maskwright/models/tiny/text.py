@@ -50,7 +50,7 @@ class PictureReader(nn.Module):
 
     def forward(self, features: Features) -> ReadPicture:
         """Read pictures."""
-        skip8, skip4, trunk = features.extra
+        skip8, skip4, trunk = features.extra[:3]
         grid = features.image_embedding.shape[-2:]
         cells = self.cells(features.image_embedding.flatten(2).transpose(1, 2))  # B L D
         cells = (

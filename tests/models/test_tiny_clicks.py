@@ -1,0 +1,123 @@
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from maskwright.models.protocol import Decoded, FramePrompts
+from maskwright.models.tiny.clicks import keep_clicks, shades_of
+
+SIDE, CELLS = 128, 32
+
+
+def prompt(*clicks, box=None):
+    """Clicks are (x, y, label) in frame pixels."""
+    points = [[float(x), float(y)] for x, y, _ in clicks]
+    labels = [label for _, _, label in clicks]
+    if box is None:
+        points, labels = [*points, [0.0, 0.0]], [*labels, -1]
+    else:
+        points, labels = [*points, list(box[:2]), list(box[2:])], [*labels, 2, 3]
+    return FramePrompts(points=torch.tensor([points]).float(), labels=torch.tensor([labels]))
+
+
+def decoded(logits):
+    return Decoded(logits=logits[None, None], predicted_iou=torch.full((1, 1), 0.7))
+
+
+def two_squares():
+    """Logits of a square at the left and one at the right, on a picture of one colour."""
+    logits = torch.full((CELLS, CELLS), -3.0)
+    logits[8:16, 4:12] = 3.0
+    logits[8:16, 20:28] = 3.0
+    return logits, torch.zeros(1, CELLS, CELLS, 3)
+
+
+def kept(logits, shades, prompts):
+    return keep_clicks(decoded(logits), prompts, shades, SIDE).logits[0, 0]
+
+
+def test_islands_without_a_click_are_dropped():
+    logits, shades = two_squares()
+
+    mask = kept(logits, shades, prompt((32, 48, 1))) > 0
+
+    assert mask[8:16, 4:12].all()
+    assert not mask[:, 16:].any()
+
+
+def test_each_clicked_island_is_kept():
+    logits, shades = two_squares()
+
+    mask = kept(logits, shades, prompt((32, 48, 1), (96, 48, 1))) > 0
+
+    assert (mask == (logits > 0)).all()
+
+
+def test_islands_stay_where_a_box_says_where_the_object_is():
+    logits, shades = two_squares()
+
+    mask = kept(logits, shades, prompt((32, 48, 1), box=(8, 24, 120, 72))) > 0
+
+    assert (mask == (logits > 0)).all()
+
+
+def test_prompts_without_clicks_come_back_as_they_were():
+    logits, shades = two_squares()
+
+    assert (kept(logits, shades, prompt(box=(8, 24, 120, 72))) == logits).all()
+
+
+@given(
+    seed=st.integers(0, 1000),
+    clicks=st.lists(
+        st.tuples(st.integers(0, SIDE - 1), st.integers(0, SIDE - 1), st.integers(0, 1)),
+        min_size=1,
+        max_size=6,
+        unique_by=lambda click: (click[0] // 24, click[1] // 24),
+    ),
+)
+def test_clicks_apart_from_each_other_are_all_honoured(seed, clicks):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(CELLS, CELLS, generator=generator) * 3
+    shades = torch.rand(1, CELLS, CELLS, 3, generator=generator) * 2 - 1
+
+    answer = kept(logits, shades, prompt(*clicks))
+
+    for x, y, label in clicks:
+        assert (answer[int(y) // 4, int(x) // 4] > 0) == bool(label)
+
+
+def test_a_correction_goes_as_far_as_the_colour_and_not_beyond():
+    logits = torch.full((CELLS, CELLS), -1.0)
+    logits[4:28, 4:12] = 3.0
+    shades = torch.full((1, CELLS, CELLS, 3), -0.8)
+    shades[:, :, 12:15] = 0.8  # a bright strip beside what was found
+
+    answer = kept(logits, shades, prompt((32, 64, 1), (54, 64, 1)))
+
+    assert (answer[15:18, 12:15] > 0).all()
+    assert (answer[:, 16:] < 0).all()
+
+
+def test_an_answer_that_honours_its_clicks_is_left_alone():
+    logits, shades = two_squares()
+
+    assert (kept(logits, shades, prompt((32, 48, 1), (96, 48, 1))) == logits).all()
+
+
+def test_each_candidate_is_bent_by_what_it_lacks():
+    logits, shades = two_squares()
+    both = Decoded(logits=torch.stack([logits, logits - 4])[None], predicted_iou=torch.tensor([[0.7, 0.6]]))
+
+    answer = keep_clicks(both, prompt((32, 48, 1)), shades, SIDE).logits[0]
+
+    assert answer[0, 12, 8] == logits[12, 8]
+    assert answer[1, 12, 8] > 0
+
+
+def test_shades_are_the_mean_colours_of_cells():
+    pixels = torch.arange(8.0).view(1, 1, 1, 8).expand(1, 3, 8, 8)
+
+    shades = shades_of(pixels)
+
+    assert shades.shape == (1, 2, 2, 3)
+    assert (shades[0, 0, :, 0] == torch.tensor([1.5, 5.5])).all()
