@@ -3,8 +3,10 @@
 A scratch SQLite file: rows of several cameras come together, and memory stays flat. Deleted when closed.
 """
 
+import errno
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -40,10 +42,11 @@ class CellSpool:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._db = sqlite3.connect(path)
-        self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.execute("PRAGMA synchronous = OFF")
-        self._db.executescript(_SCHEMA)
+        with _as_os_errors():
+            self._db = sqlite3.connect(path)
+            self._db.execute("PRAGMA journal_mode = OFF")
+            self._db.execute("PRAGMA synchronous = OFF")
+            self._db.executescript(_SCHEMA)
 
     def __enter__(self) -> Self:
         return self
@@ -70,14 +73,17 @@ class CellSpool:
         """Keep a cell; a second one for a frame becomes a row of its own."""
         copy = self._copies(episode, camera, number)
         fields = (episode, camera, number, copy, number, timestamp_s)
-        cursor = self._db.execute(
-            "INSERT INTO cells (episode, camera, number, copy, place, timestamp_s) VALUES (?, ?, ?, ?, ?, ?)", fields
-        )
-        self._db.execute("INSERT INTO contents VALUES (?, ?, ?, ?)", (cursor.lastrowid, text, picture, ids))
+        with _as_os_errors():
+            cursor = self._db.execute(
+                "INSERT INTO cells (episode, camera, number, copy, place, timestamp_s) VALUES (?, ?, ?, ?, ?, ?)",
+                fields,
+            )
+            self._db.execute("INSERT INTO contents VALUES (?, ?, ?, ?)", (cursor.lastrowid, text, picture, ids))
 
     def close_gaps(self) -> None:
         """Number the places of each episode 0, 1, 2, ... in the order of frames, as rows of their own need."""
-        self._db.execute(_PLACES)
+        with _as_os_errors():
+            self._db.execute(_PLACES)
 
     def episodes(self) -> list[tuple[str, int]]:
         """List episodes in the order in which they came, and how many places each has."""
@@ -105,6 +111,15 @@ class CellSpool:
     def _copies(self, episode: str, camera: str, number: int) -> int:
         query = "SELECT COUNT(*) FROM cells WHERE episode = ? AND camera = ? AND number = ?"
         return int(self._db.execute(query, (episode, camera, number)).fetchone()[0])
+
+
+@contextmanager
+def _as_os_errors() -> Iterator[None]:
+    """Say what the database says of the disk as Python would."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise OSError(errno.EIO, f"{error}, in the scratch file") from error
 
 
 __all__ = ["CellSpool", "SpooledCell"]

@@ -8,6 +8,7 @@ No value is "" in text, NaN in numbers with a point, -1 in whole ones. Moments a
 whole and then renamed, since HDF5 does not survive a kill. Pictures are not copied; `images` says where they are.
 """
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
@@ -78,7 +79,7 @@ def read(path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[La
 
 def _write(frames: Iterable[LabelledFrame], path: Path, log: LossLog) -> None:
     file: Any
-    with h5py.File(path, "w", libver="latest") as file:
+    with _FileOfHdf5(path) as raw, h5py.File(raw, "w", libver="latest") as file:
         file.attrs["format"], file.attrs["version"] = FORMAT, VERSION
         of_frames = _Table(file.create_group("frames"), _FRAME_COLUMNS)
         of_masks = _Table(file.create_group("masks"), _MASK_COLUMNS, with_rle=True)
@@ -87,8 +88,38 @@ def _write(frames: Iterable[LabelledFrame], path: Path, log: LossLog) -> None:
             for row in mask_rows(frame, number):
                 of_masks.add(row)
             log.count(frames=1, masks=len(frame.masks))
+            raw.check()
         of_frames.flush()
         of_masks.flush()
+
+
+class _FileOfHdf5(io.FileIO):
+    """A file that never tells HDF5 of a failed write, since a full disk makes the library crash when it closes.
+
+    The error is raised by `check`, and at the latest when HDF5 has let go of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "w+")
+        self._problem: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        try:
+            written = 0 if self._problem else super().write(content)
+            if written < len(content) and not self._problem:  # some came through before the disk was full
+                super().write(memoryview(content)[written:])
+        except OSError as error:
+            self._problem = error
+        return len(content)
+
+    def check(self) -> None:
+        """Raise what went wrong, if anything did."""
+        if self._problem is not None:
+            raise self._problem
+
+    def __exit__(self, *told: Any) -> None:
+        super().__exit__(*told)
+        self.check()
 
 
 class _Table:

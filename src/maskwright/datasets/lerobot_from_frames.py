@@ -42,6 +42,7 @@ from maskwright.datasets.video_writer import VideoWriter
 
 TASK = "no task"  # LeRobot wants one for every row
 _FPS = 10  # where no frame says its time
+_PICTURES_FOR_STATS = 100  # an episode; lerobot too takes some of its pictures only
 _LOOSE = "frames"  # the episode of frames that say nothing of one
 _CAMERA = "image"
 _RECODED = "exact pixels of pictures, which are written as video"
@@ -132,7 +133,7 @@ class FramesWriter:
             if not self._as_video:
                 columns |= {_key(camera): _pictures(cells, camera, start, count) for camera in self._sizes}
             self._masks.write_ids(cells, index)
-            self._note_stats(stats, columns, cells)
+            self._note_stats(stats, columns, cells, every=max(1, num_rows // _PICTURES_FOR_STATS))
             yield pa.table([columns[field.name] for field in self._schema], schema=self._schema)
         for video in videos.values():
             video.close()
@@ -155,12 +156,12 @@ class FramesWriter:
             yield read_image(found[place]).pixels
 
     def _note_stats(
-        self, stats: dict[str, ColumnStats], columns: dict[str, pa.Array], cells: list[SpooledCell]
+        self, stats: dict[str, ColumnStats], columns: dict[str, pa.Array], cells: list[SpooledCell], *, every: int
     ) -> None:
         for key in ROW_FEATURES:
             stats[key].add(columns[key].to_numpy(zero_copy_only=False)[:, None])
         for cell in cells:
-            if cell.picture is not None:
+            if cell.picture is not None and cell.place % every == 0:
                 stats[_key(cell.camera)].add_picture(read_image(cell.picture).pixels)
 
     def _open_videos(self, index: int) -> dict[str, VideoWriter]:

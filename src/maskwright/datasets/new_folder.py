@@ -35,7 +35,8 @@ def new_folder(out: Path) -> Iterator[Path]:
     try:
         with _said_in_a_line(out):
             part.mkdir(parents=True)
-        yield part
+        with _said_in_a_line(out, (OSError,)):  # sources say what is theirs, so this is a full disk
+            yield part
         with _said_in_a_line(out):
             _sync_all(part)
             if target.is_dir():
@@ -59,7 +60,8 @@ def new_file(out: Path) -> Iterator[Path]:
     try:
         with _said_in_a_line(out):
             part.parent.mkdir(parents=True, exist_ok=True)
-        yield part
+        with _said_in_a_line(out, (OSError,)):
+            yield part
         with _said_in_a_line(out):
             _sync(part)
             os.replace(part, out)
@@ -124,10 +126,10 @@ def _check_is_free(out: Path) -> None:
 
 
 @contextlib.contextmanager
-def _said_in_a_line(path: Path) -> Iterator[None]:
+def _said_in_a_line(path: Path, kinds: tuple[type[Exception], ...] = (OSError, ValueError)) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+    except kinds as error:  # a name with a NUL is a ValueError
         reason = error.strerror if isinstance(error, OSError) else error
         raise SettingError(f"the results cannot be written ({reason}). Choose another folder: {path}") from error
 
