@@ -42,7 +42,7 @@ def _file(folder: Path, annotations: list[Any], **changes: Any) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # pycocotools itself
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(frames=labelled_frames(max_frames=2))
 def test_pycocotools_loads_what_is_written_with_the_same_areas(
     tmp_path_factory: pytest.TempPathFactory, frames: Any
@@ -194,6 +194,20 @@ def test_pictures_of_another_size_are_left_out_and_those_in_a_folder_are_found(t
     assert [(one.item, one.reason) for one in report.skipped] == [
         ("b.png", "the file says (h, w) (20, 30), the picture is (20, 31)")
     ]
+
+
+def test_one_picture_is_never_given_to_two_names(tmp_path: Path) -> None:
+    PillowImage.new("RGB", (30, 20)).save(tmp_path / "000.png")
+    names = ["run 1/000.png", "run 2/000.png"]
+    images = [{"id": i, "file_name": name, "width": 30, "height": 20} for i, name in enumerate(names)]
+    path = _file(tmp_path, [], images=images)
+
+    beside, _ = read_frames(COCO_FORMAT, path)
+    named, report = read_frames(COCO_FORMAT, path, images=tmp_path)
+
+    assert [frame.open_image is not None for frame in beside] == [False, False]
+    assert [frame.open_image is not None for frame in named] == [True, False]
+    assert [(one.what, one.example) for one in report.losses] == [("pictures, which are not at hand", names[1])]
 
 
 def test_a_picture_outside_the_folder_is_not_opened(tmp_path: Path) -> None:

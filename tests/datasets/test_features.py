@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 
 from maskwright.core.record import Scores
 from maskwright.datasets.features import features_of, tell_losses
@@ -38,6 +38,7 @@ def test_features_are_found_where_they_are() -> None:
     assert features_of(replace(plain_frame(), masks=())).keys() == {"unlabelled frames"}
 
 
+@settings(max_examples=25)
 @given(frames=labelled_frames(max_frames=1))
 def test_what_is_not_held_is_told_and_nothing_else(frames: list[LabelledFrame]) -> None:
     for frame in frames:

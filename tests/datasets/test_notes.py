@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from maskwright.core.errors import RecordError
 from maskwright.datasets.json_files import dump_line
@@ -15,6 +15,7 @@ from maskwright.testing.adapter_contract import plain_frame
 from maskwright.testing.labelled_frames import labelled_frames
 
 
+@settings(max_examples=15)
 @given(frames=labelled_frames(max_frames=2))
 def test_a_note_and_the_pixels_are_the_record(frames: list[LabelledFrame]) -> None:
     for frame in frames:

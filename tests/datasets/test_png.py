@@ -28,6 +28,7 @@ PNG, IDS, CLASSES = map(find_format, ("png", "png-ids", "png-classes"))
 
 class TestPng(AdapterContract):
     format_name = "png"
+    most_masks = 100  # a file each
 
 
 class TestPngIds(AdapterContract):

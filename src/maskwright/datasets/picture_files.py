@@ -7,7 +7,7 @@ import io
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -34,28 +34,38 @@ _QUALITY = 95
 
 @dataclass(frozen=True, slots=True)
 class PictureFinder:
-    """Finds pictures below some folders, the first first."""
+    """Finds pictures below some folders, the first first.
+
+    A `loose` one takes the last part of a name where the whole is not found, as names from other machines need it; but
+    never one picture for two names.
+    """
 
     folders: tuple[Path, ...]
+    loose: bool = False
+    _given: dict[Path, str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def beside(cls, path: Path, images: Path | None) -> "PictureFinder":
         """Look in `images` if it is given, else beside an annotation file and where data sets keep their pictures."""
         if images is not None:
-            return cls((images, images / "images"))
+            return cls((images, images / "images"), loose=True)
         folder = path if path.is_dir() else path.parent
         return cls((folder, folder / "images", folder.parent / "images", folder.parent / path.stem))
 
     def find(self, name: str) -> Path | None:
-        """Find a picture by its name, or failing that by the last part of it."""
+        """Find a picture by its name."""
         posix = PurePosixPath(name.replace("\\", "/"))
-        for wanted in (posix, PurePosixPath(posix.name)):
+        for wanted in (posix, PurePosixPath(posix.name)) if self.loose else (posix,):
             if wanted.is_absolute() or ".." in wanted.parts or not wanted.name or "\0" in name:
                 continue
             for folder in self.folders:
-                if os.path.isfile(found := folder / wanted):  # False, not an error, for a name that is too long
+                # isfile is False, not an error, for a name that is too long
+                if os.path.isfile(found := folder / wanted) and self._may_give(found, name):
                     return found
         return None
+
+    def _may_give(self, found: Path, name: str) -> bool:
+        return not self.loose or self._given.setdefault(found, name) == name
 
     def opener(self, name: str, log: LossLog) -> Callable[[], Image] | None:
         """Give what reads a picture, or None, which the log hears of."""

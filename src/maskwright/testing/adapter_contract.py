@@ -40,9 +40,7 @@ from maskwright.masks import area, box_xyxy, encode, union
 from maskwright.testing.labelled_frames import labelled_frames
 
 # The same test runs in the class of every format, which is what a contract is.
-_property = settings(
-    max_examples=20, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow], deadline=None
-)
+_patient = settings(suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow], deadline=None)
 
 
 _PIXEL_FEATURES = frozenset(["holes", "islands", "overlaps"])
@@ -81,7 +79,7 @@ class AdapterContract:
         """Name what is written in a folder."""
         return folder / "out"
 
-    @_property
+    @settings(_patient, max_examples=12)
     @given(data=st.data())
     def test_what_is_written_reads_back_up_to_the_loss_report(self, data: st.DataObject) -> None:
         frames = data.draw(self.frames())
@@ -96,7 +94,7 @@ class AdapterContract:
             assert (heard.num_frames, heard.num_masks) == (len(back), told.num_masks)
             self.assert_told(frames, told)
 
-    @_property
+    @settings(_patient, max_examples=4)
     @given(data=st.data())
     def test_pictures_come_with_their_masks(self, data: st.DataObject) -> None:
         frames = data.draw(labelled_frames(with_pictures=True, min_frames=1, max_frames=3, max_masks=2))
