@@ -20,6 +20,7 @@ import numpy as np
 
 from maskwright.core.errors import InputError, RecordError
 from maskwright.core.image import Image
+from maskwright.datasets.damage import first_line, told_as_damage
 from maskwright.datasets.hdf5_source import SUFFIXES
 from maskwright.datasets.images import read_image
 from maskwright.datasets.imported import Importer
@@ -69,9 +70,8 @@ def read(path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[La
     try:
         with h5py.File(file, "r") as opened:
             told, version = opened.attrs.get("format"), opened.attrs.get("version")
-    except OSError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"this is no HDF5 file, or it is cut off ({reason}): {file}") from error
+    except (OSError, KeyError, RuntimeError) as error:
+        raise InputError(f"this is no HDF5 file, or it is cut off ({first_line(error)}): {file}") from error
     if told != FORMAT or version != VERSION:
         raise InputError(f"expected an HDF5 file of masks (format {FORMAT!r}, version {VERSION}): {file}")
     return _frames(file, PictureFinder.beside(file, images), Importer.of(file, "hdf5", log))
@@ -196,15 +196,10 @@ def _frames(file: Path, pictures: PictureFinder, importer: Importer) -> Iterator
         return None if found is None else partial(read_image, found)
 
     opened: Any
-    try:
-        with h5py.File(file, "r") as opened:
-            rows = _MaskRows(opened["masks"])
-            for about in _rows(opened["frames"], _FRAME_COLUMNS, 0, len(opened["frames/frame"])):
-                yield from _frame(about, rows.of(about["frame"]), opener, importer)
-    except (OSError, KeyError, ValueError, UnicodeDecodeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"the HDF5 file is damaged ({str(error).splitlines()[0]}): {file}") from error
+    with told_as_damage("the HDF5 file", file), h5py.File(file, "r") as opened:
+        rows = _MaskRows(opened["masks"])
+        for about in _rows(opened["frames"], _FRAME_COLUMNS, 0, len(opened["frames/frame"])):
+            yield from _frame(about, rows.of(about["frame"]), opener, importer)
 
 
 def _frame(

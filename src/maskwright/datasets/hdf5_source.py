@@ -18,6 +18,7 @@ from jaxtyping import Float, UInt8
 
 from maskwright.core.errors import ImageError, InputError
 from maskwright.core.image import Frame, FrameRef, Image
+from maskwright.datasets.damage import first_line, told_as_damage
 from maskwright.datasets.depth import depth_key_for, metres_from
 from maskwright.datasets.frame_source import Episode
 from maskwright.datasets.images import _natural, read_image
@@ -72,7 +73,8 @@ class Hdf5Source:
         for path in paths:
             file_key = path.relative_to(root).with_suffix("").as_posix() if root else path.stem
             try:
-                episodes += self._open(path, file_key, several=len(paths) > 1)
+                with told_as_damage("the HDF5 file", path):
+                    episodes += self._open(path, file_key, several=len(paths) > 1)
             except InputError as error:
                 problem = error
                 if len(paths) > 1:
@@ -137,8 +139,9 @@ def _opened(path: Path) -> File:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"the HDF5 file cannot be opened ({reason}); it is damaged or cut off: {path}") from error
+        raise InputError(
+            f"the HDF5 file cannot be opened ({first_line(error)}); it is damaged or cut off: {path}"
+        ) from error
 
 
 def _episode_groups(file: File) -> list[tuple[str, Group]]:
@@ -200,9 +203,8 @@ def _is_colour(array: Dataset) -> bool:
 def _item(file: File, key: str, number: int, path: Path) -> Any:
     try:
         return file[key][number]
-    except (OSError, KeyError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ImageError(f"frame {number} of {key} cannot be read ({reason}): {path}") from error
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ImageError(f"frame {number} of {key} cannot be read ({first_line(error)}): {path}") from error
 
 
 def _pixels(item: Any, where: str, path: Path) -> UInt8[np.ndarray, "H W 3"]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from maskwright.core.errors import InputError
+from maskwright.datasets.damage import told_as_damage
 from maskwright.datasets.depth import DepthCodes, depth_key_for
 
 MASKS_PREFIX = "annotation.masks."
@@ -133,8 +134,11 @@ def read_meta(root: Path) -> LeRobotMeta:
         if not info.get(name):
             raise InputError(f"the data set does not say its {name}: {where}")
     info["codebase_version"] = version if version.startswith("v") else f"v{version}"
-    episodes = _episodes_v3(root) if info["codebase_version"].startswith("v3") else _episodes_v2(root)
-    return LeRobotMeta(root=root, info=info, episodes=tuple(episodes), cameras=_cameras(info["features"]))
+    with told_as_damage("the description of the data set", root / "meta"):
+        episodes = _episodes_v3(root) if info["codebase_version"].startswith("v3") else _episodes_v2(root)
+        if not (float(info["fps"]) > 0 and int(info.get("chunks_size", 1000)) > 0):
+            raise InputError(f"fps and chunks_size must be positive numbers: {where}")
+        return LeRobotMeta(root=root, info=info, episodes=tuple(episodes), cameras=_cameras(info["features"]))
 
 
 def read_tasks(meta: LeRobotMeta) -> dict[int, str]:
@@ -161,7 +165,6 @@ def _episodes_v2(root: Path) -> Iterator[LeRobotEpisode]:
 
 
 def _episodes_v3(root: Path) -> Iterator[LeRobotEpisode]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     folder = root / "meta" / "episodes"
@@ -170,11 +173,9 @@ def _episodes_v3(root: Path) -> Iterator[LeRobotEpisode]:
         raise InputError(f"the data set's list of episodes is missing: {folder}")
     rows: list[dict[str, Any]] = []
     for path in files:
-        try:
+        with told_as_damage("the list of episodes", path):
             names = pq.read_schema(path).names
             rows += pq.read_table(path, columns=[one for one in names if not one.startswith("stats/")]).to_pylist()
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(f"the list of episodes cannot be read ({error}): {path}") from error
     for row in sorted(rows, key=lambda row: row["episode_index"]):
         tasks = tuple(row.get("tasks") or ())
         yield LeRobotEpisode(index=row["episode_index"], num_frames=row["length"], tasks=tasks, row=row)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskwright.core.errors import InputError
+from maskwright.datasets.damage import told_as_damage
 from maskwright.datasets.lerobot_meta import LeRobotEpisode, LeRobotMeta
 
 _ROWS_AT_A_TIME = 16
@@ -46,22 +47,19 @@ def iter_tables(
     path = meta.data_path(episode)
     if not path.is_file():
         raise InputError(f"the data set's file is missing: {path}")
-    try:
-        with pq.ParquetFile(path) as file:
-            missing = [name for name in ("episode_index", *(columns or ())) if name not in file.schema_arrow.names]
-            if missing:
-                raise InputError(f"the file has no column {', '.join(missing)}: {path}")
-            groups = [at for at in range(file.num_row_groups) if _may_hold(file.metadata.row_group(at), episode.index)]
-            names = None if columns is None else list(dict.fromkeys(["episode_index", *columns]))
-            for batch in file.iter_batches(num_rows, row_groups=groups, columns=names):
-                whose = batch.column("episode_index").to_numpy(zero_copy_only=False)
-                here = np.flatnonzero(whose == episode.index)
-                if len(here) == batch.num_rows:
-                    yield pa.Table.from_batches([batch])
-                elif len(here):
-                    yield pa.Table.from_batches([batch.take(pa.array(here))])
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"the file is damaged ({error}): {path}") from error
+    with told_as_damage("the file", path), pq.ParquetFile(path) as file:
+        missing = [name for name in ("episode_index", *(columns or ())) if name not in file.schema_arrow.names]
+        if missing:
+            raise InputError(f"the file has no column {', '.join(missing)}: {path}")
+        groups = [at for at in range(file.num_row_groups) if _may_hold(file.metadata.row_group(at), episode.index)]
+        names = None if columns is None else list(dict.fromkeys(["episode_index", *columns]))
+        for batch in file.iter_batches(num_rows, row_groups=groups, columns=names):
+            whose = batch.column("episode_index").to_numpy(zero_copy_only=False)
+            here = np.flatnonzero(whose == episode.index)
+            if len(here) == batch.num_rows:
+                yield pa.Table.from_batches([batch])
+            elif len(here):
+                yield pa.Table.from_batches([batch.take(pa.array(here))])
 
 
 def _may_hold(group: Any, episode_index: int) -> bool:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from maskwright.core.errors import InputError, RecordError
 from maskwright.core.image import Image
+from maskwright.datasets.damage import first_line
 from maskwright.datasets.features import tell_losses
 from maskwright.datasets.formats import find_format
 from maskwright.datasets.images import read_image
@@ -61,8 +62,8 @@ def read(path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[La
         raise InputError(f"expected a Parquet file, or a folder with {FILE}: {path}")
     try:
         check_columns(pq.read_schema(file).names, file)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"this is no Parquet file, or it is cut off ({_first_line(error)}): {file}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"this is no Parquet file, or it is cut off ({first_line(error)}): {file}") from error
     return _frames(file, PictureFinder.beside(file, images), Importer.of(file, "parquet", log))
 
 
@@ -115,8 +116,8 @@ def _rows(file: Path) -> Iterator[dict[str, Any]]:
             table = opened.read(columns).sort_by([(name, "ascending") for name in keys])
             for batch in table.to_batches(1024):
                 yield from batch.to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"the Parquet file is damaged ({_first_line(error)}): {file}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"the Parquet file is damaged ({first_line(error)}): {file}") from error
 
 
 def _is_grouped(opened: Any) -> bool:
@@ -131,10 +132,6 @@ def _is_grouped(opened: Any) -> bool:
             return False
         last = int(numbers[-1]) if len(numbers) else last
     return True
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 __all__ = ["FILE", "SCHEMA", "read", "write"]

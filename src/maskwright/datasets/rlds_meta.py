@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from maskwright.core.errors import InputError
+from maskwright.datasets.damage import told_as_damage
 from maskwright.datasets.json_files import load_json
 
 _log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ def read_rlds_meta(root: Path) -> RldsMeta:
     if not isinstance(described, dict):
         raise InputError(f"expected a JSON object, got a {type(described).__name__}: {info}")
     name = str(described.get("name") or root.resolve().name)
-    shards = tuple(_described_shards(root, name, described) if described.get("splits") else _found_shards(root))
+    with told_as_damage("the data set's description", info):
+        shards = tuple(_described_shards(root, name, described) if described.get("splits") else _found_shards(root))
     if not shards:
         raise InputError(f"the data set has no TFRecord file: {root}")
     return RldsMeta(root=root, name=name, shards=shards, images=_images(root))
@@ -119,7 +121,8 @@ def _images(root: Path) -> dict[str, dict[str, Any]]:
     path = root / "features.json"
     if not path.is_file():
         return {}
-    return dict(_image_features(load_json(path, what="the list of features"), ""))
+    with told_as_damage("the list of features", path):
+        return dict(_image_features(load_json(path, what="the list of features"), ""))
 
 
 def _image_features(feature: Any, key: str) -> Iterator[tuple[str, dict[str, Any]]]:

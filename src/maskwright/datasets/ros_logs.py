@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from maskwright.core.errors import InputError
+from maskwright.datasets.damage import first_line
 from maskwright.datasets.ros_messages import Parser, parser_for
 
 _log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ class McapLog:
                     yield LogMessage(topic=channel.topic, log_time_ns=message.log_time, content=message.data)
             except Exception as error:  # damaged chunks raise what their decompressor raises
                 if self._is_whole:
-                    raise InputError(f"the MCAP file is damaged ({_reason(error)}): {self.path}") from error
+                    raise InputError(f"the MCAP file is damaged ({first_line(error)}): {self.path}") from error
 
     def _read_summary(self) -> Any:
         try:
@@ -115,7 +116,7 @@ class McapLog:
                         summary.channels[record.id] = record
         except Exception as error:  # this is where it was cut off
             if not summary.channels:
-                message = f"this is no MCAP file, or nothing of it is whole ({_reason(error)})"
+                message = f"this is no MCAP file, or nothing of it is whole ({first_line(error)})"
                 raise InputError(f"{message}. Get it again: {self.path}") from error
             _log.warning("the log was cut off and is read as far as it goes: %s", self.path)
         return summary
@@ -156,14 +157,14 @@ class BagLog:
                 for connection, time_ns, content in reader.messages(wanted, start=start_ns or None) if wanted else ():
                     yield LogMessage(topic=connection.topic, log_time_ns=time_ns, content=content)
             except Exception as error:  # databases and decompressors raise what they like
-                raise InputError(f"the bag is damaged ({_reason(error)}): {self.path}") from error
+                raise InputError(f"the bag is damaged ({first_line(error)}): {self.path}") from error
 
     def _opened(self) -> Any:
         reader = self._rosbags.AnyReader([self.path], default_typestore=self._types)
         try:
             reader.open()
         except Exception as error:
-            raise InputError(f"the bag cannot be opened ({_reason(error)}): {self.path}") from error
+            raise InputError(f"the bag cannot be opened ({first_line(error)}): {self.path}") from error
         return _Closing(reader)
 
 
@@ -182,10 +183,6 @@ class _Closing:
 
 def _not_installed(what: str, path: Path) -> InputError:
     return InputError(f"{what} are read by a library that is not installed. pip install 'maskwright[ros]': {path}")
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 __all__ = ["LogMessage", "RosLog", "open_log"]

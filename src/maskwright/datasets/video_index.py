@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from maskwright.core.errors import ImageError
 from maskwright.core.settings import MAX_PIXELS
 from maskwright.core.shapes import SizeHW
+from maskwright.datasets.damage import first_line
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -63,14 +64,15 @@ def open_video(path: Path) -> "Iterator[tuple[InputContainer, VideoStream]]":
     except FileNotFoundError as error:
         raise ImageError(f"there is no such video: {path}") from error
     except (FFmpegError, OSError, ValueError) as error:
-        raise ImageError(
-            f"the video cannot be opened ({_reason(error)}); it is damaged, cut off or of another kind: {path}"
-        ) from error
+        reason = getattr(error, "strerror", None) or first_line(error)
+        message = f"the video cannot be opened ({reason}); it is damaged, cut off or of another kind"
+        raise ImageError(f"{message}: {path}") from error
     with container:
         stream = container.streams.best("video")
         if stream is None:
             raise ImageError(f"the file has no video stream: {path}")
-        width, height = stream.width or 0, stream.height or 0
+        # A stream of an unknown codec has no size.
+        width, height = getattr(stream, "width", 0) or 0, getattr(stream, "height", 0) or 0
         if not 0 < width * height <= MAX_PIXELS.get():
             raise ImageError(f"the video's frames have {width} x {height} pixels, outside the limits: {path}")
         yield container, stream
@@ -125,10 +127,6 @@ def _in_shown_order(
     keys = sorted((pts, pts if dts is None else dts) for pts, dts, is_key in packets if is_key and pts is not None)
     key_pts = np.array([key for key, _ in keys], np.int64)
     return pts, np.searchsorted(pts, key_pts), np.array([dts for _, dts in keys], np.int64)
-
-
-def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or str(error).splitlines()[0]
 
 
 __all__ = ["VideoIndex", "index_video", "open_video"]
