@@ -1,4 +1,4 @@
-"""Records for the benchmarks of the store: robot frames of 640 x 480 with ten masks each, about 500 bytes of RLE a mask.
+"""Records for the benchmarks of the store: robot frames of 640 x 480 with ten masks each, 400 bytes of RLE a mask.
 
 Every mask has its own outline (runs of drawn blobs, moved by a pixel here and there), so that nothing compresses
 because it repeats; every tenth mask has no prompt of its own.

@@ -79,6 +79,7 @@ class Catalogue:
             )
             has_events = self._ledger.row("SELECT 1 FROM events WHERE seq <= ? LIMIT 1", (seq,)) is not None
             segments = self.segments(seq)
+        self._forget(segments)
         ref = FoldRef(seq=fold[0], name=fold[1], num_rows=fold[2]) if fold else None
         return Snapshot(seq=seq, segments=segments, fold=ref, has_events=has_events)
 
@@ -167,6 +168,12 @@ class Catalogue:
                 raise unknown(record_id)
         return {record_id: place.ordinal for record_id, place in found.items()}
 
+    def _forget(self, segments: Sequence[SegmentRef]) -> None:
+        """Drop what is remembered when most of it is of segments that no longer count."""
+        with self._lock:
+            if len(self._keys) + len(self._tables) > 4 * len(segments) + 64:
+                self._keys, self._tables = {}, {}
+
     def publish(self, number: int, table: pa.Table, keys: Keys, *, seq: int, name: str | None) -> None:
         """Make a segment count, within a transaction.
 
@@ -187,13 +194,6 @@ class Catalogue:
             "INSERT INTO segments(number, seq, last_seq, num_rows, name, content, bounds) VALUES (?,?,?,?,?,?,?)",
             [values],
         )
-
-    def forget(self, numbers: Sequence[int]) -> None:
-        """Drop what is remembered of segments that no longer count."""
-        with self._lock:
-            for number in numbers:
-                self._tables.pop(number, None)
-                self._keys.pop(number, None)
 
 
 def unknown(record_id: str) -> UnknownRecord:

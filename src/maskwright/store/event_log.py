@@ -78,11 +78,9 @@ def events_of(ledger: Ledger, record_id: str, seq: int) -> tuple[ReviewEvent, ..
     return tuple(_event(row) for row in rows)
 
 
-def changed_between(ledger: Ledger, after: int, until: int) -> list[str]:
-    """List the records that events touched after one moment and until another, in order of id."""
-    rows = ledger.rows(
-        "SELECT DISTINCT record_id FROM touches WHERE seq > ? AND seq <= ? ORDER BY record_id", (after, until)
-    )
+def changed_between(ledger: Ledger, after: int, until: int) -> list[int]:
+    """List the ordinals of the records that events touched after one moment and until another."""
+    rows = ledger.rows("SELECT DISTINCT ordinal FROM touches WHERE seq > ? AND seq <= ? ORDER BY 1", (after, until))
     return [row[0] for row in rows]
 
 

@@ -36,6 +36,7 @@ from maskwright.store.values import Change, History, StoredFrame, is_changed
 
 MOST_IN_LEDGER = 1_000  # a put of more masks makes a file
 _MOST_PARTS_IN_LEDGER = 200
+_COMPARED_AT_ONCE = 2_000
 
 
 def create_store(path: Path | str, *, name: str | None = None) -> "MaskStore":
@@ -333,14 +334,13 @@ class MaskStore:
     def _changes(self, first: int, last: int) -> Iterator[Change]:
         for resolved in self._scan(last).stream(Query(status=ANY_STATUS), after=first):
             yield Change(before=None, after=resolved)
-        for record_id in event_log.changed_between(self._ledger, first, last):
-            try:
-                before = self.record(record_id, as_of=first)
-            except UnknownRecord:
-                continue  # put since, and given above
-            after = self.record(record_id, as_of=last)
-            if is_changed(before, after):
-                yield Change(before=before, after=after)
+        ordinals = event_log.changed_between(self._ledger, first, last)
+        for at in range(0, len(ordinals), _COMPARED_AT_ONCE):
+            picked = ordinals[at : at + _COMPARED_AT_ONCE]
+            before, after = self._scan(first).pick(picked), self._scan(last).pick(picked)
+            for record_id, was in before.items():  # others were put since, and given above
+                if is_changed(was, after[record_id]):
+                    yield Change(before=was, after=after[record_id])
 
 
 __all__ = ["MaskStore", "create_store", "open_store"]

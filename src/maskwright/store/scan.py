@@ -18,7 +18,7 @@ from maskwright.store.columns import RECORD_COLUMNS, record_of
 from maskwright.store.folder import StoreFolder
 from maskwright.store.frame_log import key_of
 from maskwright.store.overlay import STATE_COLUMNS
-from maskwright.store.query import Query, sql_of
+from maskwright.store.query import ANY_STATUS, Query, sql_of
 from maskwright.store.views import files_for, masks_sql, records_sql
 
 CHUNK = 4_000
@@ -72,6 +72,13 @@ class Scan:
             for where, bounds in self._ranges(masks, condition, values):
                 narrowed = f"SELECT {columns} FROM {masks} WHERE {condition} AND {where}"
                 yield from resolved_of(cursor.execute(narrowed, [*values, *bounds]).fetchall())
+
+    def pick(self, ordinals: Sequence[int]) -> dict[str, ResolvedRecord]:
+        """Read the masks of these ordinals that are there, by id."""
+        with self._asking(Query(status=ANY_STATUS)) as (cursor, masks, _, _):
+            wanted = ", ".join(map(str, ordinals))
+            rows = cursor.execute(f"SELECT ordinal, {_FETCHED} FROM {masks} WHERE ordinal IN ({wanted})").fetchall()
+            return {resolved.record.id: resolved for resolved in resolved_of(rows)}
 
     def _ranges(self, masks: str, condition: str, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
         """Cut the answer at frames: conditions that hold for a few thousand masks each, in frame order."""

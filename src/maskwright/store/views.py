@@ -8,7 +8,9 @@
 The anti-join is by ordinal, which costs next to nothing to read; a window over all rows would cost ten times as much.
 """
 
+import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from maskwright.store.columns import SCHEMA
@@ -62,7 +64,9 @@ def connect(**settings: Any) -> Any:
     import duckdb
 
     connection = duckdb.connect(":memory:", config=settings)
+    connection.execute("SET GLOBAL temp_directory = ?", [str(Path(tempfile.gettempdir()) / "maskwright-duckdb")])
     connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL parquet_metadata_cache = true")
+    connection.execute("SET enable_progress_bar = false")  # it would print
     return connection
 
 
