@@ -52,7 +52,10 @@ class Scan:
         """Count the frames on which a query finds a mask."""
         with self._asking(query) as (cursor, masks, condition, values):
             # a hash of the recording, because text in a hash table costs twice as much; recordings are few enough
-            recording = "hash(dataset, episode, camera, CASE WHEN dataset IS NULL THEN image_digest END)"
+            columns = ["dataset", "episode", "camera"]
+            if self._may_have_loose_pictures():
+                columns.append("CASE WHEN dataset IS NULL THEN image_digest END")
+            recording = f"hash({', '.join(columns)})"
             frames = f"SELECT DISTINCT {recording}, frame_index FROM {masks} WHERE {condition}"
             return cursor.execute(f"SELECT count(*) FROM ({frames})", values).fetchone()[0]
 
@@ -98,6 +101,10 @@ class Scan:
             )
             for first, last in _chunks(rows):
                 yield "dataset IS NULL AND image_digest BETWEEN ? AND ?", [first[0], last[0]]
+
+    def _may_have_loose_pictures(self) -> bool:
+        has_nulls = any(one.name is not None and one.bounds["dataset"] is None for one in self.snapshot.segments)
+        return has_nulls or self.tail.column("dataset").null_count > 0
 
     def _asking(self, query: Query, *, after: int = 0) -> "_Asking":
         records = self.records(query, after=after)
