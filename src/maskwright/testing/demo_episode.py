@@ -46,12 +46,28 @@ from maskwright.train.tabletop.canvas import Canvas
 from maskwright.train.tabletop.shading import darken_creases
 from maskwright.train.tabletop.simulator import load_simulator
 
-NAME, TASK, ROBOT = "pick_place", "put the red mug into the bin", "demo_arm"
+NAME, TASK, ROBOT, LICENCE = "pick_place", "put the red mug into the bin", "demo_arm", "apache-2.0"
 SIZE_HW = (240, 320)
 _FINER = 2  # drawn so many times larger and averaged
 _CREASES = 0.45
 _MADE_AT = datetime(2026, 11, 25, 12, tzinfo=UTC)
 _FEWEST_PIXELS = 12
+_README = f"""---
+license: {LICENCE}
+task_categories:
+- robotics
+tags:
+- LeRobot
+---
+
+# {NAME}
+
+A robot arm and a mug: "{TASK}".
+4 seconds at {FPS} Hz from two cameras, rendered by maskwright from shapes of its own.
+Every object has its true mask on every frame.
+
+`annotation.masks.<camera>` holds the masks of a frame as JSON with COCO run lengths.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +103,7 @@ def make(out: Path, *, num_frames: int = NUM_FRAMES) -> None:
         bare = Path(there, NAME)
         masks = _write_bare(bare, num_frames)
         lerobot.write(_labelled(bare, masks), out, log=LossLog(), source=bare, id_maps=False)
+    (out / "README.md").write_text(_README)
 
 
 def _owners(model: Any) -> Int[np.ndarray, " G"]:
@@ -210,7 +227,7 @@ def _record(key: str, label: str, mask: np.ndarray, ref: FrameRef, digest: str) 
         frame=ref,
         provenance=Provenance(
             method="simulator", created_at=_MADE_AT, captured_at=_MADE_AT, collector="maskwright demo",
-            licence="Apache-2.0", source="maskwright.testing.demo_episode",
+            licence=LICENCE, source="maskwright.testing.demo_episode",
         ),
     )  # fmt: skip
 

@@ -20,7 +20,7 @@ from maskwright.datasets.new_folder import new_folder
 from maskwright.masks import iou_matrix
 from maskwright.store import MaskStore, Query, SeenFrame, create_store, open_store
 from maskwright.workflows.run_manifest import RunManifest, versions
-from maskwright.workflows.source_facts import describe_source
+from maskwright.workflows.source_facts import describe_source, licence_of
 
 if TYPE_CHECKING:
     from maskwright.models import Model
@@ -98,7 +98,7 @@ def _write_manifest(store: MaskStore, dataset: Path, path: Path, num_frames: int
     facts: dict[str, Any] = {
         "verb": "demo",
         "source": {**describe_source(source), "path": str(path)},
-        "licence": "Apache-2.0",
+        "licence": licence_of(dataset),
     }
     manifest = RunManifest.of(store, _RUN)
     content = manifest.begin(facts, {"started_at": now.isoformat(), "versions": versions()})
