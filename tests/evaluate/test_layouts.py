@@ -244,3 +244,14 @@ def test_a_damaged_mask_is_named(tmp_path: Path) -> None:
 def test_a_missing_folder_is_an_error_of_pictures(tmp_path: Path) -> None:
     with pytest.raises(ImageError):
         open_dataset(tmp_path / "nowhere")
+
+
+def test_a_picture_may_have_several_mask_files(tmp_path: Path) -> None:
+    _picture(tmp_path / "images" / "a.png")
+    _save(tmp_path / "masks" / "a_mask_1.png", (TWO == 1).astype(np.uint8) * 255)
+    _save(tmp_path / "masks" / "a_mask_2.png", (TWO == 7).astype(np.uint8) * 255)
+
+    (picture,) = open_dataset(tmp_path)
+
+    assert [one.key for one in picture.objects] == ["a#1.255", "a#2.255"]
+    assert np.array_equal(_masks(picture)[1], TWO == 7)

@@ -8,6 +8,7 @@ import dataclasses
 import types
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from maskwright.core.errors import InputError, RecordError
@@ -116,6 +117,11 @@ def _is_value_type(member: Any) -> TypeGuard[type[Any]]:
     return isinstance(member, type) and dataclasses.is_dataclass(member)
 
 
+@cache
+def _hints_of(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)  # which parses annotations anew each time
+
+
 def _read_dataclass(kind: type[Any], data: Any, where: str) -> Any:
     if not isinstance(data, dict) or data.get("kind", kind.__name__) != kind.__name__:
         raise RecordError(f"{where}: expected a {kind.__name__} object, got {data!r:.60}")
@@ -123,7 +129,7 @@ def _read_dataclass(kind: type[Any], data: Any, where: str) -> Any:
     unknown = data.keys() - fields.keys() - {"kind"}
     if unknown:
         raise RecordError(f"{where}: unknown field {', '.join(sorted(unknown))} in a {kind.__name__}")
-    hints = get_type_hints(kind)
+    hints = _hints_of(kind)
     arguments: dict[str, Any] = {}
     for name, field in fields.items():
         if name in data:
