@@ -19,12 +19,12 @@ from maskwright.predict.embedding import model_ref
 from maskwright.predict.records import utc_now
 from maskwright.store import MaskStore, create_store, open_store
 from maskwright.workflows.annotate_plan import Footage, Plan, Selection, Stretch, plan_frames
-from maskwright.workflows.annotate_recipe import Recipe, run_name
+from maskwright.workflows.annotate_recipe import Recipe, TextTask, run_name
 from maskwright.workflows.annotate_session import AnnotatedSource, Progress, Session
 from maskwright.workflows.channel import ahead
 from maskwright.workflows.run_manifest import RunManifest, read_manifests, versions
 from maskwright.workflows.same_frames import check_same_frames
-from maskwright.workflows.source_facts import licence_of
+from maskwright.workflows.source_facts import describe_source, licence_of
 from maskwright.workflows.stages import MaskedFrame, SkippedFrames, clean_masks, decode_frames, find_masks
 
 ROWS_PER_SEGMENT = 5_000  # two segments of records in memory are some 30 MB
@@ -53,7 +53,7 @@ class InProcess:
 
     model: Model
     batch_size: int | None = None
-    name: str = field(default="in-process", init=False)
+    name: str = field(default="local", init=False)
 
     def __call__(
         self, footage: Footage, stretches: Sequence[Stretch], recipe: Recipe, origin: str
@@ -90,12 +90,15 @@ def annotate(
         SettingError: the selection names what is not there, or leaves nothing.
         StoreError: the store cannot be opened or written, or another process is at the same run.
         InputError: the store holds other frames of a data set of this name.
+        UnsupportedPrompt, PromptError: the model takes no text, or does not know a word.
     """
     selection = selection or Selection()
+    for phrase in recipe.task.phrases if isinstance(recipe.task, TextTask) else ():
+        model.text_indices(phrase)  # told now, and not on every frame
     recipe = replace(recipe, licence=recipe.licence or licence_of(footage.path))
     settings = recipe.settings(footage.source.name, model_ref(model))
     run = run_name(settings)
-    with _open(out) as store:
+    with open_or_create(out) as store:
         manifest = RunManifest.of(store, run)
         with manifest.lock():
             check_same_frames(store, run, footage)
@@ -117,7 +120,12 @@ def annotate(
     return session.result(footage, out, run, other_runs)
 
 
-def _open(out: Path) -> MaskStore:
+def open_or_create(out: Path) -> MaskStore:
+    """Open the store at a path, or make it if nothing is there.
+
+    Raises:
+        StoreError: something else is there, or it cannot be opened.
+    """
     return open_store(out) if (out / "store.json").exists() else create_store(out)
 
 
@@ -164,17 +172,10 @@ def _run(
 
 
 def _facts(footage: Footage, settings: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
-    source = footage.source
     return {
         "verb": "annotate",
         "settings": settings,
-        "source": {
-            "path": str(footage.path.resolve()),
-            "name": source.name,
-            "robot": source.robot,
-            "num_episodes": len(source.episodes),
-            "fps": sorted({episode.fps for episode in source.episodes if episode.fps}),
-        },
+        "source": {"path": str(footage.path.resolve()), **describe_source(footage.source)},
         "licence": recipe.licence,
     }
 
@@ -185,7 +186,7 @@ def _about(
     return {
         "started_at": at.isoformat(),
         "command": command,
-        "engine": engine.name if engine else "in-process",
+        "engine": engine.name if engine else "local",
         "selection": {name: getattr(selection, name) for name in ("episodes", "cameras", "start", "stop", "stride")},
         "actor": recipe.actor,
         "collector": recipe.collector,
@@ -208,4 +209,4 @@ def _tidy(store: MaskStore) -> None:
             store.compact()
 
 
-__all__ = ["AnnotatedSource", "Engine", "InProcess", "Progress", "annotate"]
+__all__ = ["AnnotatedSource", "Engine", "InProcess", "Progress", "annotate", "open_or_create"]

@@ -37,10 +37,13 @@ def read_prompts(path: Path, kind: Kind, names: FrameNames) -> tuple[PromptsTask
     content = load_json(path, what=f"the file of {kind}")
     by_place: dict[Place, list[ObjectPrompt]] = defaultdict(list)
     problems: list[str] = []
+    unknown: set[str] = set()
     for name, item, said in _entries(content, kind, path):
         place = names.find(name)
         if place is None:
-            problems.append(f"{item}: no frame of the source is called {name!r}")
+            if name not in unknown:
+                problems.append(f"{item}: no frame of the source is called {name!r}")
+            unknown.add(name)
             continue
         objects = by_place[place]
         if said is not None:

@@ -116,9 +116,13 @@ def _decode_stretch(footage: Footage, stretch: Stretch) -> Iterator[DecodedFrame
                 at = after(numbers, frame.ref.frame_index)
             return
         except (MaskwrightError, OSError) as error:
-            again = _next_whole(footage, stretch, at + 1)
-            yield _skipped(footage, stretch, numbers[at:again], str(error))
-            at = again
+            again = _next_whole(footage, stretch, at)
+            if again > at:
+                yield _skipped(footage, stretch, numbers[at:again], str(error))
+                at = again
+            else:  # what is damaged lies on the way to the next frame that is wanted
+                yield from (_decoded(footage, frame) for frame in _frames(footage, stretch, numbers[at : at + 1]))
+                at += 1
 
 
 def _frames(footage: Footage, stretch: Stretch, numbers: Sequence[int]) -> Iterator[Frame]:
@@ -130,11 +134,15 @@ def _frames(footage: Footage, stretch: Stretch, numbers: Sequence[int]) -> Itera
 
 
 def _next_whole(footage: Footage, stretch: Stretch, at: int) -> int:
-    """Find where decoding can go on, at a position or after it: damage is a stretch, so steps double, then halve."""
+    """Find where decoding can go on, at a position or after it, in a few looks: steps double, then halve.
+
+    Damage is taken for one piece; whole frames between two damaged ones within a few frames may be passed over.
+    """
     numbers, low, step = stretch.numbers, at - 1, 1
     while at < len(numbers) and not _is_whole(footage, stretch, numbers[at]):
-        low, step = at, 2 * step
+        low = at
         at += step
+        step *= 2
     high = min(at, len(numbers))
     while high - low > 1:
         middle = (low + high) // 2

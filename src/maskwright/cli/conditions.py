@@ -1,0 +1,119 @@
+"""Options that say which masks of a store are meant; `query` and `export` share them."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, get_args
+
+import typer
+
+from maskwright.core.errors import SettingError
+from maskwright.core.provenance import Method
+from maskwright.core.resolved import Status
+
+if TYPE_CHECKING:
+    from maskwright.store import Query
+
+_STATUSES, _METHODS = get_args(Status), get_args(Method)
+_ANY = "any"
+
+Store = Annotated[Path, typer.Argument(metavar="STORE", help="A mask store.")]
+BBox = Annotated[
+    str | None, typer.Option("--bbox", metavar="X1,Y1,X2,Y2", help="Masks whose box shares area with this one.")
+]
+MinArea = Annotated[int | None, typer.Option("--min-area", metavar="N", min=0, help="Masks of at least N pixels.")]
+MaxArea = Annotated[int | None, typer.Option("--max-area", metavar="N", min=0, help="Masks of at most N pixels.")]
+StatusNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        metavar="NAME",
+        help=f"{', '.join(_STATUSES)} or any; repeatable. Default: proposed and accepted.",
+    ),
+]
+Methods = Annotated[
+    list[str] | None, typer.Option("--method", metavar="NAME", help=f"{', '.join(_METHODS)}; repeatable.")
+]
+Labels = Annotated[list[str] | None, typer.Option("--label", metavar="NAME", help="Of this label; repeatable.")]
+Datasets = Annotated[list[str] | None, typer.Option("--dataset", metavar="NAME", help="Of this data set; repeatable.")]
+Episodes = Annotated[list[str] | None, typer.Option("--episode", metavar="NAME", help="Of this episode; repeatable.")]
+Cameras = Annotated[list[str] | None, typer.Option("--camera", metavar="NAME", help="Of this camera; repeatable.")]
+Frames = Annotated[str | None, typer.Option("--frame", metavar="N|N-M", help="Of this frame, or from N to M.")]
+Models = Annotated[
+    list[str] | None, typer.Option("--model", "-m", metavar="NAME", help="Drawn by this model; repeatable.")
+]
+Verified = Annotated[
+    bool | None, typer.Option("--verified/--unverified", help="Accepted by somebody as they are, or not.")
+]
+Where = Annotated[
+    str | None,
+    typer.Option("--where", metavar="SQL", help='A condition over the columns of masks: "predicted_iou > 0.8".'),
+]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="MOMENT", help="As it was: a tag, a number, or a time with its zone.")
+]
+
+
+def read_query(
+    *,
+    bbox: str | None,
+    min_area: int | None,
+    max_area: int | None,
+    status: list[str] | None,
+    method: list[str] | None,
+    label: list[str] | None,
+    dataset: list[str] | None,
+    episode: list[str] | None,
+    camera: list[str] | None,
+    frame: str | None,
+    model: list[str] | None,
+    verified: bool | None,
+    where: str | None,
+) -> "Query":
+    """Turn the options into a query.
+
+    Raises:
+        typer.BadParameter: one of them cannot be read.
+    """
+    from maskwright.store import ANY_STATUS, LISTED, Query
+
+    statuses = tuple(status) if status else LISTED
+    first, last = _frames(frame)
+    try:
+        return Query(
+            bbox=None if bbox is None else _box(bbox),
+            min_area=min_area,
+            max_area=max_area,
+            status=ANY_STATUS if _ANY in statuses else statuses,
+            method=method or None,
+            label=label or None,
+            dataset=dataset or None,
+            episode=episode or None,
+            camera=camera or None,
+            first_frame=first,
+            last_frame=last,
+            model=model or None,
+            is_verified=verified,
+            where=where,
+        )
+    except SettingError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _box(text: str) -> tuple[float, float, float, float]:
+    try:
+        x1, y1, x2, y2 = (float(part) for part in text.split(","))
+    except ValueError:
+        raise typer.BadParameter(f"--bbox is X1,Y1,X2,Y2 in pixels, for example 100,80,300,240; got {text!r}") from None
+    return x1, y1, x2, y2
+
+
+def _frames(text: str | None) -> tuple[int | None, int | None]:
+    if text is None:
+        return None, None
+    first, dash, last = (part.strip() for part in text.partition("-"))
+    last = last if dash else first
+    if not (first.isdecimal() and last.isdecimal()):
+        raise typer.BadParameter(f"--frame is a number or a range such as 10-20; got {text!r}")
+    return int(first), int(last)
+
+
+__all__ = ["read_query"]
