@@ -13,6 +13,7 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import gc
 import json
 import shutil
 import sqlite3
@@ -47,9 +48,17 @@ QUESTIONS = ("bbox in one frame", "count of all", "count of a bbox", "frames wit
 # Writing
 
 
+def _made(num_masks: int) -> list[Any]:
+    """Make frames with their records, and keep the garbage collector from walking them again and again."""
+    made = list(frames(num_masks // MASKS_PER_FRAME, drawn_masks(20_000)))
+    gc.collect()
+    gc.freeze()
+    return made
+
+
 def write_store(num_masks: int) -> Run:
     """Build a run that writes a store, frame by frame."""
-    made = list(frames(num_masks // MASKS_PER_FRAME, drawn_masks(20_000)))
+    made = _made(num_masks)
 
     def run() -> None:
         with (
@@ -65,7 +74,7 @@ def write_store(num_masks: int) -> Run:
 
 def write_coco(num_masks: int) -> Run:
     """Build a run that writes one JSON as pycocotools reads it: what COCO holds, without provenance."""
-    made = [record for _, records in frames(num_masks // MASKS_PER_FRAME, drawn_masks(20_000)) for record in records]
+    made = [record for _, records in _made(num_masks) for record in records]
 
     def run() -> None:
         annotations = [
@@ -90,7 +99,7 @@ def write_coco(num_masks: int) -> Run:
 
 def write_sqlite(num_masks: int) -> Run:
     """Build a run that writes one table with an index on the frame, 2,000 rows a transaction."""
-    made = [record for _, records in frames(num_masks // MASKS_PER_FRAME, drawn_masks(20_000)) for record in records]
+    made = [record for _, records in _made(num_masks) for record in records]
 
     def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -107,7 +116,7 @@ def write_png(num_masks: int) -> Run:
     """Build a run that writes a PNG for each mask."""
     import cv2
 
-    made = [record for _, records in frames(num_masks // MASKS_PER_FRAME, drawn_masks(1000)) for record in records]
+    made = [record for _, records in _made(num_masks) for record in records]
 
     def run() -> None:
         with tempfile.TemporaryDirectory() as folder:
