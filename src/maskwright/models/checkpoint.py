@@ -68,6 +68,11 @@ def has_text_path(names: Iterable[str]) -> bool:
     return any(name.startswith("text_path.") for name in names)
 
 
+def has_corrector(names: Iterable[str]) -> bool:
+    """Whether a checkpoint of these names has a decoder for corrections; `tiny` exists with and without."""
+    return any(name.startswith("corrector.") for name in names)
+
+
 def load_strictly(model: nn.Module, state: StateDict, *, wanted: Entry, entries: Iterable[Entry], path: Path) -> None:
     """Load a state dict whose names and shapes must be exactly the model's, and whose values must be numbers.
 
@@ -182,10 +187,11 @@ def _unwrap(content: Any, path: Path) -> StateDict:
 def _without_prefix(state: StateDict) -> StateDict:
     """Drop what all names start with before the name of a part: `module.`, `sam.`, `_orig_mod.`."""
     for part in ("mask_decoder.", "vision_encoder.", "image_encoder."):
-        for key in state:
-            prefix, found, _ = key.partition(part)
-            if found and (not prefix or prefix.endswith(".")):
-                return {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+        found = [prefix for prefix, part_found, _ in (key.partition(part) for key in state) if part_found]
+        # The shortest: a part may have a decoder of its own within.
+        prefix = min((one for one in found if not one or one.endswith(".")), key=len, default=None)
+        if prefix is not None:
+            return {name.removeprefix(prefix): tensor for name, tensor in state.items()}
     return state
 
 
@@ -261,6 +267,7 @@ __all__ = [
     "StateDict",
     "architecture_of",
     "file_sha256",
+    "has_corrector",
     "has_text_path",
     "load_strictly",
     "read_checkpoint",

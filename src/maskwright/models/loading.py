@@ -15,6 +15,7 @@ from maskwright.models.cards import ModelCard
 from maskwright.models.checkpoint import (
     architecture_of,
     file_sha256,
+    has_corrector,
     has_text_path,
     load_strictly,
     read_checkpoint,
@@ -95,7 +96,7 @@ def _from_file(path: Path) -> "Network":
     entry = _entry_for(path, architecture_of(state, ENTRIES))
     official = entry.card.filename == path.name
     card = entry.card if official else _card_of_file(entry, path)
-    card = replace(card, takes_text=has_text_path(state))
+    card = replace(card, takes_text=has_text_path(state), has_corrector=has_corrector(state))
     model = _build_empty(entry, card)
     load_strictly(model, state, wanted=entry, entries=ENTRIES, path=path)
     model.checkpoint_sha256 = file_sha256(path)

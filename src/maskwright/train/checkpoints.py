@@ -15,6 +15,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from maskwright.core.errors import CheckpointError, SettingError
+from maskwright.models.checkpoint import has_corrector
 from maskwright.models.tiny import TINY_WEIGHTS, TinySam
 from maskwright.models.tiny.efficientnet_lite import fold_imagenet
 from maskwright.models.tiny.image_encoder import TinyImageEncoder
@@ -119,6 +120,8 @@ def _load_grown(model: TinySam, path: Path) -> None:
     if strange := [n for n, t in weights.items() if n not in wanted or wanted[n].shape != t.shape]:
         raise CheckpointError(f"expected weights of this network, got other parameters ({strange[0]}, ...): {path}")
     model.load_state_dict({**wanted, **weights})
+    if model.corrector is not None and not has_corrector(weights):
+        model.corrector.begin_like(model.prompt_encoder, model.mask_decoder)
     if missing := sorted(set(wanted) - set(weights)):
         logger.info("%d parameters are new and start at random: %s, ...", len(missing), missing[0])
 

@@ -50,13 +50,16 @@ def prompt_loss(
     """Return each prompt's loss and the true IoU of all candidates.
 
     Candidates 1.. answer together: only the best of them learns, so that they may differ. Candidate 0 answers alone;
-    where the prompt is one click, which may mean several things, its say is small.
+    where the prompt is one click, which may mean several things, its say is small. Corrections have candidate 0 alone.
     """
     per_mask = focal_weight * focal_loss(logits, target) + dice_loss(logits, target)
-    best = per_mask[:, 1:].min(1).values
     alone = per_mask[:, 0]
-    ambiguous = is_ambiguous.float()
-    mask_term = best * (0.5 + 0.5 * ambiguous) + alone * (1 - 0.6 * ambiguous)
+    if per_mask.shape[1] == 1:
+        mask_term = alone
+    else:
+        best = per_mask[:, 1:].min(1).values
+        ambiguous = is_ambiguous.float()
+        mask_term = best * (0.5 + 0.5 * ambiguous) + alone * (1 - 0.6 * ambiguous)
     with torch.no_grad():
         true_iou = mask_iou(logits > 0, target > 0.5)
     iou_term = F.mse_loss(predicted_iou, true_iou, reduction="none").mean(1)

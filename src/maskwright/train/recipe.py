@@ -40,7 +40,9 @@ class Recipe:
     photographs: int = _option(3, "photographs taken of each scene, one a step")
     max_objects: int = _option(10, "most objects in a scene")
     scenes_share: float = _option(0.35, "share of the pictures that comes from --scenes, where there are any")
-    freeze: str = _option("blocks", "what keeps its weights: blocks (the first `frozen_blocks`), trunk or encoder")
+    freeze: str = _option(
+        "blocks", "what keeps its weights: blocks (the first `frozen_blocks`), trunk, encoder, or answers"
+    )
     frozen_blocks: int = _option(7, "first blocks of the trunk that keep ImageNet's weights")
     seed: int = _option(0, "decides every scene; another for each round")
     steps: int = _option(0, "steps in all; 0: as many as `minutes` allow")
@@ -68,7 +70,7 @@ class Recipe:
             raise SettingError("a run needs an end: give minutes or steps above 0")
 
 
-FREEZES = ("blocks", "trunk", "encoder")
+FREEZES = ("blocks", "trunk", "encoder", "answers")
 # What may differ between a run and its continuation: how long it goes and how it is watched, not what it learns.
 PACE = ("steps", "minutes", "save_minutes", "validate_minutes", "validation_pictures", "workers")
 

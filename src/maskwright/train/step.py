@@ -48,14 +48,15 @@ def answer_and_correct(trainer: Trainer, batch: Batch) -> tuple[Float[Tensor, ""
     with half_precision(trainer):
         features = encode(trainer, batch)
     last = last_turn(recipe.corrections, batch.dice)
+    first_learns = recipe.freeze != "answers"
+    share = 2 if last and first_learns else 1
     for turn in range(last + 1):
-        learns = turn in (0, last)
+        learns = turn == last or (turn == 0 and first_learns)
         is_ambiguous = one_click if turn == 0 else torch.zeros_like(one_click)
         with torch.set_grad_enabled(learns), half_precision(trainer):
             small = trainer.model.decode_training(features, targets.image_index, prompts)
         shown = best_believed(small, is_ambiguous)
         if learns:
-            share = 1 if last == 0 else 2
             decoded = enlarged(small, targets.masks.shape[-1])
             loss, true_iou = prompt_loss(
                 decoded.logits, decoded.predicted_iou, targets.masks, is_ambiguous, iou_weight=recipe.iou_weight
@@ -118,6 +119,8 @@ def enlarged(decoded: Decoded, side: int) -> Decoded:
 
 def best_believed(decoded: Decoded, is_ambiguous: Bool[Tensor, " N"]) -> Int[Tensor, " N"]:
     """Choose the candidate that a user would be shown: 0, or for one click the best of the others by predicted IoU."""
+    if decoded.predicted_iou.shape[1] == 1:
+        return torch.zeros_like(is_ambiguous, dtype=torch.long)
     return torch.where(is_ambiguous, 1 + decoded.predicted_iou[:, 1:].argmax(1), 0)
 
 

@@ -14,7 +14,7 @@ import torch
 
 from maskwright.core.errors import SettingError
 from maskwright.models import Model, load_model
-from maskwright.models.checkpoint import has_text_path
+from maskwright.models.checkpoint import has_corrector, has_text_path
 from maskwright.models.tiny import TinyConfig, build_tiny_network
 from maskwright.train.assets import AssetPack, Split, read_pack
 from maskwright.train.builtin_pack import builtin_pack
@@ -82,8 +82,14 @@ def train_tiny(run: TinyRun, *, began: float | None = None, config: TinyConfig |
 def open_trainer(run: TinyRun, device: torch.device, config: TinyConfig | None = None) -> Trainer:
     """Build the network, and load what the run goes on from or starts from."""
     recipe = run.recipe
-    has_text = has_text_path(start_names(run.start))
-    network = build_tiny_network(config=config or TinyConfig(trunk=recipe.trunk, side=recipe.side, has_text=has_text))
+    names = start_names(run.start)
+    config = config or TinyConfig(
+        trunk=recipe.trunk,
+        side=recipe.side,
+        has_text=has_text_path(names),
+        has_corrector=has_corrector(names) or recipe.freeze == "answers",
+    )
+    network = build_tiny_network(config=config)
     last = run.out / "last.pt"
     if not last.exists():
         load_start(network, run.start)

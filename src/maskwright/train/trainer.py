@@ -39,7 +39,8 @@ def make_trainer(recipe: Recipe, model: TinySam) -> Trainer:
     model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     encoder = model.image_encoder
     assert isinstance(encoder, TinyImageEncoder)
-    for module in frozen_parts(recipe, encoder):
+    answering = [model.prompt_encoder, model.mask_decoder] if recipe.freeze == "answers" else []
+    for module in [*frozen_parts(recipe, encoder), *answering]:
         module.requires_grad_(False)
     trunk = {id(p) for p in encoder.trunk.parameters()}
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
@@ -68,7 +69,7 @@ def frozen_parts(recipe: Recipe, encoder: TinyImageEncoder) -> list[nn.Module]:
     not going back through them saves the most expensive part of the backward pass.
     """
     match recipe.freeze:
-        case "encoder":
+        case "encoder" | "answers":
             return [encoder]
         case "trunk":
             return [encoder.trunk]
@@ -77,8 +78,9 @@ def frozen_parts(recipe: Recipe, encoder: TinyImageEncoder) -> list[nn.Module]:
 
 
 def set_side(model: TinySam, side: int) -> None:
-    """Let a model take frames of another side; only the prompt encoder knows it."""
-    model.prompt_encoder.side, model.prompt_encoder.grid = side, side // 16
+    """Let a model take frames of another side; only the prompt encoders know it."""
+    for encoder in (model.prompt_encoder, *([model.corrector.prompt_encoder] if model.corrector else [])):
+        encoder.side, encoder.grid = side, side // 16
 
 
 __all__ = ["Trainer", "make_trainer", "set_side"]

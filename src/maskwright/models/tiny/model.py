@@ -14,10 +14,11 @@ from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
-from maskwright.models.sam.model import SamModel
+from maskwright.models.sam.model import SamModel, prompts_per_step
 from maskwright.models.sam.prompt_encoder import PromptEncoder
 from maskwright.models.tiny.box import keep_promises
 from maskwright.models.tiny.clicks import keep_clicks, shades_of
+from maskwright.models.tiny.corrector import Corrector
 from maskwright.models.tiny.pointing import PhraseMaps, answer, clicks
 from maskwright.models.tiny.text import NO_WORD, TextPath
 from maskwright.models.tiny.vocabulary import phrase_words
@@ -25,13 +26,14 @@ from maskwright.models.tiny.vocabulary import phrase_words
 # Added to the logits of candidate 0, the answer to boxes and to several clicks. The threshold that is best for Dice is
 # half of the Dice reached, not probability one half: at about 0.77 that is a logit of -0.5.
 _LEAN = 0.5
+_CORRECTED_LEAN = 0.25
 SHADES = 3  # where the colours lie in `Features.extra`
 
 
 class TinySam(SamModel):
     """A promptable segmentation network of SAM's shape, small enough to travel in the package.
 
-    `text_path` is None where the weights were trained without text.
+    `text_path` and `corrector` are None where the weights were trained without.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class TinySam(SamModel):
         prompt_encoder: PromptEncoder,
         mask_decoder: MaskDecoder,
         text_path: TextPath | None = None,
+        corrector: Corrector | None = None,
     ) -> None:
         super().__init__(
             card=card,
@@ -52,6 +55,7 @@ class TinySam(SamModel):
             mask_decoder=mask_decoder,
         )
         self.text_path = text_path
+        self.corrector = corrector
 
     def text_indices(self, phrase: str) -> tuple[int, ...]:
         """Turn a phrase into vocabulary indices, as `FramePrompts.text` holds them."""
@@ -68,21 +72,48 @@ class TinySam(SamModel):
         return Features(image_embedding=embedding.float(), extra=extra)
 
     def decode_training(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Decoded:
-        """Decode N prompts on several images, prompt i on image `image_index[i]`; all four candidates, 0 first."""
+        """Decode N prompts on several images, prompt i on image `image_index[i]`.
+
+        All four candidates, 0 first; of corrections the one that there is.
+        """
         assert prompts.text is None, "phrases are answered by pointing, which is not trained"
+        encoder, decoder = self._decoder_for(prompts)
         cells = features.image_embedding.flatten(2).transpose(1, 2)[image_index]
         skip8, skip4 = (skip[image_index] for skip in features.extra[:2])
-        sparse = self.prompt_encoder.tokens(prompts.points, prompts.labels)
-        cells = cells + self.prompt_encoder.dense(prompts.mask_logits)
-        decoding = self.mask_decoder.run(cells, self.prompt_encoder.positions(), sparse)
-        logits = self.mask_decoder.draw_all(decoding, (skip8, skip4))
+        sparse = encoder.tokens(prompts.points, prompts.labels)
+        cells = cells + encoder.dense(prompts.mask_logits)
+        decoding = decoder.run(cells, encoder.positions(), sparse)
+        logits = decoder.draw_all(decoding, (skip8, skip4))
         return Decoded(logits=logits, predicted_iou=decoding.predicted_iou)
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
         """Decode prompts on one image as `SamModel` does, keep what boxes promise, and answer phrases by pointing."""
         if prompts.text is not None:
             return self._answer_phrases(features, prompts, num_masks=self.num_candidates if multimask else 1)
+        if not multimask and self.corrects(prompts):
+            return self._kept(features, self._correct(features, prompts), prompts)
         return self._kept(features, super().decode(features, prompts, multimask=multimask), prompts)
+
+    def corrects(self, prompts: FramePrompts) -> bool:
+        """Whether prompts go to the decoder for corrections: clicks or a box, on top of an earlier answer."""
+        return self.corrector is not None and prompts.mask_logits is not None and prompts.points.shape[1] > 0
+
+    def _decoder_for(self, prompts: FramePrompts) -> tuple[PromptEncoder, MaskDecoder]:
+        if self.corrector is not None and self.corrects(prompts):
+            return self.corrector.prompt_encoder, self.corrector.mask_decoder
+        return self.prompt_encoder, self.mask_decoder
+
+    def _correct(self, features: Features, prompts: FramePrompts) -> Decoded:
+        """Decode corrections on one image, a few at a time as `SamModel.decode` does."""
+        per_step = prompts_per_step(features.image_embedding.flatten(2).transpose(1, 2))
+        found = []
+        for start in range(0, prompts.num_prompts, per_step):
+            step = prompts[start : start + per_step]
+            found.append(self.decode_training(features, step.points.new_zeros(step.num_prompts).long(), step))
+        return Decoded(
+            logits=torch.cat([one.logits for one in found]) + _CORRECTED_LEAN,
+            predicted_iou=torch.cat([one.predicted_iou for one in found]),
+        )
 
     def _kept(self, features: Features, decoded: Decoded, prompts: FramePrompts) -> Decoded:
         """Keep what the box and the clicks of each prompt promise."""
