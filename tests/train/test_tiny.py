@@ -60,7 +60,7 @@ def test_a_few_steps_on_the_same_scenes_lower_the_loss(pack: AssetPack) -> None:
 
     losses = [float(train_step(trainer, replace(scenes, dice=Dice(1)), 0.0)["loss"]) for _ in range(24)]
 
-    assert sum(losses[-8:]) < 0.75 * sum(losses[:8])
+    assert sum(losses[-8:]) < 0.85 * sum(losses[:8])
 
 
 def test_a_run_that_keeps_first_answers_teaches_the_decoder_for_corrections_alone(pack: AssetPack) -> None:
