@@ -5,7 +5,7 @@ Frames on which nothing was found are written too, since that is knowledge; but 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from maskwright.core.errors import RecordError
@@ -15,6 +15,7 @@ from maskwright.datasets.lerobot_meta import is_lerobot
 from maskwright.datasets.loss_report import LossLog, LossReport
 from maskwright.store import LISTED, MaskStore, Query, open_store
 from maskwright.store.moments import Moment
+from maskwright.workflows.export_log import log_export
 from maskwright.workflows.store_pictures import StorePictures
 
 _OF_FRAMES = ("dataset", "episode", "camera", "first_frame", "last_frame", "image_digest")
@@ -55,6 +56,7 @@ def export_masks(
     query = query or Query()
     log = LossLog()
     with open_store(store, read_only=True) as opened:
+        moment = opened.moment(as_of)
         pictures = StorePictures(opened, images)
         frames = _frames(opened, query, as_of, pictures if with_images else None, log)
         first = next(frames, None)
@@ -66,13 +68,14 @@ def export_masks(
             write(counted, out, log=log, source=source)
         else:
             chosen.write(counted, out, log=log)
+        log_export(opened, format_name=chosen.name, out=out, query=query, as_of=moment, num_masks=log.num_masks)
     return Exported(out=out, format=chosen.name, report=log.report(), source=source)
 
 
 def asks_about_masks(query: Query) -> bool:
     """Whether a query has a condition on masks beside that they are listed."""
-    plain = Query(**{name: getattr(query, name) for name in _OF_FRAMES})
-    return replace(query, status=LISTED) != plain or query.status != LISTED
+    of_frames = Query(**{name: getattr(query, name) for name in _OF_FRAMES}, status=query.status)
+    return query != of_frames or not set(LISTED) <= set(query.status or LISTED)
 
 
 def _frames(

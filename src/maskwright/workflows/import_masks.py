@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,9 @@ def import_masks(
     """
     chosen = find_format(format_name or recognise_format(path))
     log = LossLog()
-    frames = chosen.read(path, images=images, log=log)
+    places = FramePlaces(path, images, log)
+    frames = iter(chosen.read(path, images=images, log=log))
+    first = list(islice(frames, 1))  # a file that is wrong as a whole is told before a store is made
     run = f"import-{hashlib.sha256(f'{path.resolve()}:{chosen.name}'.encode()).hexdigest()[:16]}"
     began = clock()
     with open_or_create(out) as store:
@@ -93,7 +96,7 @@ def import_masks(
             taker = _Taker(store, run, path, log, credits or Credits(), began)
             outcome = "failed"
             try:
-                taker.take_all(FramePlaces(path, images, log).placed(frames), progress)
+                taker.take_all(places.placed(chain(first, frames)), progress)
                 outcome = "done"
             except KeyboardInterrupt:
                 outcome = "interrupted"
