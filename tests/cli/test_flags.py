@@ -19,11 +19,24 @@ SHARED = (
     "--json",
     "--no-cache",
 )
+CONDITIONS = (
+    "--bbox", "--min-area", "--max-area", "--status", "--method", "--label", "--dataset", "--episode", "--camera",
+    "--frame", "--model", "--verified", "--where", "--as-of",
+)  # fmt: skip
 FLAGS = {
     "predict": (
         "--point", "--negative", "--box", "--mask", "--text", "--label", "--object", "--num-masks", "--closer", *SHARED,
     ),
     "everything": ("--preset", "--set", *SHARED),
+    "annotate": (
+        "--everything", "--boxes", "--points", "--text", "--preset", "--set", "--closer", "--cleanup", "--label",
+        "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence", "--model",
+        "--device", "--precision", "--engine", "--address", "--workers", "--out", "--json",
+    ),
+    "query": (*CONDITIONS, "--count", "--sql", "--csv", "--json"),
+    "export": ("--to", "--out", "--images", "--no-images", *CONDITIONS, "--json"),
+    "import": ("--format", "--images", "--actor", "--collector", "--licence", "--out", "--json"),
+    "demo": ("--out", "--model", "--device", "--precision", "--json"),
     "evaluate": (
         "--data", "--model", "--tasks", "--baselines", "--limit", "--closer", "--device", "--precision", "--out",
         "--json",
@@ -35,6 +48,11 @@ FLAGS = {
     "train text": ("--scenes", "--out", "--start", "--words", "--minutes", "--validation"),
     "train scenes": ("--count", "--seed", "--workers", "--assets", "--textures", "--split"),
     "train assets": (),
+    "audit": ("--mask", "--strict", "--json"),
+    "card": ("--out", "--licence", "--json"),
+    "catalog": (
+        "--method", "--model", "--min-trusted", "--licence", "--robot", "--task", "--min-coverage", "--json",
+    ),
     "estimate": (
         "--frames", "--stride", "--manual", "--assisted", "--wage", "--ms-per-frame", "--machine-price",
         "--masks-per-frame", "--everything", "--model", "--device", "--precision", "--json",

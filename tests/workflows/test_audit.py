@@ -13,6 +13,7 @@ from maskwright.store import Query, open_store
 from maskwright.workflows.audit import audit_store
 from maskwright.workflows.demo import make_demo
 from maskwright.workflows.export_log import NAME, log_export, read_exports
+from maskwright.workflows.export_store import export_masks
 from maskwright.workflows.licences import terms_of
 from maskwright.workflows.mask_story import read_story
 
@@ -253,6 +254,16 @@ def test_a_mask_that_is_not_there_is_an_error_that_says_how_to_find_one(tmp_path
         read_story(path, "abcd")
     with pytest.raises(StoreMissing):
         read_story(tmp_path / "none", "abcd")
+
+
+def test_an_export_becomes_part_of_the_life_of_the_masks_it_took(tmp_path):
+    cup, plate = mask(0, label="cup"), mask(1, label="plate")
+    path = store_of(tmp_path / "masks", [cup, plate])
+
+    export_masks(path, "coco", tmp_path / "coco", query=Query(label="cup"), with_images=False)
+
+    assert [one.out for one in read_story(path, cup.id).exports] == [str(tmp_path / "coco")]
+    assert read_story(path, plate.id).exports == ()
 
 
 def test_damaged_lines_of_the_export_log_are_left_out(tmp_path):

@@ -1,6 +1,7 @@
 """The verbs of the command line, as data, so that `maskwright --help` imports nothing but this."""
 
 from dataclasses import dataclass
+from keyword import iskeyword
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,14 +14,22 @@ class Verb:
     @property
     def module(self) -> str:
         """The module that defines the verb."""
-        return f"maskwright.cli.{self.name}"
+        return f"maskwright.cli.{self.name}{'_' if iskeyword(self.name) else ''}"
 
 
 VERBS: tuple[Verb, ...] = (
     Verb(name="predict", help="Masks from clicks, boxes, masks or words on pictures."),
     Verb(name="everything", help="Every mask in a picture, without prompts."),
+    Verb(name="annotate", help="Masks for every frame of a data set, video or folder, into a store."),
+    Verb(name="query", help="Find, count and list masks of a store."),
+    Verb(name="export", help="Write the masks of a store as COCO, LeRobot, YOLO and other formats."),
+    Verb(name="import", help="Read masks of other formats into a store."),
+    Verb(name="demo", help="A robot episode with true masks, to try everything on."),
     Verb(name="evaluate", help="Score models on pictures with true masks, beside GrabCut."),
     Verb(name="train", help="Train the embedded model; make scenes and asset packs for it."),
+    Verb(name="audit", help="Check the masks of a store, or tell one mask's whole life."),
+    Verb(name="card", help="A data set card and Croissant metadata of a store, all numbers computed."),
+    Verb(name="catalog", help="List stores by method, model, verification, licence, robot, task and coverage."),
     Verb(name="estimate", help="What labelling a data set costs, by hand and assisted."),
     Verb(name="models", help="List, pull, verify and import models."),
     Verb(name="doctor", help="Check this installation: versions, devices, weights, a real prediction."),

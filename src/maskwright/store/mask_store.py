@@ -31,7 +31,7 @@ from maskwright.store.overlay import OverlayCache
 from maskwright.store.query import ANY_STATUS, Query
 from maskwright.store.resolve import resolve
 from maskwright.store.scan import Scan
-from maskwright.store.segment import Keys, sorted_keys, write_segment
+from maskwright.store.segment import Keys, segment_path, sorted_keys, write_segment
 from maskwright.store.values import Change, History, StoredFrame, is_changed
 
 MOST_IN_LEDGER = 1_000  # a put of more masks makes a file
@@ -236,6 +236,14 @@ class MaskStore:
     def writes(self) -> tuple[Write, ...]:
         """List every write, oldest first."""
         return moments.read_writes(self._ledger)
+
+    def files(self) -> tuple[Path, ...]:
+        """List the Parquet files that count now, for whoever reads or describes them without this program.
+
+        Masks that were put in small numbers since are in the ledger, and review events always.
+        """
+        found = self._catalogue.segments(self.moment())
+        return tuple(segment_path(self._folder, one.name) for one in found if one.name is not None)
 
     def compact(self, *, grace_s: float = compaction.GRACE_S) -> compaction.Compacted:
         """Merge small segments into large ones in frame order, and fold events, so that questions are quick again.

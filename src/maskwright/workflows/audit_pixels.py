@@ -3,7 +3,7 @@
 Masks are read a few thousand at a time and never held. Nothing is decoded: area and box come from the runs.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,16 +52,14 @@ def check_pixels(
     views: Any, progress: Callable[[int, int | None], None] | None = None, *, total: int | None = None
 ) -> Iterator[Finding]:
     """Compare area and box of every listed mask with its pixels."""
+    yield from findings_of(wrong_masks(views, progress, total=total))
+
+
+def findings_of(wrong: Iterable[tuple[str, str, str]]) -> Iterator[Finding]:
+    """Make findings of what `wrong_masks` gives."""
     tallies = {kind: _Tally() for kind in _KINDS}
-    cursor = views.execute(_SQL)
-    num_done = 0
-    while rows := cursor.fetchmany(_BATCH):
-        for row in rows:
-            for kind, example in _problems(row):
-                tallies[kind].add(example)
-        num_done += len(rows)
-        if progress is not None:
-            progress(num_done, total)
+    for kind, _, example in wrong:
+        tallies[kind].add(example)
     for kind, tally in tallies.items():
         if tally.count:
             says, advice = _KINDS[kind]
@@ -70,6 +68,21 @@ def check_pixels(
                 check=kind, severity=severity, count=tally.count, says=says, advice=advice,
                 examples=tuple(tally.examples), num_more=tally.count - len(tally.examples),
             )  # fmt: skip
+
+
+def wrong_masks(
+    views: Any, progress: Callable[[int, int | None], None] | None = None, *, total: int | None = None
+) -> Iterator[tuple[str, str, str]]:
+    """Give (check, id, what is wrong) of each listed mask that disagrees with its pixels, or has none."""
+    cursor = views.execute(_SQL)
+    num_done = 0
+    while rows := cursor.fetchmany(_BATCH):
+        for row in rows:
+            for kind, example in _problems(row):
+                yield kind, row[0], example
+        num_done += len(rows)
+        if progress is not None:
+            progress(num_done, total)
 
 
 def _problems(row: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
@@ -92,4 +105,4 @@ def _box(box: Any) -> str:
     return ",".join(f"{value:g}" for value in box)
 
 
-__all__ = ["check_pixels"]
+__all__ = ["check_pixels", "findings_of", "wrong_masks"]
