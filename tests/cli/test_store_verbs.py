@@ -212,12 +212,12 @@ def test_ctrl_c_says_how_to_go_on(here):
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
 
-    assert process.returncode == 130
-    assert "of 400 frames are in the store, which is whole. The same command goes on: masks" in told
-    assert told.endswith("error: interrupted\n")
     stored = len(contents(here / "masks"))
-    assert 0 < stored < 400
-    assert f"stopped: {stored} of 400" in told
+    some = f"{stored} of 400 frames are" if stored else "what was done is"  # on a busy machine none may be done yet
+    assert process.returncode == 130
+    assert f"stopped: {some} in the store, which is whole. The same command goes on: masks" in told
+    assert told.endswith("error: interrupted\n")
+    assert stored < 400
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (75, "1 min 15 s"), (7325, "2 h 02 min")])
