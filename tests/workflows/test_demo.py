@@ -1,4 +1,5 @@
 import json
+import shlex
 
 import pytest
 
@@ -60,3 +61,15 @@ def test_the_command_says_what_to_try_next(tmp_path, monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["dataset"] == "again/pick_place"
     assert run(["demo"]) == 1
     assert "must be new or empty" in capsys.readouterr().err
+
+
+def test_what_it_says_to_try_next_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MASKWRIGHT_MODEL", "test-sam")
+
+    assert run(["demo"]) == 0
+    suggested = [shlex.split(line)[1:] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+
+    assert {words[0] for words in suggested} == {"audit", "query", "annotate", "export", "card"}
+    for words in suggested:
+        assert run(words) == 0, capsys.readouterr().err

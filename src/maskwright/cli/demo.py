@@ -67,7 +67,7 @@ def suggestions(made: "Demo") -> list[str]:
     return [
         f"maskwright audit {store}",
         f"maskwright query {store} --label mug --min-area 500",
-        f"maskwright annotate {dataset} --everything --cameras front --stride 30 -o {store}",
+        f"maskwright annotate {dataset} --everything --preset fast --cameras front --stride 60 -o {store}",
         f"maskwright export {store} --to coco -o coco",
         f"maskwright card {store} -o card",
     ]
