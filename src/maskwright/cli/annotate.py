@@ -13,6 +13,7 @@ from maskwright.cli.everything import read_settings
 from maskwright.cli.progress import duration, frame_progress
 from maskwright.cli.report import tell
 from maskwright.cli.verbs import CONTEXT
+from maskwright.core import settings
 from maskwright.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ def annotate(
     or frames of the same settings join the run; other settings make another run in the same store.
     Frames that cannot be decoded are left out and listed; runs/ in the store tells the whole story as JSON.
     """
-    _check(everything, boxes, points, text, engine, num_sources=len(sources))
+    is_for_ray = address is not None or workers is not None
+    _check(everything, boxes, points, text, engine, is_for_ray=is_for_ray, num_sources=len(sources))
     read_settings(preset, changes or [])  # what is wrong in them is told before a model is loaded
     steps = options.read_cleanup(cleanup)
 
@@ -136,7 +138,7 @@ def annotate(
         collector=collector,
         licence=licence,
     )
-    where = _Where(network, _engine(engine, network, address, workers), out, as_json)
+    where = _Where(network, _engine(engine, network, model, device, precision, address, workers), out, as_json)
     results = [where.annotate(footage, recipe, selection, notes) for footage in footages]
     if results and all(one.num_skipped and not one.num_before + one.num_frames for one in results):
         raise typer.Exit(1)
@@ -187,7 +189,14 @@ class _Where:
 
 
 def _check(
-    everything: bool, boxes: Path | None, points: Path | None, text: list[str] | None, engine: str, *, num_sources: int
+    everything: bool,
+    boxes: Path | None,
+    points: Path | None,
+    text: list[str] | None,
+    engine: str,
+    *,
+    is_for_ray: bool,
+    num_sources: int,
 ) -> None:
     given = [everything, boxes is not None, points is not None, bool(text)]
     if sum(given) != 1:
@@ -198,6 +207,8 @@ def _check(
         raise typer.BadParameter(f"--boxes and --points are about one SOURCE, got {num_sources}")
     if engine not in ENGINES:
         raise typer.BadParameter(f"--engine must be one of {', '.join(ENGINES)}; got {engine!r}")
+    if engine == "local" and is_for_ray:
+        raise typer.BadParameter("--address and --workers are for --engine ray")
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:
@@ -215,14 +226,27 @@ def _read_prompts(boxes: Path | None, points: Path | None, footage: "Footage") -
     return task, problems
 
 
-def _engine(name: str, model: "Model", address: str | None, workers: int | None) -> "Engine | None":
+def _engine(
+    name: str,
+    network: "Model",
+    model: str | None,
+    device: str | None,
+    precision: str | None,
+    address: str | None,
+    workers: int | None,
+) -> "Engine | None":
     if name == "local":
-        if address is not None or workers is not None:
-            raise typer.BadParameter("--address and --workers are for --engine ray")
         return None
     from maskwright.workflows.ray_engine import RayEngine
 
-    return RayEngine.of(model, address=address, num_workers=workers)
+    return RayEngine.of(
+        network,
+        model or settings.MODEL.get(),
+        device=device or settings.DEVICE.get(),
+        precision=precision or settings.PRECISION.get(),
+        address=address,
+        num_workers=workers,
+    )
 
 
 def _tell(done: "AnnotatedSource", notes: tuple[str, ...]) -> None:
