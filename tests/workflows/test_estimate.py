@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
 from maskwright.cli.__main__ import run
+from maskwright.core import Image
 from maskwright.core.errors import InputError, SettingError
 from maskwright.models import load_model
+from maskwright.predict import EverythingSettings
 from maskwright.workflows.costs import Assumptions, Span, estimate_costs, parse_span
 from maskwright.workflows.estimate import Given, estimate_work
-from maskwright.workflows.throughput import example_images, measure_throughput
+from maskwright.workflows.throughput import measure_throughput
 
 PUBLISHED = {
     "num_frames": 10_000,
@@ -114,9 +116,11 @@ def test_every_assumption_says_where_it_comes_from():
 
 @pytest.mark.parametrize("use_everything", [False, True])
 def test_a_timed_run_of_a_real_model_gives_times_and_sizes(use_everything):
-    images = (image for _, image in zip(range(4), example_images(), strict=False))
+    rng = np.random.default_rng(0)
+    images = [Image(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)) for _ in range(4)]
+    few = EverythingSettings(points_per_side=4) if use_everything else None
 
-    found = measure_throughput(load_model("test-sam"), images, use_everything=use_everything, seconds=0.1)
+    found = measure_throughput(load_model("test-sam"), images, settings=few, seconds=0.1)
 
     assert 0 < found.frame_ms.low <= found.frame_ms.high
     assert (found.mask_ms.high == 0) is use_everything

@@ -70,13 +70,14 @@ def estimate(
     )
 
     def measure(opened: Any) -> "Throughput":
+        from maskwright.predict.everything_settings import preset_for
         from maskwright.workflows.estimate import sample_images
         from maskwright.workflows.throughput import example_images, measure_throughput
 
         network = options.open_model(model, device, precision)
         tell(f"measuring {network.card.name} on {network.device} for a few seconds")
         images = example_images() if opened is None else sample_images(opened)
-        return measure_throughput(network, images, use_everything=everything)
+        return measure_throughput(network, images, settings=preset_for(network.card) if everything else None)
 
     report = estimate_work(given, source=source, stride=stride, measure=measure)
     typer.echo(json.dumps(report.as_json()) if as_json else "\n".join(report.lines()))

@@ -27,7 +27,10 @@ CHECKS: tuple[Check, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """Findings, the worst first, about `num_masks` masks of `num_frames` frames; what it took, memory being that of the whole process."""
+    """Findings, the worst first, about `num_masks` masks of `num_frames` frames, and what it took.
+
+    Memory is that of the whole process at its highest, None where the system does not tell.
+    """
 
     name: str
     num_masks: int

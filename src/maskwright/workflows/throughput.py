@@ -14,7 +14,7 @@ import numpy as np
 from maskwright.core import BoxPrompt, Image, SizeHW
 from maskwright.core.errors import InputError
 from maskwright.models import Model
-from maskwright.predict import embed, everything, predict, preset_for, to_records
+from maskwright.predict import EverythingSettings, embed, everything, predict, to_records
 from maskwright.workflows.costs import Span
 
 _SECONDS, _MOST_FRAMES, _FEWEST_FRAMES = 5.0, 40, 3
@@ -48,22 +48,24 @@ class _Timed:
 
 
 def measure_throughput(
-    model: Model, images: Iterable[Image], *, use_everything: bool = False, seconds: float = _SECONDS
+    model: Model, images: Iterable[Image], *, settings: EverythingSettings | None = None, seconds: float = _SECONDS
 ) -> Throughput:
     """Run a model over images until `seconds` are over or they end; they may repeat.
+
+    With `settings`, the search for every mask is timed; without, masks of boxes.
 
     Raises:
         InputError: there is no image.
     """
     stream = iter(images)
-    timed = list(_timed_frames(model, stream, use_everything, seconds))
+    timed = list(_timed_frames(model, stream, settings, seconds))
     if not timed:
         raise InputError("a timed run needs at least one frame, got none")
     num_boxes = _BOXES_X * _BOXES_Y
-    each = 0.0 if use_everything else 1000 / num_boxes
-    whole = [one.frame_s + (one.masks_s if use_everything else 0.0) for one in timed]
+    each = 0.0 if settings is not None else 1000 / num_boxes
+    whole = [one.frame_s + (one.masks_s if settings is not None else 0.0) for one in timed]
     sizes = [size for one in timed for size in one.sizes]
-    how = "every mask" if use_everything else f"{num_boxes} boxes a frame"
+    how = "every mask" if settings is not None else f"{num_boxes} boxes a frame"
     return Throughput(
         num_frames=len(timed),
         frame_ms=_middle([1000 * seconds for seconds in whole]),
@@ -83,11 +85,13 @@ def example_images() -> Iterator[Image]:
         yield read_image(example_path())
 
 
-def _timed_frames(model: Model, images: Iterator[Image], use_everything: bool, seconds: float) -> Iterator[_Timed]:
+def _timed_frames(
+    model: Model, images: Iterator[Image], settings: EverythingSettings | None, seconds: float
+) -> Iterator[_Timed]:
     first = next(images, None)
     if first is None:
         return
-    _time_frame(model, first, use_everything)
+    _time_frame(model, first, settings)
     images, started = chain([first], images), time.perf_counter()
     for count in range(_MOST_FRAMES):
         before = time.perf_counter()
@@ -96,16 +100,16 @@ def _timed_frames(model: Model, images: Iterator[Image], use_everything: bool, s
         image = next(images, None)
         if image is None:
             return
-        yield _time_frame(model, image, use_everything, read_s=time.perf_counter() - before)
+        yield _time_frame(model, image, settings, read_s=time.perf_counter() - before)
 
 
-def _time_frame(model: Model, image: Image, use_everything: bool, *, read_s: float = 0.0) -> _Timed:
+def _time_frame(model: Model, image: Image, settings: EverythingSettings | None, *, read_s: float = 0.0) -> _Timed:
     started = time.perf_counter()
     embedding = embed(model, image)
     _wait(model)
     encoded = time.perf_counter()
-    if use_everything:
-        records = everything(model, image, settings=preset_for(model.card), embedding=embedding)
+    if settings is not None:
+        records = everything(model, image, settings=settings, embedding=embedding)
     else:
         records = to_records(predict(model, embedding, _boxes(image.size_hw)))
     done = time.perf_counter()
