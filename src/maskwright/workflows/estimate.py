@@ -133,7 +133,8 @@ def _count(given: Given, source: "FrameSource | None", stride: int, origins: dic
     if source is None:
         raise SettingError("say how many frames there are (--frames 10000), or name a data set to count")
     every = "" if stride == 1 else f", one in {stride}"
-    origins["num_frames"] = f"counted in {source.name}: {len(source.episodes)} episodes, every camera{every}"
+    recorded = f"{len(source.episodes)} episode{'' if len(source.episodes) == 1 else 's'}"
+    origins["num_frames"] = f"counted in {source.name}: {recorded}, every camera{every}"
     return count_frames(source, stride=stride)
 
 
