@@ -10,8 +10,8 @@ import typer
 from maskwright.core.errors import ImageError, PromptError
 
 if TYPE_CHECKING:
-    from maskwright.workflows.predict_files import Annotated
     from maskwright.workflows.pictures import Picture
+    from maskwright.workflows.predict_files import Annotated
 
 
 def tell(text: str) -> None:
