@@ -80,7 +80,7 @@ def score_missing(questions: Sequence[Question], name: str, model: Model, out: P
         if _weights(folder.with_name(f"{folder.name}.{name}")) != model.checkpoint_sha256:
             _score(question, {name: model}, (), folder.with_name(f"{folder.name}.{name}"))
         if question.has_baselines and not (folder.with_name(f"{folder.name}.baselines") / RESULTS).exists():
-            tasks = tuple(task for task in question.tasks if task in ("box", "click", "noc"))
+            tasks = tuple(task for task in question.tasks if task in ("box", "click", "noc", "random"))
             _score(replace(question, tasks=tasks), {}, _BASELINES, folder.with_name(f"{folder.name}.baselines"))
 
 

@@ -101,8 +101,8 @@ def test_random_clicks_are_drawn_three_times_and_do_not_depend_on_who_else_is_as
 ) -> None:
     alone, among = Scripted(clicks=[Answer(mask=HALF)]), Scripted(clicks=[Answer(mask=HALF)])
 
-    evaluate([alone], dataset(square), tasks=["noc"])
-    evaluation = evaluate([BoxFill(), among], dataset(square), tasks=["noc"])
+    evaluate([alone], dataset(square), tasks=["noc", "random"])
+    evaluation = evaluate([BoxFill(), among], dataset(square), tasks=["noc", "random"])
 
     asked = [prompt for prompt in among.asked if isinstance(prompt, PointPrompt)]
     assert [prompt for prompt in alone.asked if isinstance(prompt, PointPrompt)] == asked
@@ -173,7 +173,7 @@ def test_a_run_in_which_nothing_can_be_asked_is_an_error(dataset: MakeDataset, s
     [
         ([], ["box"], "at least one model or baseline"),
         (["box-fill", "box-fill"], ["box"], "box-fill was given more than once"),
-        (["box-fill"], ["boxes"], "tasks are some of box, click, noc, everything, text; got boxes"),
+        (["box-fill"], ["boxes"], "tasks are some of box, click, noc, random, everything, text; got boxes"),
         (["box-fill"], [], "got none"),
     ],
 )

@@ -42,7 +42,7 @@ def evaluate(
     ] = None,
     tasks: Annotated[
         str,
-        typer.Option("--tasks", metavar="NAMES", help="Some of box, click, noc (20 clicks), everything, text."),
+        typer.Option("--tasks", metavar="NAMES", help="Some of box, click, noc (20 clicks), random, everything, text."),
     ] = "box,click",
     baselines: Annotated[
         str | None, typer.Option("--baselines", metavar="NAMES", help="Beside the models: grabcut, box-fill.")

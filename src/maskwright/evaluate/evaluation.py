@@ -26,7 +26,7 @@ from maskwright.evaluate.trials import Step, Trial
 from maskwright.masks import is_empty
 from maskwright.predict.everything_settings import EverythingSettings
 
-TASKS = ("box", "click", "noc", "everything", "text")
+TASKS = ("box", "click", "noc", "random", "everything", "text")
 FEW_CLICKS, MOST_CLICKS = 5, 20
 NUM_DRAWS = 3
 _ENOUGH = 0.90  # NoC@90 is the hardest question that is asked; nobody clicks on beyond it
@@ -65,7 +65,7 @@ class Evaluation:
     @property
     def most_clicks(self) -> int:
         """How many clicks an object was given at most."""
-        return MOST_CLICKS if "noc" in self.tasks else FEW_CLICKS
+        return MOST_CLICKS if {"noc", "random"} & set(self.tasks) else FEW_CLICKS
 
 
 def evaluate(
@@ -132,7 +132,14 @@ def _notes(segmenters: Sequence[Segmenter], dataset: Dataset, tasks: Sequence[st
     return notes
 
 
-_NEEDS = {"box": "box", "click": "click", "noc": "click", "everything": "everything", "text": "text"}
+_NEEDS = {
+    "box": "box",
+    "click": "click",
+    "noc": "click",
+    "random": "click",
+    "everything": "everything",
+    "text": "text",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,6 +172,8 @@ class _Run:
             asker.boxes()
         if "click" in wanted or "noc" in wanted:
             asker.clicks(many="noc" in wanted)
+        if "random" in wanted:
+            asker.random_clicks()
         if "everything" in wanted:
             asker.everything()
         if "text" in wanted and self.dataset.names:
@@ -238,10 +247,11 @@ class _Asker:
 
     def clicks(self, *, many: bool) -> None:
         self._click("click", 0, [middle_click] * len(self.picture.objects), many=many)
-        if many:
-            for draw in range(NUM_DRAWS):
-                rngs = [_rng(self.picture.name, one.key, draw) for one in self.picture.objects]
-                self._click("random", draw, [partial(random_click, rng=rng) for rng in rngs], many=True)
+
+    def random_clicks(self) -> None:
+        for draw in range(NUM_DRAWS):
+            rngs = [_rng(self.picture.name, one.key, draw) for one in self.picture.objects]
+            self._click("random", draw, [partial(random_click, rng=rng) for rng in rngs], many=True)
 
     def everything(self) -> None:
         masks = self.session.everything(ALL_MASKS)
