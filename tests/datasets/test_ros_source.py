@@ -113,6 +113,15 @@ def test_frames_have_their_colours_their_depth_and_their_times(log, which):
     assert [one.ref.timestamp_s for one in frames] == pytest.approx([i / 10 for i in wanted])
 
 
+def test_the_log_knows_when_frames_were_taken_unless_its_clock_is_a_simulators(log, monkeypatch):
+    source = open_source(log)
+    (last,) = source.frames(source.episodes[0], COLOR, start=5)
+
+    assert source.captured_at(last.ref).timestamp() == pytest.approx(START / 1e9 + 0.5, abs=1e-5)
+    monkeypatch.setattr("maskwright.datasets.ros_source._FIRST_CALENDAR_NS", START * 2)
+    assert source.captured_at(last.ref) is None
+
+
 def test_a_slower_camera_has_pictures_in_some_frames_only(log):
     source = open_source(log)
 

@@ -342,6 +342,18 @@ def test_a_lerobot_data_set_with_an_empty_episode_and_two_cameras(model, tmp_pat
         assert {one.ref.camera for one in store.seen_frames()} == {"wrist"}
 
 
+def test_an_rlds_data_set_with_an_empty_episode(model, tmp_path):
+    root = tmp_path / "rlds"
+    robot_data.write_rlds(root)
+    footage = Footage.open(root)
+
+    done = annotate(model, footage, EVERYTHING, tmp_path / "masks", selection=Selection(stride=2))
+
+    wanted = sum(len(range(0, one.num_frames, 2)) * len(one.cameras) for one in footage.source.episodes)
+    assert (done.num_frames, done.skipped) == (wanted, ())
+    assert len(contents(tmp_path / "masks")) == wanted > 0
+
+
 @pytest.fixture(scope="module")
 def processes():
     """A server that has imported everything once, and forks."""

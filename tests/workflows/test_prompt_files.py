@@ -1,4 +1,5 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -6,7 +7,9 @@ import robot_data
 from annotate_data import pixels, write_pictures
 from maskwright.core import BoxPrompt, PointPrompt
 from maskwright.core.errors import InputError, RecordError
+from maskwright.datasets.frame_source import Episode
 from maskwright.workflows.annotate_plan import Footage
+from maskwright.workflows.frame_names import FrameNames
 from maskwright.workflows.prompt_files import read_prompts
 
 
@@ -165,3 +168,12 @@ def test_frames_of_recordings_are_named_by_episode_camera_and_number(tmp_path, n
     names = Footage.open(tmp_path / "data").names
 
     assert names.find(name) == place
+
+
+@pytest.mark.parametrize("name", ["log/cam/color/3", "log//cam/color/frame_000003.png", "cam/color/3", "/cam/color/3"])
+def test_topics_of_ros_have_slashes_of_their_own(tmp_path, name):
+    episode = Episode(key="log", cameras=("/cam/color", "/wrist"), num_frames=5)
+    names = FrameNames(SimpleNamespace(episodes=[episode]), tmp_path)
+
+    assert names.find(name) == ("log", "/cam/color", 3)
+    assert names.name("log", "/cam/color", 3) == "log/cam/color/frame_000003.png"

@@ -9,6 +9,7 @@ Opening reads each log once without decoding pictures.
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from maskwright.datasets.ros_pictures import depth_m_from, is_depth, rgb_from
 from maskwright.datasets.steps import wanted_frames
 
 _log = logging.getLogger(__name__)
+_FIRST_CALENDAR_NS = 946_684_800_000_000_000  # the year 2000; a simulator's clock begins near zero
 _MOST_SKEW_NS = 60_000_000_000  # headers further than a minute from the log's clock are of another clock
 
 
@@ -95,6 +97,11 @@ class RosSource:
             at_s = round(float(recording.clock_ns[number] - recording.clock_ns[0]) / 1e9, 6)
             ref = FrameRef(dataset=self.name, episode=episode.key, camera=camera, frame_index=number, timestamp_s=at_s)
             yield Frame(image=image, ref=ref)
+
+    def captured_at(self, ref: FrameRef) -> datetime | None:
+        """When a frame was taken, by the log's clock; None where that counts from the robot's start."""
+        clock_ns = int(self._recordings[ref.episode].clock_ns[ref.frame_index])
+        return datetime.fromtimestamp(clock_ns / 1e9, UTC) if clock_ns > _FIRST_CALENDAR_NS else None
 
 
 def _record(log: RosLog) -> Recording:

@@ -34,15 +34,15 @@ class FrameNames:
         """What a frame is called."""
         if episode in self._pictures:
             return self._pictures[episode][number]
-        return f"{episode}/{camera}/frame_{number:06d}.png"
+        return f"{episode}/{camera.strip('/')}/frame_{number:06d}.png"  # topics of ROS begin with a slash
 
     def find(self, name: str) -> Place | None:
         """Find the frame that a name means; None if there is none, or more than one."""
         if self._by_picture:
             return self._find_picture(name)
-        prefix, _, last = name.replace("\\", "/").strip("/").rpartition("/")
+        *prefix, last = [part for part in name.replace("\\", "/").split("/") if part] or [""]
         match = _NUMBER.fullmatch(last)
-        place = self._by_prefix.get(prefix.strip("/"))
+        place = self._by_prefix.get("/".join(prefix))
         if match is None or place is None or int(match[1]) >= self._num_frames[place[0]]:
             return None
         return *place, int(match[1])
@@ -71,8 +71,9 @@ def _index_prefixes(episodes: Sequence[Episode]) -> dict[str, tuple[str, str]]:
     for episode in episodes:
         for camera in episode.cameras:
             place = episode.key, camera
-            for prefix in {f"{episode.key}/{camera}", episode.key, camera, ""}:
-                found.setdefault(prefix.strip("/"), []).append(place)
+            name = camera.strip("/")
+            for prefix in {f"{episode.key}/{name}", episode.key, name, ""}:
+                found.setdefault(prefix, []).append(place)
     return {prefix: places[0] for prefix, places in found.items() if len(places) == 1}
 
 
