@@ -8,13 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from typing import get_args
 
 import pytest
 
 import robot_data
 from annotate_data import contents, pixels, write_pictures
 from maskwright.cli.__main__ import run
+from maskwright.cli.conditions import METHODS, STATUSES
 from maskwright.cli.progress import _Lines, duration
+from maskwright.core.provenance import Method
+from maskwright.core.resolved import Status
 
 QUICK = ["-m", "test-sam", "--set", "points_per_side=2", "--set", "pred_iou_thresh=0.3"]
 QUICK += ["--set", "stability_score_thresh=0.1"]
@@ -140,6 +144,22 @@ def test_a_condition_that_nothing_meets_counts_none(masks, capsys, words):
     assert run(["query", "masks", "--count", *words]) == 0
 
     assert capsys.readouterr().out == "0 masks on 0 frames\n"
+
+
+def test_help_names_every_status_and_method():
+    assert get_args(Status) == STATUSES
+    assert get_args(Method) == METHODS
+
+
+@pytest.mark.parametrize("verb", ["annotate", "query", "export", "import"])
+def test_help_costs_no_heavy_library(verb):
+    heavy = ["numpy", "torch", "numba", "cv2", "PIL", "pyarrow", "duckdb", "av", "ray"]
+    code = f"import sys; from maskwright.cli.__main__ import run; run(['{verb}', '--help'])"
+    code += f"; sys.exit(str([name for name in {heavy} if name in sys.modules] or ''))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert done.stderr.strip() == ""
 
 
 def test_sql_over_the_views(masks, capsys):

@@ -1,18 +1,18 @@
 """Options that say which masks of a store are meant; `query` and `export` share them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from maskwright.core.errors import SettingError
-from maskwright.core.provenance import Method
-from maskwright.core.resolved import Status
 
 if TYPE_CHECKING:
     from maskwright.store import Query
 
-_STATUSES, _METHODS = get_args(Status), get_args(Method)
+# Written out, since `Status` and `Method` come with numpy, which --help can do without; a test compares them.
+STATUSES = ("proposed", "accepted", "rejected", "merged", "split")
+METHODS = ("sam_raw", "sam_refined", "human_drawn", "simulator", "imported")
 _ANY = "any"
 
 Store = Annotated[Path, typer.Argument(metavar="STORE", help="A mask store.")]
@@ -26,11 +26,11 @@ StatusNames = Annotated[
     typer.Option(
         "--status",
         metavar="NAME",
-        help=f"{', '.join(_STATUSES)} or any; repeatable. Default: proposed and accepted.",
+        help=f"{', '.join(STATUSES)} or any; repeatable. Default: proposed and accepted.",
     ),
 ]
 Methods = Annotated[
-    list[str] | None, typer.Option("--method", metavar="NAME", help=f"{', '.join(_METHODS)}; repeatable.")
+    list[str] | None, typer.Option("--method", metavar="NAME", help=f"{', '.join(METHODS)}; repeatable.")
 ]
 Labels = Annotated[list[str] | None, typer.Option("--label", metavar="NAME", help="Of this label; repeatable.")]
 Datasets = Annotated[list[str] | None, typer.Option("--dataset", metavar="NAME", help="Of this data set; repeatable.")]
@@ -116,4 +116,4 @@ def _frames(text: str | None) -> tuple[int | None, int | None]:
     return int(first), int(last)
 
 
-__all__ = ["read_query"]
+__all__ = ["METHODS", "STATUSES", "read_query"]
