@@ -329,6 +329,11 @@ def test_what_is_no_format_is_said_with_the_formats_there_are(tmp_path, name, co
     assert not (tmp_path / "masks").exists()
 
 
+def test_a_store_is_not_imported_but_exported(masks, tmp_path):
+    with pytest.raises(InputError, match="this is a mask store, not an export of one"):
+        import_masks(masks, tmp_path / "other")
+
+
 def test_nothing_at_the_path_or_at_the_images_is_said(tmp_path):
     with pytest.raises(InputError, match="there is no such file or folder"):
         import_masks(tmp_path / "none.json", tmp_path / "masks")

@@ -115,12 +115,13 @@ def test_bad_points_are_named(tmp_path, names, entry, told):
         ("{", RecordError, "the file of boxes cannot be read"),
         ("5", InputError, 'expected {"frame name": [[x1, y1, x2, y2], ...]}, COCO, or a list of detections'),
         ({"2": {"box": [1, 2, 3, 4]}}, InputError, "expected"),
-        ({}, InputError, "no entry of the file of boxes fits the source, of 0 tried"),
+        ({}, InputError, "no entry of the file of boxes can be used, of 0 tried: "),
         (
             {"other.png": [[1, 2, 3, 4]]},
             InputError,
             "The first: other.png: no frame of the source is called 'other.png'",
         ),
+        ({"2": [[5, 5, 1, 1]]}, InputError, "of 1 tried; the first: 2#1: a box needs x1 < x2"),
         ({"99": [[1, 2, 3, 4]]}, InputError, "no frame of the source is called '99'"),
         ({"images": [{"id": 1}], "annotations": []}, InputError, "'file_name' is missing"),
     ],
@@ -131,6 +132,13 @@ def test_a_file_that_is_wrong_as_a_whole_is_one_line(tmp_path, names, content, e
 
     assert told in str(raised.value)
     assert str(raised.value).endswith("prompts.json")
+
+
+def test_a_frame_whose_entries_are_all_bad_is_not_one_with_nothing_on_it(tmp_path, names):
+    task, problems = read(tmp_path, names, {"1": [[5, 5, 1, 1]], "2": [], "3": [[1, 2, 3, 4]]})
+
+    assert sorted(number for _, _, number in task.by_place) == [2, 3]
+    assert len(problems) == 1
 
 
 def test_a_missing_file(tmp_path, names):

@@ -38,6 +38,7 @@ def read_prompts(path: Path, kind: Kind, names: FrameNames) -> tuple[PromptsTask
     by_place: dict[Place, list[ObjectPrompt]] = defaultdict(list)
     problems: list[str] = []
     unknown: set[str] = set()
+    spoilt: set[Place] = set()
     for name, item, said in _entries(content, kind, path):
         place = names.find(name)
         if place is None:
@@ -51,10 +52,12 @@ def read_prompts(path: Path, kind: Kind, names: FrameNames) -> tuple[PromptsTask
                 objects.append(_object(said, kind))
             except PromptError as error:
                 problems.append(f"{item}: {error}")
-    if not by_place:
-        told = f" The first: {problems[0]}." if problems else ""
-        raise InputError(f"no entry of the file of {kind} fits the source, of {len(problems)} tried.{told} {path}")
-    by_frame = {place: tuple(objects) for place, objects in by_place.items()}
+                spoilt.add(place)
+    # A frame with bad entries alone is not one with nothing on it.
+    by_frame = {place: tuple(objects) for place, objects in by_place.items() if objects or place not in spoilt}
+    if not by_frame:
+        told = f"; the first: {problems[0]}" if problems else ""
+        raise InputError(f"no entry of the file of {kind} can be used, of {len(problems)} tried{told}: {path}")
     return PromptsTask(kind=kind, by_place=by_frame), tuple(problems)
 
 

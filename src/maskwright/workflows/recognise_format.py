@@ -39,6 +39,8 @@ def recognise_format(path: Path) -> str:
     """
     if not path.exists():
         raise InputError(f"there is no such file or folder: {path}")
+    if (path / "store.json").is_file():
+        raise InputError(f"this is a mask store, not an export of one. Export it first (maskwright export): {path}")
     found = _of_folder(path) if path.is_dir() else _of_file(path)
     if found is None:
         readable = ", ".join(name for name, one in FORMATS.items() if one.reads)
