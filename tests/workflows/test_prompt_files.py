@@ -119,7 +119,7 @@ def test_bad_points_are_named(tmp_path, names, entry, told):
         (
             {"other.png": [[1, 2, 3, 4]]},
             InputError,
-            "The first: other.png: no frame of the source is called 'other.png'",
+            "the first: other.png: no frame of the source is called 'other.png'",
         ),
         ({"2": [[5, 5, 1, 1]]}, InputError, "of 1 tried; the first: 2#1: a box needs x1 < x2"),
         ({"99": [[1, 2, 3, 4]]}, InputError, "no frame of the source is called '99'"),
