@@ -27,7 +27,8 @@ from maskwright.workflows.same_frames import check_same_frames
 from maskwright.workflows.source_facts import describe_source, licence_of
 from maskwright.workflows.stages import MaskedFrame, SkippedFrames, clean_masks, decode_frames, find_masks
 
-ROWS_PER_SEGMENT = 5_000  # two segments of records in memory are some 30 MB
+# What is gathered before it is written: records of 4 kB with their masks, noisy masks more. Two of these are in memory.
+ROWS_PER_SEGMENT, BYTES_PER_SEGMENT = 2_000, 4 << 20
 _MANY_WRITES = 64  # since the last compaction; so many small segments make questions slow
 _QUEUED = 4
 
@@ -161,9 +162,14 @@ def _run(
     with store.bulk_writer(run=run, rows_per_segment=ROWS_PER_SEGMENT) as writer:
         try:
             with contextlib.closing(engine(footage, plan.stretches, recipe, origin)) as stream:  # type: ignore[type-var]
+                num_bytes = 0
                 for item in stream:
                     if isinstance(item, MaskedFrame):
                         writer.add(item.seen, item.records)
+                        num_bytes += sum(len(record.rle.counts) for record in item.records)
+                    if num_bytes > BYTES_PER_SEGMENT:
+                        writer.flush()
+                        num_bytes = 0
                     session.take(item)
         except BaseException:
             with contextlib.suppress(StoreError):  # the first error is the one to tell
