@@ -16,7 +16,7 @@ _SLOPE = 2.0  # logits per cell beyond the box: the mask ends at its edge, not a
 _FURTHEST = 2.0  # how far the threshold moves: where nothing is likely, the mask stays empty
 # An answer that covers less of its box than this has lost the object. The box itself is nearer to the truth then, and
 # says so by the IoU that filled boxes have on real objects.
-_LEAST_SHARE, _FILLED_IOU = 0.1, 0.66
+_LEAST_SHARE, FILLED_IOU = 0.1, 0.66
 _TOP_LEFT, _BOTTOM_RIGHT = 2, 3
 
 
@@ -41,7 +41,7 @@ def keep_promises(decoded: Decoded, prompts: FramePrompts, side: int) -> Decoded
     return Decoded(
         logits=torch.where(has_box[:, None, None, None], logits, decoded.logits),
         predicted_iou=torch.where(
-            is_lost & has_box[:, None], torch.full_like(decoded.predicted_iou, _FILLED_IOU), decoded.predicted_iou
+            is_lost & has_box[:, None], torch.full_like(decoded.predicted_iou, FILLED_IOU), decoded.predicted_iou
         ),
     )
 
@@ -85,4 +85,4 @@ def _says_no_more(prompts: FramePrompts) -> Bool[Tensor, " N"]:
     return alone if prompts.text is None else torch.zeros_like(alone)
 
 
-__all__ = ["best_threshold", "distance_beyond", "keep_promises"]
+__all__ = ["FILLED_IOU", "best_threshold", "distance_beyond", "keep_promises"]

@@ -17,6 +17,7 @@ from maskwright.models.protocol import Decoded, DecodedSome, Features, FrameProm
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
 from maskwright.models.sam.model import SamModel, prompts_per_step
 from maskwright.models.sam.prompt_encoder import BOX_TOP_LEFT, PADDING, PromptEncoder
+from maskwright.models.tiny.belief import believe
 from maskwright.models.tiny.box import keep_promises
 from maskwright.models.tiny.clicks import keep_clicks, shades_of
 from maskwright.models.tiny.corrector import Corrector
@@ -92,6 +93,13 @@ class TinySam(SamModel):
         """Decode prompts on one image as `SamModel` does, keep what boxes promise, and answer phrases by pointing."""
         if prompts.text is not None:
             return self._answer_phrases(features, prompts, num_masks=self.num_candidates if multimask else 1)
+        drawn = self._drawn(features, prompts, multimask=multimask)
+        if prompts.mask_logits is not None:
+            return drawn
+        return believe(drawn, (prompts.labels == BOX_TOP_LEFT).any(1))
+
+    def _drawn(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
+        """Decode prompts without text, keep what boxes and clicks promise, and leave belief to the decoder."""
         if not multimask and self.corrects(prompts):
             return self._kept(features, self._correct(features, prompts), prompts)
         drawn = super().decode(features, with_lone_boxes_padded(prompts), multimask=multimask)
@@ -128,7 +136,7 @@ class TinySam(SamModel):
         if prompts.text is None and not (prompts.labels == 2).any():
             some = super().decode_some(features, prompts, keep=keep)
             return replace(some, logits=self._kept_some(features, some, prompts))
-        decoded = self.decode(features, prompts, multimask=True)
+        decoded = self._drawn(features, prompts, multimask=True)
         rows, candidates = keep(decoded.predicted_iou).nonzero(as_tuple=True)
         return DecodedSome(
             logits=decoded.logits[rows, candidates],
@@ -151,7 +159,7 @@ class TinySam(SamModel):
             drawn = self._all_candidates(features, replace(prompts, text=None))
         else:
             points = maps.points(self.frame.side / self.frame.logits_side)
-            clicked = self.decode(features, clicks(points), multimask=True)
+            clicked = self._drawn(features, clicks(points), multimask=True)
             drawn = Decoded(
                 logits=clicked.logits.unflatten(0, points.shape[:2]).flatten(1, 2),
                 predicted_iou=clicked.predicted_iou.unflatten(0, points.shape[:2]).flatten(1, 2),
@@ -160,7 +168,7 @@ class TinySam(SamModel):
 
     def _all_candidates(self, features: Features, prompts: FramePrompts) -> Decoded:
         """What a click or a box may mean, the single answer first."""
-        answers = [self.decode(features, prompts, multimask=several) for several in (False, True)]
+        answers = [self._drawn(features, prompts, multimask=several) for several in (False, True)]
         return Decoded(
             logits=torch.cat([one.logits for one in answers], 1),
             predicted_iou=torch.cat([one.predicted_iou for one in answers], 1),
