@@ -13,8 +13,8 @@ from maskwright.masks.cleanup import FillHoles
 from maskwright.models import load_model
 from maskwright.predict.everything_settings import EverythingSettings
 from maskwright.workflows import outputs
-from maskwright.workflows.predict_files import everything_file, predict_file
 from maskwright.workflows.pictures import EXAMPLE, Picture, example_path, find_pictures, read_mask
+from maskwright.workflows.predict_files import everything_file, predict_file
 
 RNG = np.random.default_rng(3)
 
