@@ -63,7 +63,11 @@ def test_everything_is_scored_by_recall(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--data", "example:tabletop", "--tasks", "boxes"], 2, "tasks are some of box, click, noc, random, everything, text"),
+        (
+            ["--data", "example:tabletop", "--tasks", "boxes"],
+            2,
+            "tasks are some of box, click, noc, random, everything, text",
+        ),
         (["--data", "example:tabletop", "--baselines", "magic"], 2, "baselines are some of grabcut, box-fill"),
         (["--data", "example:other"], 1, "the only example picture is example:tabletop"),
         (["--data", "nowhere"], 1, "nowhere"),

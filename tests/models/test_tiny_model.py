@@ -17,7 +17,7 @@ from maskwright.models.cards import TINY
 from maskwright.models.protocol import Decoded, FramePrompts
 from maskwright.models.tiny import build_tiny
 from maskwright.models.tiny.clicks import keep_clicks
-from maskwright.models.tiny.model import SHADES, TinySam, with_lone_boxes_padded
+from maskwright.models.tiny.model import SHADES, TinySam
 from maskwright.models.tiny.presets import TINY_WEIGHTS
 
 
@@ -122,14 +122,3 @@ def test_only_the_single_mask_leans_beyond_what_was_trained(tiny: TinySam) -> No
     expected = keep_clicks(leant, prompt, features.extra[SHADES], side).logits
     torch.testing.assert_close(single, expected[:, :1], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(several, expected[:, 1:], rtol=1e-3, atol=1e-3)
-
-
-def test_a_box_alone_is_padded_as_it_was_in_training() -> None:
-    lone = FramePrompts(points=torch.rand(2, 2, 2) * 99, labels=torch.tensor([[2, 3]] * 2))
-    clicked = FramePrompts(points=torch.rand(2, 3, 2) * 99, labels=torch.tensor([[1, 2, 3]] * 2))
-
-    padded = with_lone_boxes_padded(lone)
-
-    assert padded.labels.tolist() == [[2, 3, -1]] * 2
-    assert torch.equal(padded.points[:, :2], lone.points)
-    assert with_lone_boxes_padded(clicked) is clicked

@@ -123,7 +123,8 @@ def _nearer(
     wanted = whole(image.size_hw) if box is None else crop_around(box, image.size_hw)
     if not is_worth_it(wanted, image.size_hw):
         wanted = whole(image.size_hw)
-    if box is None or _serves(seen.crop_box, wanted, box):
+    # A first look is cheap to take again; a later one would have to move its logits.
+    if box is None or seen.crop_box == wanted or (keeps_logits and _serves(seen.crop_box, wanted, box)):
         return seen
     x1, y1, x2, y2 = wanted
     pixels = image.pixels if wanted == whole(image.size_hw) else np.ascontiguousarray(image.pixels[y1:y2, x1:x2])
@@ -136,8 +137,6 @@ def _nearer(
 
 
 def _serves(crop_box: CropBox, wanted: CropBox, box: BoxXYXY) -> bool:
-    if crop_box == wanted:
-        return True
     is_inside = crop_box[0] <= box[0] and crop_box[1] <= box[1] and crop_box[2] >= box[2] and crop_box[3] >= box[3]
     return is_inside and _SMALLEST * _size(wanted) < _size(crop_box) < _LARGEST * _size(wanted)
 

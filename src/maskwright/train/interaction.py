@@ -93,7 +93,7 @@ def first_prompts(dice: Dice, masks: Float[Tensor, "N 1 s s"]) -> tuple[FramePro
     """Prompt each target for the first time: by a click, a box, or both; also say which are one click alone.
 
     One kind for all, so that prompts are made of the tokens that `predict` gives them: a click and padding, a box
-    alone. Padding a box, as earlier rounds did, taught the network to expect it (0.02 of box IoU on real pictures).
+    alone.
     """
     region = masks[:, 0] > 0.5
     click, box = click_in(dice, region)[:, None], boxes_around(dice, region)

@@ -7,7 +7,6 @@ map of stride 16, for the text path: the embedding was trained to tell things ap
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -16,7 +15,7 @@ from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
 from maskwright.models.sam.model import SamModel, prompts_per_step
-from maskwright.models.sam.prompt_encoder import BOX_TOP_LEFT, PADDING, PromptEncoder
+from maskwright.models.sam.prompt_encoder import BOX_TOP_LEFT, PromptEncoder
 from maskwright.models.tiny.belief import believe
 from maskwright.models.tiny.box import keep_promises
 from maskwright.models.tiny.clicks import keep_clicks, shades_of
@@ -80,7 +79,6 @@ class TinySam(SamModel):
         """
         assert prompts.text is None, "phrases are answered by pointing, which is not trained"
         encoder, decoder = self._decoder_for(prompts)
-        prompts = prompts if self.corrects(prompts) else with_lone_boxes_padded(prompts)
         cells = features.image_embedding.flatten(2).transpose(1, 2)[image_index]
         skip8, skip4 = (skip[image_index] for skip in features.extra[:2])
         sparse = encoder.tokens(prompts.points, prompts.labels)
@@ -102,7 +100,7 @@ class TinySam(SamModel):
         """Decode prompts without text, keep what boxes and clicks promise, and leave belief to the decoder."""
         if not multimask and self.corrects(prompts):
             return self._kept(features, self._correct(features, prompts), prompts)
-        drawn = super().decode(features, with_lone_boxes_padded(prompts), multimask=multimask)
+        drawn = super().decode(features, prompts, multimask=multimask)
         return self._kept(features, drawn, prompts)
 
     def corrects(self, prompts: FramePrompts) -> bool:
@@ -179,16 +177,4 @@ class TinySam(SamModel):
         return logits + _LEAN * (candidates == 0).to(logits)[:, None, None]
 
 
-def with_lone_boxes_padded(prompts: FramePrompts) -> FramePrompts:
-    """Pad prompts that are a box alone, as clicks without a box are.
-
-    Rounds 1 to 3 were trained so; without, a box scores 0.02 less (docs/log.md, "a padded box").
-    """
-    if prompts.labels.shape[1] != 2 or not (prompts.labels[:, 0] == BOX_TOP_LEFT).all():
-        return prompts
-    return replace(
-        prompts, points=F.pad(prompts.points, (0, 0, 0, 1)), labels=F.pad(prompts.labels, (0, 1), value=PADDING)
-    )
-
-
-__all__ = ["SHADES", "TinySam", "with_lone_boxes_padded"]
+__all__ = ["SHADES", "TinySam"]
