@@ -1,0 +1,70 @@
+"""An export that is killed at any moment leaves nothing that looks like one, and the store as it was.
+
+A run of the suite kills a few; MASKWRIGHT_KILLS=100 kills a hundred.
+"""
+
+import multiprocessing
+import os
+import random
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from maskwright.datasets.formats import find_format
+from maskwright.datasets.loss_report import LossLog
+from maskwright.store import open_store
+from maskwright.workflows.demo import make_demo
+from maskwright.workflows.export_store import export_masks
+
+NUM_KILLS = max(1, int(os.environ.get("MASKWRIGHT_KILLS", "4")) // 2)
+FORMATS = ("coco", "png-ids")
+
+
+def export(store: str, name: str, out: str) -> None:
+    """Run in a process of its own, to be killed."""
+    export_masks(Path(store), name, Path(out))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_demo(tmp_path_factory.mktemp("demo") / "demo").store
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_killed_export_is_absent_or_whole(store: Path, tmp_path: Path, name: str) -> None:
+    with open_store(store, read_only=True) as opened:
+        num_masks = opened.count()
+    rng, context, num_absent = random.Random(name), multiprocessing.get_context("spawn"), 0
+
+    for attempt in range(NUM_KILLS):
+        out = tmp_path / f"out-{attempt}"
+        process = context.Process(target=export, args=(str(store), name, str(out)))
+        process.start()
+        _wait_for_work(tmp_path, process)
+        time.sleep(rng.uniform(0, 0.3))
+        process.kill()
+        process.join()
+
+        if out.exists():
+            log = LossLog()
+            assert sum(len(frame.masks) for frame in find_format(name).read(out, log=log)) == num_masks
+        num_absent += not out.exists()
+        for left in tmp_path.iterdir():  # what a kill leaves is hidden, and hinders no later export
+            assert left == out or left.name.startswith(".")
+        shutil.rmtree(out, ignore_errors=True)
+
+    with open_store(store) as opened:
+        assert opened.count() == num_masks
+    assert num_absent, "every kill came too late to test anything"
+    export_masks(store, name, tmp_path / "out-0")
+    assert (tmp_path / "out-0").is_dir()
+
+
+def _wait_for_work(folder: Path, process: multiprocessing.process.BaseProcess) -> None:
+    """Wait until something of the export is on disk: imports are not what is tested."""
+    before = set(folder.iterdir())
+    deadline = time.monotonic() + 120
+    while process.is_alive() and set(folder.iterdir()) == before and time.monotonic() < deadline:
+        time.sleep(0.005)
