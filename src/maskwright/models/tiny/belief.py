@@ -1,4 +1,4 @@
-"""How good `tiny` believes its masks to be, after what boxes and clicks promise has been kept.
+"""How good `tiny` believes its answers to boxes to be, after what boxes promise has been kept.
 
 The network predicts the IoU of what it drew; the rules make masks better than it knows, and how little a mask changes
 with its threshold tells as much again. Fitted by least absolute deviations on generated scenes, checked on real
@@ -12,23 +12,20 @@ from torch import Tensor
 from maskwright.models.protocol import Decoded
 from maskwright.models.tiny.box import FILLED_IOU
 
-# Predicted IoU is shift + by_network * what the network says + by_stability * the mask's stability at a margin of 1.
-_MARGIN = 1.0
-_BY_BOX, _BY_CLICK = (0.151, 0.389, 0.489), (-0.164, 0.988, 0.228)
+_MARGIN = 1.0  # of stability
+_SHIFT, _BY_NETWORK, _BY_STABILITY = 0.151, 0.389, 0.489
 
 
 def believe(decoded: Decoded, has_box: Bool[Tensor, " N"]) -> Decoded:
-    """Say how good first answers are, from their logits and what the network says of them; 0 to 1.
+    """Say how good answers to boxes are, from their logits and what the network says of them; 0 to 1.
 
-    Boxes that were filled for want of an answer keep what they say.
+    Boxes that were filled for want of an answer keep what they say, and so do prompts without a box: of a click alone
+    stability tells little, and everything-mode has to choose by scores before anything is drawn.
     """
     said = decoded.predicted_iou
-    told = torch.where(has_box[:, None], _line(decoded, *_BY_BOX), _line(decoded, *_BY_CLICK)).clamp(0, 1)
-    return Decoded(logits=decoded.logits, predicted_iou=torch.where(said == FILLED_IOU, said, told))
-
-
-def _line(decoded: Decoded, shift: float, by_network: float, by_stability: float) -> Float[Tensor, "N M"]:
-    return shift + by_network * decoded.predicted_iou + by_stability * stability(decoded.logits)
+    told = (_SHIFT + _BY_NETWORK * said + _BY_STABILITY * stability(decoded.logits)).clamp(0, 1)
+    stays = (said == FILLED_IOU) | ~has_box[:, None]
+    return Decoded(logits=decoded.logits, predicted_iou=torch.where(stays, said, told))
 
 
 def stability(logits: Float[Tensor, "N M h w"]) -> Float[Tensor, "N M"]:

@@ -134,7 +134,7 @@ class TinySam(SamModel):
         if prompts.text is None and not (prompts.labels == 2).any():
             some = super().decode_some(features, prompts, keep=keep)
             return replace(some, logits=self._kept_some(features, some, prompts))
-        decoded = self._drawn(features, prompts, multimask=True)
+        decoded = self.decode(features, prompts, multimask=True)
         rows, candidates = keep(decoded.predicted_iou).nonzero(as_tuple=True)
         return DecodedSome(
             logits=decoded.logits[rows, candidates],
