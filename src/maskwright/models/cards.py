@@ -60,7 +60,7 @@ TINY = ModelCard(
     citation="Kirillov et al., Segment Anything, 2023; Tan and Le, EfficientNet, 2019",
     notes=(
         "Trained by this project on generated scenes, from ImageNet features; every source is in NOTICE. On 80 COCO "
-        "table-top objects: mIoU 0.81 by a box, 0.60 by a click, 5.7 clicks to 0.85. Weak at small and slender "
+        "table-top objects: mIoU 0.81 by a box, 0.59 by a click, 5.8 clicks to 0.85. Weak at small and slender "
         "things, containers with contents, people and plain surfaces; its predicted IoU is off by 0.13 on average. "
         "See docs/tiny.md."
     ),
