@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from maskwright.core.rle import RLE as RLE
     from maskwright.core.shapes import BoxXYXY as BoxXYXY
     from maskwright.core.shapes import SizeHW as SizeHW
+    from maskwright.core.track import TrackPoint as TrackPoint
+    from maskwright.core.track import TrackSource as TrackSource
+    from maskwright.core.track import TrackState as TrackState
 
 _HOMES = {
     "codec": ("Json", "from_json", "to_json"),
@@ -62,6 +65,7 @@ _HOMES = {
     "review_event": ("Accept", "Action", "Edit", "Merge", "Reject", "Relabel", "Revert", "ReviewEvent", "Split"),
     "rle": ("RLE",),
     "shapes": ("BoxXYXY", "SizeHW"),
+    "track": ("TrackPoint", "TrackSource", "TrackState"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -110,6 +114,9 @@ __all__ = [
     "Split",
     "Status",
     "TextPrompt",
+    "TrackPoint",
+    "TrackSource",
+    "TrackState",
     "from_json",
     "new_id",
     "prompt_parts",

@@ -8,6 +8,7 @@ from maskwright.core.image import FrameRef
 from maskwright.core.provenance import Provenance
 from maskwright.core.rle import RLE
 from maskwright.core.shapes import BoxXYXY
+from maskwright.core.track import TrackPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +24,8 @@ class MaskRecord:
     """A mask of the image whose digest is `image_digest`.
 
     `box_xyxy` is the tight box in pixels with exclusive right and bottom edges ((0, 0, 0, 0) for an empty mask);
-    `area` counts pixels; `parent` is the id of the record that this one is a part of.
+    `area` counts pixels; `parent` is the id of the record that this one is a part of. `track_point` says how a mask of
+    a track came to be in it, where a tracker or a person said so.
     """
 
     id: str
@@ -37,6 +39,7 @@ class MaskRecord:
     track: str | None = None
     parent: str | None = None
     scores: Scores = Scores()
+    track_point: TrackPoint | None = None
 
     def __post_init__(self) -> None:
         if not self.id:
