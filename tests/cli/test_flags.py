@@ -20,8 +20,8 @@ SHARED = (
     "--no-cache",
 )
 CONDITIONS = (
-    "--bbox", "--min-area", "--max-area", "--status", "--method", "--label", "--dataset", "--episode", "--camera",
-    "--frame", "--model", "--verified", "--where", "--as-of",
+    "--bbox", "--min-area", "--max-area", "--status", "--method", "--label", "--track", "--track-source",
+    "--track-state", "--dataset", "--episode", "--camera", "--frame", "--model", "--verified", "--where", "--as-of",
 )  # fmt: skip
 FLAGS = {
     "predict": (
@@ -46,7 +46,7 @@ FLAGS = {
         "--teacher", "--device",
     ),
     "train text": ("--scenes", "--out", "--start", "--words", "--minutes", "--validation"),
-    "train scenes": ("--count", "--seed", "--workers", "--assets", "--textures", "--split"),
+    "train scenes": ("--count", "--seed", "--workers", "--frames", "--assets", "--textures", "--split"),
     "train assets": (),
     "audit": ("--mask", "--strict", "--json"),
     "card": ("--out", "--licence", "--json"),

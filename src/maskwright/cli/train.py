@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -14,6 +14,9 @@ from maskwright.cli.verbs import CONTEXT
 from maskwright.core import settings
 from maskwright.core.errors import SettingError
 from maskwright.train.recipe import PRESETS, Recipe, changed, read_recipe
+
+if TYPE_CHECKING:
+    from maskwright.train.robot_scenes import RobotSceneRecipe
 
 app = typer.Typer(
     add_completion=False,
@@ -24,7 +27,7 @@ app = typer.Typer(
     epilog="Example: maskwright train tiny --preset smoke",
 )
 
-SCENE_KINDS = ("robots", "painted")
+SCENE_KINDS = ("robots", "painted", "episodes")
 SplitName = Literal["train", "held-out", "all"]
 PACK_SPLITS: dict[SplitName, Literal["training", "held-out", "all"]] = {
     "train": "training",
@@ -213,20 +216,25 @@ def text(
 def scenes(
     kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{', '.join(SCENE_KINDS)}.")],
     out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of labelled scenes; one begun is continued.")],
-    count: Annotated[int, typer.Option("--count", metavar="N", help="Pictures that the folder shall hold.", min=1)],
+    count: Annotated[
+        int, typer.Option("--count", metavar="N", help="Pictures, or episodes, that the folder shall hold.", min=1)
+    ],
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Another seed, other scenes.")] = 0,
-    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes.", min=1)] = 1,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", help="robots: processes.", min=1)] = 1,
+    frames: Annotated[
+        int | None, typer.Option("--frames", metavar="N", help="episodes: length, at 30 frames a second [90].", min=30)
+    ] = None,
     assets: Annotated[
         list[Path] | None,
         typer.Option(
             "--assets",
             metavar="PATH",
-            help="robots: a folder to search for meshes and arms, may be repeated; painted: an asset pack.",
+            help="robots, episodes: a folder to search for meshes and arms, may be repeated; painted: an asset pack.",
         ),
     ] = None,
     textures: Annotated[
         Path | None,
-        typer.Option("--textures", metavar="LIST", help="robots: table of photographs and textures, as for a pack."),
+        typer.Option("--textures", metavar="LIST", help="robots, episodes: table of photographs and textures."),
     ] = None,
     split: Annotated[
         str, typer.Option("--split", metavar="NAME", help="Which assets: train, held-out or all.")
@@ -237,21 +245,46 @@ def scenes(
     robots are tabletops with arms, grippers and things, rendered by a simulator (pip install 'maskwright[scenes]').
     painted are what training paints by itself: cut-outs and shapes over photographs and textures; held-out ones have
     more glass, metal, wires, rows and piles.
+    episodes are robots in motion, for maskwright evaluate --tasks track: an arm picks a thing up and puts it down, with
+    a true mask of every object on every frame.
     """
     if kind not in SCENE_KINDS:
         raise typer.BadParameter(f"KIND must be one of {', '.join(SCENE_KINDS)}; got {kind!r}")
     if split not in PACK_SPLITS:
         raise typer.BadParameter(f"--split must be one of {', '.join(PACK_SPLITS)}; got {split!r}")
     wanted = cast(SplitName, split)
+    if frames is not None and kind != "episodes":
+        raise typer.BadParameter(f"--frames is for episodes; {kind} are single pictures")
     with progress_bar(str(out), quiet=False) as progress:
-        if kind == "robots":
+        if kind == "painted":
+            _paint(out, assets or [], seed=seed, count=count, split=wanted, progress=progress)
+        else:
             from maskwright.train.robot_scenes import RobotSceneRecipe, write_robot_scenes
 
             robots = RobotSceneRecipe(seed=seed, assets=tuple(assets or ()), textures=textures, split=wanted)
-            write_robot_scenes(out, robots, count=count, workers=workers, progress=progress)
-        else:
-            _paint(out, assets or [], seed=seed, count=count, split=wanted, progress=progress)
-    tell(f"{count} scenes: {out}")
+            if kind == "robots":
+                write_robot_scenes(out, robots, count=count, workers=workers, progress=progress)
+            else:
+                _film(out, robots, count=count, num_frames=frames, progress=progress)
+    tell(f"{count} {'episodes' if kind == 'episodes' else 'scenes'}: {out}")
+
+
+def _film(
+    out: Path,
+    scenes: "RobotSceneRecipe",
+    *,
+    count: int,
+    num_frames: int | None,
+    progress: Callable[[int, int | None], None],
+) -> None:
+    from maskwright.train.robot_episodes import RobotEpisodeRecipe, write_robot_episodes
+
+    recipe = (
+        RobotEpisodeRecipe(scenes=scenes)
+        if num_frames is None
+        else RobotEpisodeRecipe(scenes=scenes, num_frames=num_frames)
+    )
+    write_robot_episodes(out, recipe, count=count, progress=progress)
 
 
 def _paint(
