@@ -75,14 +75,18 @@ def lay_out(folder: StoreFolder) -> None:
     """
     if folder.path.exists() and (not folder.path.is_dir() or folder.about.exists()):
         raise StoreError(f"a new store needs a path where none is yet. Open it, or choose another: {folder.path}")
-    if folder.path.is_dir() and any(entry.name not in _PARTS for entry in folder.path.iterdir()):
+    if folder.path.is_dir() and not all(_is_of_creation(entry.name) for entry in folder.path.iterdir()):
         raise StoreError(f"a new store needs an empty folder, and this one has files in it: {folder.path}")
     for part in (folder.path, folder.segments, folder.folds, folder.locks):
         part.mkdir(parents=True, exist_ok=True)
 
 
 # What a creation that was killed may leave; the next one goes on from there.
-_PARTS = ("segments", "folds", "locks", "live.sqlite", "live.sqlite-wal", "live.sqlite-shm")
+_PARTS = ("segments", "folds", "locks", "live.sqlite", "live.sqlite-wal", "live.sqlite-shm", "live.sqlite-journal")
+
+
+def _is_of_creation(name: str) -> bool:
+    return name in _PARTS or (name.startswith(".store.json.") and name.endswith(".part"))
 
 
 def declare(folder: StoreFolder, name: str) -> None:

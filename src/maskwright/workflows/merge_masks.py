@@ -1,7 +1,7 @@
 """What comes back from another tool, laid over what a store has: new masks, and events for those that are there.
 
 A mask is known by its id, by the id it was derived from, or by its pixels on the same frame. What differs becomes a
-review event (an edit, a new label, a decision), so that nothing is doubled and the store keeps who did what.
+review event (an edit, a new label or track, a decision), so that nothing is doubled and the store keeps who did what.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from datetime import datetime
 
 from maskwright.core.record import MaskRecord, new_id
 from maskwright.core.resolved import ResolvedRecord
-from maskwright.core.review_event import Accept, Action, Edit, Reject, Relabel, ReviewEvent
+from maskwright.core.review_event import Accept, Action, Edit, Reject, Relabel, Retrack, ReviewEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +34,7 @@ def merge_masks(
             records.append(wanted.record)
             events += outcome_events(wanted, actor=actor, at=at)
         else:
-            events += [
-                ReviewEvent(id=new_id(), record_id=existing.record.id, actor=who or actor, at=at, action=action)
-                for action, who in _steps(existing, wanted)
-            ]
+            events += _events(wanted, existing.record.id, _steps(existing, wanted), actor=actor, at=at)
     num_known = sum(existing is not None for existing in matches)
     return Merged(records=tuple(records), events=tuple(events), num_known=num_known)
 
@@ -47,10 +44,15 @@ def outcome_events(wanted: ResolvedRecord, *, actor: str, at: datetime) -> list[
     actions: list[tuple[Action, str | None]] = []
     if wanted.edited_by is not None:
         actions.append((Edit(wanted.record.rle), wanted.edited_by))
-    actions += _decision(wanted)
+    return _events(wanted, wanted.record.id, actions + _decision(wanted), actor=actor, at=at)
+
+
+def _events(
+    wanted: ResolvedRecord, record_id: str, actions: Sequence[tuple[Action, str | None]], *, actor: str, at: datetime
+) -> list[ReviewEvent]:
     moment = wanted.verified_at or wanted.as_of or at
     return [
-        ReviewEvent(id=new_id(), record_id=wanted.record.id, actor=who or actor, at=moment, action=action)
+        ReviewEvent(id=new_id(), record_id=record_id, actor=who or actor, at=moment, action=action)
         for action, who in actions
     ]
 
@@ -85,15 +87,23 @@ def _by_pixels(wanted: MaskRecord, existing: MaskRecord) -> bool:
 
 
 def _steps(existing: ResolvedRecord, wanted: ResolvedRecord) -> list[tuple[Action, str | None]]:
-    """List what leads from what is there to what is wanted; a label or decision that is not told stays."""
+    """List what leads from what is there to what is wanted; a label, track or decision that is not told stays."""
     steps: list[tuple[Action, str | None]] = []
     before = existing
-    if wanted.record.rle != existing.record.rle:
+    if wanted.record.rle != existing.record.rle or _lost_its_events(existing, wanted):
         steps.append((Edit(wanted.record.rle), wanted.edited_by))
         before = replace(existing, status="proposed")  # as an edit leaves it
     if wanted.record.label not in (None, existing.record.label):
         steps.append((Relabel(wanted.record.label), None))
+    if wanted.record.track not in (None, existing.record.track):
+        steps.append((Retrack(wanted.record.track), None))
     return steps + [step for step in _decision(wanted) if wanted.status != before.status]
+
+
+def _lost_its_events(existing: ResolvedRecord, wanted: ResolvedRecord) -> bool:
+    """Whether a mask was put with pixels that somebody drew, and a kill took the event that says who."""
+    is_same = wanted.record.id == existing.record.id
+    return is_same and existing.num_events == 0 and wanted.edited_by is not None
 
 
 def _decision(wanted: ResolvedRecord) -> list[tuple[Action, str | None]]:

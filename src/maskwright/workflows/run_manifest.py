@@ -4,6 +4,7 @@ The store's own registry of frames says what is done; the manifest tells people 
 on. It is written whole at the start of a session and at its end, so after a kill it says that the session is running.
 """
 
+import glob
 import json
 import platform
 from dataclasses import dataclass
@@ -56,7 +57,12 @@ class RunManifest:
             write_whole(self.path, (json.dumps({**head, **content}, indent=1, ensure_ascii=False) + "\n").encode())
 
     def begin(self, facts: dict[str, Any], session: dict[str, Any]) -> dict[str, Any]:
-        """Add a session, and give the content; sessions that were running have been killed."""
+        """Add a session, and give the content; sessions that were running have been killed.
+
+        The run is held, so what half-written manifests of it are there are those of the killed.
+        """
+        for leftover in self.path.parent.glob(f".{glob.escape(self.path.name)}.*.part"):
+            leftover.unlink(missing_ok=True)
         sessions = [
             {**one, "outcome": "killed"} if one.get("outcome") == "running" else one
             for one in self.read().get("sessions", ())
