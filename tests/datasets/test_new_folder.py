@@ -1,6 +1,8 @@
 """Folders and files that appear whole or not at all, and names that stay inside them."""
 
+import multiprocessing
 import os
+import signal
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -54,6 +56,38 @@ def test_whatever_stops_the_writing_leaves_nothing(tmp_path: Path, error: type[B
             _stop(opened, tmp_path / name, error)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def _write_until_killed(opened: Any, out: Path) -> None:
+    with opened(out) as part:
+        write_file(part / "a.txt" if opened is new_folder else part, "x")
+        write_file(part.with_name(f"{part.name}.staged"), "x")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("opened", "name"), [(new_folder, "出力" * 20), (new_file, "[out].zip")])
+def test_what_a_killed_writer_left_goes_when_the_next_one_writes(tmp_path: Path, opened: Any, name: str) -> None:
+    out = tmp_path / name
+    (tmp_path / f".{name}.part").write_text("somebody else's")
+    process = multiprocessing.get_context("spawn").Process(target=_write_until_killed, args=(opened, out))
+    process.start()
+    process.join()
+    assert len(list(tmp_path.iterdir())) == 4  # with its staged file and its lock
+
+    with opened(out) as part:
+        write_file(part / "b.txt" if opened is new_folder else part, "x")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, f".{name}.part"])
+
+
+def test_what_a_living_writer_has_stays(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "out") as folder:
+        write_file(folder / "a.txt", "x")
+        with pytest.raises(KeyboardInterrupt):
+            _stop(new_folder, tmp_path / "out", KeyboardInterrupt)
+
+    assert (tmp_path / "out" / "a.txt").read_text() == "x"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_many_files_are_synced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

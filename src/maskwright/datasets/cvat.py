@@ -59,7 +59,7 @@ def write(frames: Iterable[LabelledFrame], out: Path, *, log: LossLog) -> None:
         with new_folder(out) as folder:
             _write_folder(frames, folder, log)
         return
-    with new_file(out) as part, tempfile.TemporaryDirectory(dir=part.parent, prefix=".") as staging:
+    with new_file(out) as part, tempfile.TemporaryDirectory(dir=part.parent, prefix=f"{part.name}.") as staging:
         _write_folder(frames, Path(staging), log)
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(path for path in Path(staging).rglob("*") if path.is_file()):

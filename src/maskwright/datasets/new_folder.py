@@ -1,21 +1,20 @@
 """A folder that appears whole or not at all, and names in it that no two frames share.
 
 What is written goes into a hidden folder beside the one asked for, is synced to disk, and is renamed at the end; an
-error or Ctrl+C leaves nothing behind. A zip file is made the same way.
+error or Ctrl+C leaves nothing behind, and what a kill leaves goes the next time. A zip file is made the same way.
 """
 
 import contextlib
 import os
 import re
-import shutil
 import unicodedata
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from maskwright.core.errors import SettingError
 from maskwright.datasets.images import SUFFIXES
+from maskwright.datasets.part_path import part_path
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 _MANY_FILES = 500
@@ -31,10 +30,9 @@ def new_folder(out: Path) -> Iterator[Path]:
     """
     _check_is_free(out)
     target = out.absolute()
-    part = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}.part")
-    try:
+    with _hidden_part(out) as part:
         with _said_in_a_line(out):
-            part.mkdir(parents=True)
+            part.mkdir()
         with _said_in_a_line(out, (OSError,)):  # sources say what is theirs, so this is a full disk
             yield part
         with _said_in_a_line(out):
@@ -43,8 +41,6 @@ def new_folder(out: Path) -> Iterator[Path]:
                 target.rmdir()
             os.replace(part, target)
             _sync(target.parent)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -56,18 +52,21 @@ def new_file(out: Path) -> Iterator[Path]:
     """
     if out.exists():
         raise SettingError(f"the file to write exists already. Choose another name or remove it: {out}")
-    part = out.with_name(f".{out.name[:100]}.{uuid.uuid4().hex}.part")
-    try:
-        with _said_in_a_line(out):
-            part.parent.mkdir(parents=True, exist_ok=True)
+    with _hidden_part(out) as part:
         with _said_in_a_line(out, (OSError,)):
             yield part
         with _said_in_a_line(out):
             _sync(part)
             os.replace(part, out)
             _sync(out.parent)
-    finally:
-        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _hidden_part(out: Path) -> Iterator[Path]:
+    with contextlib.ExitStack() as stack:
+        with _said_in_a_line(out):
+            part = stack.enter_context(part_path(out.absolute()))
+        yield part
 
 
 def write_file(path: Path, content: bytes | str) -> None:
