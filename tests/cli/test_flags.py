@@ -33,6 +33,10 @@ FLAGS = {
         "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence", "--model",
         "--device", "--precision", "--engine", "--address", "--workers", "--out", "--json",
     ),
+    "volume": (
+        "--axis", "--at", "--box", "--point", "--negative", "--series", "--volume", "--window", "--percentile",
+        "--model", "--device", "--precision", "--out", "--json",
+    ),
     "query": (*CONDITIONS, "--count", "--sql", "--csv", "--json"),
     "export": ("--to", "--out", "--images", "--no-images", *CONDITIONS, "--json"),
     "import": ("--format", "--images", "--actor", "--collector", "--licence", "--out", "--json"),

@@ -15,10 +15,11 @@ import pytest
 import robot_data
 from annotate_data import contents, pixels, write_pictures
 from maskwright.cli.__main__ import run
-from maskwright.cli.conditions import METHODS, STATUSES
+from maskwright.cli.conditions import METHODS, STATUSES, TRACK_SOURCES, TRACK_STATES
 from maskwright.cli.progress import _Lines, duration
 from maskwright.core.provenance import Method
 from maskwright.core.resolved import Status
+from maskwright.core.track import TrackSource, TrackState
 
 QUICK = ["-m", "test-sam", "--set", "points_per_side=2", "--set", "pred_iou_thresh=0.3"]
 QUICK += ["--set", "stability_score_thresh=0.1"]
@@ -149,6 +150,8 @@ def test_a_condition_that_nothing_meets_counts_none(masks, capsys, words):
 def test_help_names_every_status_and_method():
     assert get_args(Status) == STATUSES
     assert get_args(Method) == METHODS
+    assert get_args(TrackSource) == TRACK_SOURCES
+    assert get_args(TrackState) == TRACK_STATES
 
 
 @pytest.mark.parametrize("verb", ["annotate", "query", "export", "import"])

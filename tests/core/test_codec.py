@@ -23,6 +23,7 @@ from maskwright.core import (
     Provenance,
     Reject,
     Relabel,
+    Retrack,
     Revert,
     ReviewEvent,
     Scores,
@@ -32,6 +33,7 @@ from maskwright.core import (
     to_json,
 )
 from maskwright.core.errors import RecordError
+from maskwright.testing.labelled_frames import track_points
 from maskwright.testing.strategies import rles
 
 text = st.text(max_size=8)
@@ -83,6 +85,7 @@ records = st.builds(
     label=st.none() | text,
     track=st.none() | text,
     parent=st.none() | text,
+    track_point=st.none() | track_points(),
     scores=st.builds(Scores, predicted_iou=st.none() | number, stability=st.none() | number),
 )
 actions = st.one_of(
@@ -90,6 +93,7 @@ actions = st.one_of(
     st.builds(Reject, st.none() | text),
     st.builds(Edit, rles(max_side=5)),
     st.builds(Relabel, st.none() | text),
+    st.builds(Retrack, st.none() | text),
     st.builds(Merge, st.lists(text, max_size=2).map(tuple)),
     st.builds(Split, st.lists(text, max_size=2).map(tuple)),
     st.builds(Revert, text),

@@ -86,18 +86,18 @@ def without_rights(folder):
 
 def test_a_store_of_a_newer_version_is_refused(store):
     about = json.loads((store.path / "store.json").read_text())
-    (store.path / "store.json").write_text(json.dumps({**about, "version": 2}))
+    (store.path / "store.json").write_text(json.dumps({**about, "version": 3}))
 
-    with pytest.raises(StoreVersionError, match="the store has version 2, this program reads up to 1. Install a newer"):
+    with pytest.raises(StoreVersionError, match="the store has version 3, this program reads up to 2. Install a newer"):
         open_store(store.path)
 
 
 def test_a_log_of_a_newer_version_is_refused(store):
     store.close()
     with contextlib.closing(sqlite3.connect(store.path / "live.sqlite")) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
 
-    with pytest.raises(StoreVersionError, match="the store's log has version 2"):
+    with pytest.raises(StoreVersionError, match="the store's log has version 3"):
         open_store(store.path)
 
 

@@ -10,8 +10,10 @@ from maskwright.core.errors import SettingError
 if TYPE_CHECKING:
     from maskwright.store import Query
 
-# Written out, since `Status` and `Method` come with numpy, which --help can do without; a test compares them.
+# Written out, since `Status`, `Method` and the like come with numpy, which --help can do without; a test compares them.
 STATUSES = ("proposed", "accepted", "rejected", "merged", "split")
+TRACK_SOURCES = ("keyframe", "segmented", "carried")
+TRACK_STATES = ("visible", "occluded", "outside")
 METHODS = ("sam_raw", "sam_refined", "human_drawn", "simulator", "imported")
 _ANY = "any"
 
@@ -33,6 +35,17 @@ Methods = Annotated[
     list[str] | None, typer.Option("--method", metavar="NAME", help=f"{', '.join(METHODS)}; repeatable.")
 ]
 Labels = Annotated[list[str] | None, typer.Option("--label", metavar="NAME", help="Of this label; repeatable.")]
+Tracks = Annotated[list[str] | None, typer.Option("--track", metavar="NAME", help="Of this track; repeatable.")]
+TrackSources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--track-source", metavar="NAME", help=f"Came into its track as {', '.join(TRACK_SOURCES)}; repeatable."
+    ),
+]
+TrackStates = Annotated[
+    list[str] | None,
+    typer.Option("--track-state", metavar="NAME", help=f"{', '.join(TRACK_STATES)}; repeatable."),
+]
 Datasets = Annotated[list[str] | None, typer.Option("--dataset", metavar="NAME", help="Of this data set; repeatable.")]
 Episodes = Annotated[list[str] | None, typer.Option("--episode", metavar="NAME", help="Of this episode; repeatable.")]
 Cameras = Annotated[list[str] | None, typer.Option("--camera", metavar="NAME", help="Of this camera; repeatable.")]
@@ -60,6 +73,9 @@ def read_query(
     status: list[str] | None,
     method: list[str] | None,
     label: list[str] | None,
+    track: list[str] | None,
+    track_source: list[str] | None,
+    track_state: list[str] | None,
     dataset: list[str] | None,
     episode: list[str] | None,
     camera: list[str] | None,
@@ -85,6 +101,9 @@ def read_query(
             status=ANY_STATUS if _ANY in statuses else statuses,
             method=method or None,
             label=label or None,
+            track=track or None,
+            track_source=track_source or None,
+            track_state=track_state or None,
             dataset=dataset or None,
             episode=episode or None,
             camera=camera or None,
@@ -116,4 +135,4 @@ def _frames(text: str | None) -> tuple[int | None, int | None]:
     return int(first), int(last)
 
 
-__all__ = ["METHODS", "STATUSES", "read_query"]
+__all__ = ["METHODS", "STATUSES", "TRACK_SOURCES", "TRACK_STATES", "read_query"]

@@ -39,6 +39,9 @@ def export(
     status: conditions.StatusNames = None,
     method: conditions.Methods = None,
     label: conditions.Labels = None,
+    track: conditions.Tracks = None,
+    track_source: conditions.TrackSources = None,
+    track_state: conditions.TrackStates = None,
     dataset: conditions.Datasets = None,
     episode: conditions.Episodes = None,
     camera: conditions.Cameras = None,
@@ -55,8 +58,9 @@ def export(
     unless a condition on masks is given. LeRobot data sets are copied with a column of masks.
     """
     asked = conditions.read_query(
-        bbox=bbox, min_area=min_area, max_area=max_area, status=status, method=method, label=label, dataset=dataset,
-        episode=episode, camera=camera, frame=frame, model=model, verified=verified, where=where,
+        bbox=bbox, min_area=min_area, max_area=max_area, status=status, method=method, label=label, track=track,
+        track_source=track_source, track_state=track_state, dataset=dataset, episode=episode, camera=camera,
+        frame=frame, model=model, verified=verified, where=where,
     )  # fmt: skip
     if images is not None and no_images:
         raise typer.BadParameter("--images and --no-images exclude each other; give one")

@@ -37,6 +37,9 @@ def query(
     status: conditions.StatusNames = None,
     method: conditions.Methods = None,
     label: conditions.Labels = None,
+    track: conditions.Tracks = None,
+    track_source: conditions.TrackSources = None,
+    track_state: conditions.TrackStates = None,
     dataset: conditions.Datasets = None,
     episode: conditions.Episodes = None,
     camera: conditions.Cameras = None,
@@ -61,8 +64,9 @@ def query(
     if as_csv and as_json:
         raise typer.BadParameter("--csv and --json exclude each other; give one")
     asked = conditions.read_query(
-        bbox=bbox, min_area=min_area, max_area=max_area, status=status, method=method, label=label, dataset=dataset,
-        episode=episode, camera=camera, frame=frame, model=model, verified=verified, where=where,
+        bbox=bbox, min_area=min_area, max_area=max_area, status=status, method=method, label=label, track=track,
+        track_source=track_source, track_state=track_state, dataset=dataset, episode=episode, camera=camera,
+        frame=frame, model=model, verified=verified, where=where,
     )  # fmt: skip
     if sql is not None:
         from maskwright.store import Query

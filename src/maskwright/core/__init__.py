@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from maskwright.core.review_event import Merge as Merge
     from maskwright.core.review_event import Reject as Reject
     from maskwright.core.review_event import Relabel as Relabel
+    from maskwright.core.review_event import Retrack as Retrack
     from maskwright.core.review_event import Revert as Revert
     from maskwright.core.review_event import ReviewEvent as ReviewEvent
     from maskwright.core.review_event import Split as Split
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from maskwright.core.track import TrackPoint as TrackPoint
     from maskwright.core.track import TrackSource as TrackSource
     from maskwright.core.track import TrackState as TrackState
+    from maskwright.core.track import anchor as anchor
 
 _HOMES = {
     "codec": ("Json", "from_json", "to_json"),
@@ -62,10 +64,21 @@ _HOMES = {
     "provenance": ("Method", "ModelRef", "ProcessingStep", "Provenance"),
     "record": ("MaskRecord", "Scores", "new_id"),
     "resolved": ("ResolvedRecord", "Status"),
-    "review_event": ("Accept", "Action", "Edit", "Merge", "Reject", "Relabel", "Revert", "ReviewEvent", "Split"),
+    "review_event": (
+        "Accept",
+        "Action",
+        "Edit",
+        "Merge",
+        "Reject",
+        "Relabel",
+        "Retrack",
+        "Revert",
+        "ReviewEvent",
+        "Split",
+    ),
     "rle": ("RLE",),
     "shapes": ("BoxXYXY", "SizeHW"),
-    "track": ("TrackPoint", "TrackSource", "TrackState"),
+    "track": ("TrackPoint", "TrackSource", "TrackState", "anchor"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -106,6 +119,7 @@ __all__ = [
     "Reject",
     "Relabel",
     "ResolvedRecord",
+    "Retrack",
     "Revert",
     "ReviewEvent",
     "Scores",
@@ -117,6 +131,7 @@ __all__ = [
     "TrackPoint",
     "TrackSource",
     "TrackState",
+    "anchor",
     "from_json",
     "new_id",
     "prompt_parts",

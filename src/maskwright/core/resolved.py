@@ -37,5 +37,17 @@ class ResolvedRecord:
         """Whether the mask takes part in exports and training unless one asks otherwise."""
         return self.status in ("proposed", "accepted")
 
+    @property
+    def is_keyframe(self) -> bool:
+        """Whether a tracker starts from this mask and never replaces it: all of a track but what a tracker made there.
+
+        What a tracker made becomes a keyframe once somebody has edited or accepted it.
+        """
+        if self.record.track is None or not self.is_listed:
+            return False
+        point = self.record.track_point
+        is_touched = self.edited_by is not None or self.verified_by is not None
+        return is_touched or point is None or point.source == "keyframe"
+
 
 __all__ = ["ResolvedRecord", "Status"]

@@ -34,6 +34,13 @@ class Relabel:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrack:
+    """The mask becomes one of another track; None takes it out of its track."""
+
+    track: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
     """The record takes in other records, which stop being listed on their own."""
 
@@ -54,7 +61,7 @@ class Revert:
     event_id: str
 
 
-Action = Accept | Reject | Edit | Relabel | Merge | Split | Revert
+Action = Accept | Reject | Edit | Relabel | Retrack | Merge | Split | Revert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,4 +79,4 @@ class ReviewEvent:
             raise RecordError(f"the time of a review event must have a time zone, got {self.at.isoformat()}")
 
 
-__all__ = ["Accept", "Action", "Edit", "Merge", "Reject", "Relabel", "Revert", "ReviewEvent", "Split"]
+__all__ = ["Accept", "Action", "Edit", "Merge", "Reject", "Relabel", "Retrack", "Revert", "ReviewEvent", "Split"]

@@ -1,9 +1,11 @@
-"""`TrackPoint`: how a mask stands in the track that it belongs to."""
+"""`TrackPoint`: how a mask stands in the track that it belongs to, and `anchor`, by which keyframes are named."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from maskwright.core.errors import RecordError
+from maskwright.core.rle import RLE
 
 # occluded: partly or wholly behind something; outside: not in the picture. The mask holds what is seen, maybe nothing.
 TrackState = Literal["visible", "occluded", "outside"]
@@ -36,4 +38,13 @@ class TrackPoint:
             raise RecordError(f"a track point's confidence lies between 0 and 1, got {self.confidence:g}")
 
 
-__all__ = ["TrackPoint", "TrackSource", "TrackState"]
+def anchor(frame_index: int, rle: RLE) -> str:
+    """Name a keyframe by its frame and a digest of its pixels, so that a keyframe which was redrawn has another name.
+
+    >>> anchor(120, RLE((2, 2), b"4"))
+    '120:18388ee06dc2bf63'
+    """
+    return f"{frame_index}:{hashlib.sha256(b'%d,%d;' % rle.size_hw + rle.counts).hexdigest()[:16]}"
+
+
+__all__ = ["TrackPoint", "TrackSource", "TrackState", "anchor"]

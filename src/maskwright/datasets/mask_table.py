@@ -17,6 +17,7 @@ from maskwright.core.prompt import Prompt
 from maskwright.core.provenance import Method, ModelRef, ProcessingStep, Provenance
 from maskwright.core.record import MaskRecord, Scores
 from maskwright.core.resolved import ResolvedRecord, Status
+from maskwright.core.track import TrackPoint
 from maskwright.datasets.imported import Importer
 from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.masks import area, box_xyxy, from_coco
@@ -41,6 +42,10 @@ COLUMNS: dict[str, Kind] = {
     "area": "int",
     "label": "text",
     "track": "text",
+    "track_source": "text",
+    "track_state": "text",
+    "track_confidence": "float",
+    "track_anchors": "text",
     "parent": "text",
     "method": "text",
     "model_name": "text",
@@ -99,6 +104,7 @@ def mask_rows(frame: LabelledFrame, number: int) -> Iterator[dict[str, Any]]:
             **{"x1": x1, "y1": y1, "x2": x2, "y2": y2, "area": record.area},
             "label": record.label,
             "track": record.track,
+            **_point_columns(record.track_point),
             "parent": record.parent,
             "method": provenance.method,
             "model_name": model and model.name,
@@ -117,6 +123,15 @@ def mask_rows(frame: LabelledFrame, number: int) -> Iterator[dict[str, Any]]:
             **{name: getattr(mask, name) for name in _OUTCOME},
             "rle": record.rle.counts,
         }
+
+
+def _point_columns(point: TrackPoint | None) -> dict[str, Any]:
+    return {
+        "track_source": point and point.source,
+        "track_state": point and point.state,
+        "track_confidence": point and point.confidence,
+        "track_anchors": json.dumps(point.anchors) if point and point.anchors else None,
+    }
 
 
 _OUTCOME = ("status", "verified_by", "verified_at", "edited_by", "num_events", "as_of")
@@ -203,6 +218,7 @@ def _mask(row: Row, importer: Importer, item: str, ref: FrameRef | None) -> Reso
         track=row.get("track"),
         parent=row.get("parent"),
         scores=scores,
+        track_point=_track_point(row),
     )
     outcome = {name: row.get(name) for name in ("verified_by", "edited_by")}
     outcome |= {name: _moment(row.get(name)) for name in ("verified_at", "as_of")}
@@ -231,6 +247,17 @@ def _provenance(row: Row) -> Provenance:
         captured_at=_moment(row.get("captured_at")),
         derived_from=tuple(map(str, ancestors or ())),
         **{name: row.get(name) for name in ("licence", "actor", "collector", "source")},
+    )
+
+
+def _track_point(row: Row) -> TrackPoint | None:
+    if row.get("track_source") is None:
+        return None
+    return TrackPoint(
+        source=row["track_source"],
+        state=row.get("track_state") or "visible",
+        confidence=1.0 if row.get("track_confidence") is None else row["track_confidence"],
+        anchors=tuple(map(str, _json(row, "track_anchors") or ())),
     )
 
 

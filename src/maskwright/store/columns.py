@@ -1,9 +1,11 @@
 """Records as columns of Arrow, and back: the one place that knows what a segment holds.
 
 The RLE counts are last, so that a query over metadata never meets them. Moments are kept in UTC. What has no column of
-its own (prompt, steps, ancestors) is JSON text. `ordinal` names a row for ever: the number of the segment that it was
-first written in, and its place there; `added` is the moment when it was put, null in a segment whose rows were all
-put at the segment's own moment.
+its own (prompt, steps, ancestors, anchors) is JSON text. `ordinal` names a row for ever: the number of the segment that
+it was first written in, and its place there; `added` is the moment when it was put, null in a segment whose rows were
+all put at the segment's own moment.
+
+Segments of before version 2 of the store lack the `TRACK_COLUMNS`; `completed` adds them.
 """
 
 import json
@@ -20,6 +22,7 @@ from maskwright.core.prompt import PointPrompt, Prompt
 from maskwright.core.provenance import ModelRef, ProcessingStep, Provenance
 from maskwright.core.record import MaskRecord, Scores
 from maskwright.core.rle import RLE
+from maskwright.core.track import TrackPoint
 
 ROW_BITS = 24  # a segment holds at most 16 M rows
 
@@ -42,6 +45,10 @@ SCHEMA = pa.schema(
         pa.field("area", pa.int64(), nullable=False),
         pa.field("label", _TEXT),
         pa.field("track", _TEXT),
+        pa.field("track_source", _TEXT),
+        pa.field("track_state", _TEXT),
+        pa.field("track_confidence", pa.float64()),
+        pa.field("track_anchors", _TEXT),
         pa.field("parent", _TEXT),
         pa.field("method", _TEXT, nullable=False),
         pa.field("model_name", _TEXT),
@@ -62,13 +69,15 @@ SCHEMA = pa.schema(
         pa.field("rle", pa.binary(), nullable=False),
     ]
 )
+TRACK_COLUMNS = ("track_source", "track_state", "track_confidence", "track_anchors")
 # The columns that a record is made of; a query fetches these and the outcome's.
 RECORD_COLUMNS = tuple(name for name in SCHEMA.names if name not in ("ordinal", "added"))
 # Columns whose values repeat; the others are not worth a dictionary.
 REPEATING = tuple(
     name
     for name in SCHEMA.names
-    if name not in ("ordinal", "id", "area", "predicted_iou", "stability", "timestamp_s", "prompt", "rle")
+    if name
+    not in ("ordinal", "id", "area", "predicted_iou", "stability", "track_confidence", "timestamp_s", "prompt", "rle")
 )
 
 
@@ -79,6 +88,7 @@ def table_of(records: Sequence[MaskRecord], segment: int) -> pa.Table:
     provenances = [record.provenance for record in records]
     models = [provenance.model for provenance in provenances]
     boxes = [record.box_xyxy for record in records]
+    points = [record.track_point for record in records]
     values: dict[str, Any] = {
         "ordinal": range(first, first + len(records)),
         "added": [None] * len(records),
@@ -93,6 +103,10 @@ def table_of(records: Sequence[MaskRecord], segment: int) -> pa.Table:
         "area": [record.area for record in records],
         "label": [record.label for record in records],
         "track": [record.track for record in records],
+        "track_source": [point and point.source for point in points],
+        "track_state": [point and point.state for point in points],
+        "track_confidence": [point and point.confidence for point in points],
+        "track_anchors": [json.dumps(point.anchors) if point and point.anchors else None for point in points],
         "parent": [record.parent for record in records],
         "predicted_iou": [record.scores.predicted_iou for record in records],
         "stability": [record.scores.stability for record in records],
@@ -121,6 +135,16 @@ def dated(table: pa.Table, seq: int) -> pa.Table:
     if table.column(at).null_count < len(table):
         return table
     return table.set_column(at, SCHEMA.field(at), pa.array([seq] * len(table), pa.int64()))
+
+
+def completed(table: pa.Table, schema: pa.Schema = SCHEMA) -> pa.Table:
+    """Give a table that an earlier version wrote the columns that it lacks, all null, and the order of the schema."""
+    if table.schema.names == schema.names:
+        return table
+    present = set(table.schema.names)
+    missing = pa.nulls(len(table))
+    columns = [table.column(one.name) if one.name in present else missing.cast(one.type) for one in schema]
+    return pa.table(columns, schema=schema)
 
 
 def records_of(table: pa.Table) -> Iterator[MaskRecord]:
@@ -152,6 +176,16 @@ def record_of(values: Sequence[Any]) -> MaskRecord:
         track=row["track"],
         parent=row["parent"],
         scores=Scores(predicted_iou=row["predicted_iou"], stability=row["stability"]),
+        track_point=None if row["track_source"] is None else _track_point(row),
+    )
+
+
+def _track_point(row: dict[str, Any]) -> TrackPoint:
+    return TrackPoint(
+        source=row["track_source"],
+        state=row["track_state"],
+        confidence=row["track_confidence"],
+        anchors=() if row["track_anchors"] is None else _texts(row["track_anchors"]),
     )
 
 
@@ -166,7 +200,7 @@ def _provenance(row: dict[str, Any]) -> Provenance:
         collector=row["collector"],
         captured_at=row["captured_at"] and row["captured_at"].replace(tzinfo=UTC),
         licence=row["licence"],
-        derived_from=() if row["derived_from"] is None else tuple(json.loads(row["derived_from"])),
+        derived_from=() if row["derived_from"] is None else _texts(row["derived_from"]),
         source=row["source"],
     )
 
@@ -176,6 +210,11 @@ def _model(name: str | None, family: str, sha256: str, precision: str) -> ModelR
     if name is None:
         return None
     return ModelRef(name=name, family=family, checkpoint_sha256=sha256, precision=precision)
+
+
+@lru_cache(maxsize=256)
+def _texts(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 @lru_cache(maxsize=4096)
@@ -214,4 +253,16 @@ _MODEL_COLUMNS = (
     ("model_precision", "precision"),
 )
 
-__all__ = ["RECORD_COLUMNS", "REPEATING", "ROW_BITS", "SCHEMA", "dated", "empty", "record_of", "records_of", "table_of"]
+__all__ = [
+    "RECORD_COLUMNS",
+    "REPEATING",
+    "ROW_BITS",
+    "SCHEMA",
+    "TRACK_COLUMNS",
+    "completed",
+    "dated",
+    "empty",
+    "record_of",
+    "records_of",
+    "table_of",
+]

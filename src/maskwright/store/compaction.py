@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 
 from maskwright.core.errors import StoreBusy
 from maskwright.store.catalogue import Catalogue, Snapshot
-from maskwright.store.columns import SCHEMA, dated
+from maskwright.store.columns import SCHEMA, completed, dated
 from maskwright.store.folder import StoreFolder, publish_file, told_plainly
 from maskwright.store.ledger import Ledger
 from maskwright.store.overlay import OverlayCache
@@ -131,7 +131,7 @@ def _read(folder: StoreFolder, catalogue: Catalogue, segment: SegmentRef) -> pa.
         return catalogue.table(segment)
     path = segment_path(folder, segment.name)
     with told_plainly(path), pq.ParquetFile(path) as file:
-        return file.read().cast(SCHEMA)
+        return completed(file.read()).cast(SCHEMA)
 
 
 class _alone:  # noqa: N801

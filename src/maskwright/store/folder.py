@@ -30,7 +30,7 @@ from maskwright.core.errors import (
 )
 
 FORMAT = "maskwright-store"
-VERSION = 1
+VERSION = 2  # 1: without the columns of tracks and without Retrack; the first write here makes it 2
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM)
 

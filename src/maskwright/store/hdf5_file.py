@@ -25,14 +25,14 @@ import pyarrow as pa
 from maskwright.core.codec import from_json, to_json
 from maskwright.core.errors import RecordError, StoreDamaged, StoreMissing, StoreVersionError
 from maskwright.core.review_event import ReviewEvent
-from maskwright.store.columns import SCHEMA, records_of, table_of
+from maskwright.store.columns import SCHEMA, TRACK_COLUMNS, completed, records_of, table_of
 from maskwright.store.folder import told_plainly, write_whole
 from maskwright.store.frame_log import SeenFrame
 from maskwright.store.hdf5_content import Content
 from maskwright.store.moments import Tag, Write
 
 FORMAT = "maskwright-hdf5-store"
-VERSION = 1
+VERSION = 2  # 1: without the columns of tracks
 
 
 def write_file(path: Path, content: Content) -> None:
@@ -89,7 +89,8 @@ def _write(file: Any, content: Content) -> None:
 
 def _read(file: Any) -> Content:
     group = file["records"]
-    table = pa.table([_read_column(group, field) for field in SCHEMA], schema=SCHEMA)
+    present = pa.schema([field for field in SCHEMA if field.name in group or field.name not in TRACK_COLUMNS])
+    table = completed(pa.table([_read_column(group, field) for field in present], schema=present))
     moments = table.column("added").to_pylist()
     return Content(
         name=file.attrs["name"],

@@ -74,6 +74,7 @@ class Ledger:
         with self._lock, told_plainly(self.path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._raise_version()
                 yield self._next_moment(kind)
                 self._connection.execute("COMMIT")
             except BaseException:
@@ -179,6 +180,11 @@ class Ledger:
         if version < 1 and not create:
             self.close()
             raise StoreDamaged(f"the store's log has no tables. Restore it from a copy: {self.path}")
+
+    def _raise_version(self) -> None:
+        """Have programs refuse the store that do not know what this one writes, from its first write on."""
+        if self._connection.execute("PRAGMA user_version").fetchone()[0] < VERSION:
+            self._connection.execute(f"PRAGMA user_version={VERSION}")
 
     def _next_moment(self, kind: str) -> int:
         """Number this transaction. Its time never lies before the last one's, whatever the clock does."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskwright.store.catalogue import Snapshot
-from maskwright.store.columns import empty
+from maskwright.store.columns import completed, empty
 from maskwright.store.event_log import histories
 from maskwright.store.folder import StoreFolder, told_plainly
 from maskwright.store.ledger import Ledger
@@ -34,6 +34,8 @@ OVERLAY_SCHEMA = pa.schema(
         pa.field("area", pa.int64()),
         pa.field("is_relabelled", pa.bool_(), nullable=False),
         pa.field("label", pa.string()),
+        pa.field("is_retracked", pa.bool_()),  # null in folds of before version 2 of the store
+        pa.field("track", pa.string()),
         pa.field("rle", pa.binary()),
     ]
 )
@@ -87,7 +89,7 @@ def read_fold(folder: StoreFolder, name: str) -> pa.Table:
     """Read a fold file."""
     path = folder.folds / f"{name}.parquet"
     with told_plainly(path), pq.ParquetFile(path) as file:
-        return file.read().cast(OVERLAY_SCHEMA)
+        return completed(file.read(), OVERLAY_SCHEMA).cast(OVERLAY_SCHEMA)
 
 
 def _row(record_id: str, ordinal: int, outcome: Outcome) -> dict[str, Any]:
@@ -106,6 +108,8 @@ def _row(record_id: str, ordinal: int, outcome: Outcome) -> dict[str, Any]:
         "area": outcome.area,
         "is_relabelled": outcome.is_relabelled,
         "label": outcome.label,
+        "is_retracked": outcome.is_retracked,
+        "track": outcome.track,
         "rle": None if outcome.rle is None else outcome.rle.counts,
     }
 

@@ -12,6 +12,7 @@ from maskwright.core.errors import SettingError
 from maskwright.core.provenance import Method
 from maskwright.core.resolved import ResolvedRecord, Status
 from maskwright.core.shapes import BoxXYXY
+from maskwright.core.track import TrackSource, TrackState
 
 LISTED: tuple[Status, ...] = ("proposed", "accepted")
 ANY_STATUS: tuple[Status, ...] = get_args(Status)
@@ -23,9 +24,10 @@ Names = str | Sequence[str] | None
 class Query:
     """Conditions that all must hold; a condition left out holds. Where names are taken, one or several will do.
 
-    `bbox` finds masks whose box shares area with it. Frames are counted from `first_frame` to `last_frame`, both
-    included. `status` leaves out rejected, merged and split masks unless one asks; `ANY_STATUS` takes all. `model` is
-    the model's registered name. `where` is a condition in SQL over the columns of the view `masks`: it is trusted.
+    `bbox` finds masks whose box shares area with it. `track_source` and `track_state` are those of a mask's
+    `track_point`. Frames are counted from `first_frame` to `last_frame`, both included. `status` leaves out rejected,
+    merged and split masks unless one asks; `ANY_STATUS` takes all. `model` is the model's registered name. `where` is
+    a condition in SQL over the columns of the view `masks`: it is trusted.
 
     Raises:
         SettingError: a condition cannot hold for any mask, or is of the wrong kind.
@@ -38,6 +40,8 @@ class Query:
     method: Names = None
     label: Names = None
     track: Names = None
+    track_source: Names = None
+    track_state: Names = None
     dataset: Names = None
     episode: Names = None
     camera: Names = None
@@ -58,6 +62,8 @@ class Query:
                 object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
         _check_names("status", self.status, ANY_STATUS)
         _check_names("method", self.method, get_args(Method))
+        _check_names("track_source", self.track_source, get_args(TrackSource))
+        _check_names("track_state", self.track_state, get_args(TrackState))
         if self.bbox is not None:
             object.__setattr__(self, "bbox", _check_box(self.bbox))
         _check_range("area", self.min_area, self.max_area)
@@ -69,6 +75,8 @@ _NAMED = {
     "method": "method",
     "label": "label",
     "track": "track",
+    "track_source": "track_source",
+    "track_state": "track_state",
     "dataset": "dataset",
     "episode": "episode",
     "camera": "camera",
@@ -141,6 +149,8 @@ def _matches_names(query: Query, resolved: ResolvedRecord) -> bool:
         "method": provenance.method,
         "label": record.label,
         "track": record.track,
+        "track_source": record.track_point and record.track_point.source,
+        "track_state": record.track_point and record.track_point.state,
         "dataset": frame and frame.dataset,
         "episode": frame and frame.episode,
         "camera": frame and frame.camera,

@@ -4,6 +4,7 @@
     Reject       the mask must not be used
     Edit         new pixels; an earlier decision was about other pixels and is taken back
     Relabel      a new label; decisions stand
+    Retrack      another track; decisions stand
     Merge        the absorbed records are "merged"; the record itself keeps its pixels until an Edit brings the union
     Split        the record is "split"; a split that is undone leaves its pieces "merged"
     Revert       the event named no longer counts; a revert that is itself reverted no longer counts either
@@ -17,7 +18,7 @@ from datetime import datetime
 
 from maskwright.core.record import MaskRecord
 from maskwright.core.resolved import ResolvedRecord, Status
-from maskwright.core.review_event import Accept, Edit, Merge, Reject, Relabel, Revert, ReviewEvent, Split
+from maskwright.core.review_event import Accept, Edit, Merge, Reject, Relabel, Retrack, Revert, ReviewEvent, Split
 from maskwright.core.rle import RLE
 from maskwright.core.shapes import BoxXYXY
 from maskwright.masks import area, box_xyxy
@@ -38,6 +39,8 @@ class Outcome:
     area: int | None = None
     is_relabelled: bool = False
     label: str | None = None
+    is_retracked: bool = False
+    track: str | None = None
 
 
 @dataclass(slots=True)
@@ -51,6 +54,7 @@ class _Fold:
     edited_by: str | None = None
     rle: RLE | None = None
     relabel: Relabel | None = None
+    retrack: Retrack | None = None
 
     def decide(self, status: Status, by: ReviewEvent | None = None) -> None:
         self.decision = status
@@ -73,6 +77,8 @@ def apply(outcome: Outcome, record: MaskRecord) -> ResolvedRecord:
         record = replace(record, rle=outcome.rle, box_xyxy=outcome.box_xyxy, area=outcome.area)
     if outcome.is_relabelled:
         record = replace(record, label=outcome.label)
+    if outcome.is_retracked:
+        record = replace(record, track=outcome.track)
     return ResolvedRecord(
         record=record,
         status=outcome.status,
@@ -111,6 +117,8 @@ def outcome_of(record_id: str, events: Sequence[ReviewEvent]) -> Outcome:
         area=None if rle is None else area(rle),
         is_relabelled=state.relabel is not None,
         label=state.relabel.label if state.relabel else None,
+        is_retracked=state.retrack is not None,
+        track=state.retrack.track if state.retrack else None,
     )
 
 
@@ -160,6 +168,8 @@ def _step(state: _Fold, event: ReviewEvent, record_id: str, *, is_counted: bool)
             state.rle, state.edited_by = rle, event.actor
         case Relabel() if is_own:
             state.relabel = event.action
+        case Retrack() if is_own:
+            state.retrack = event.action
 
 
 __all__ = ["Outcome", "apply", "outcome_of", "resolve", "touched_by"]

@@ -21,11 +21,11 @@ from jaxtyping import UInt64
 
 from maskwright.core.errors import StoreDamaged
 from maskwright.core.record import MaskRecord
-from maskwright.store.columns import REPEATING, SCHEMA, records_of
+from maskwright.store.columns import REPEATING, SCHEMA, completed, records_of
 from maskwright.store.folder import StoreFolder, publish_file, told_plainly
 
 ROWS_PER_GROUP = 5_000  # a mask is found by reading one group; fewer rows make scans slow
-_BOUNDED = ("dataset", "episode", "camera", "frame_index")
+_BOUNDED = ("dataset", "episode", "camera", "frame_index", "track_source")
 
 Bounds = dict[str, tuple[Any, Any] | None]
 Keys = UInt64[np.ndarray, "3 N"]
@@ -45,6 +45,11 @@ class SegmentRef:
     num_rows: int
     name: str | None
     bounds: Bounds
+
+    @property
+    def has_track_columns(self) -> bool:
+        """Whether its file has the `TRACK_COLUMNS`, which came with version 2 of the store."""
+        return "track_source" in self.bounds
 
 
 def key_of_id(record_id: str) -> int:
@@ -116,7 +121,7 @@ def to_bytes(table: pa.Table) -> bytes:
 
 def from_bytes(content: bytes) -> pa.Table:
     """Read what `to_bytes` wrote."""
-    return pa.ipc.open_stream(content).read_all()
+    return completed(pa.ipc.open_stream(content).read_all())
 
 
 def bounds_of(table: pa.Table) -> Bounds:
@@ -157,7 +162,7 @@ def read_row(folder: StoreFolder, name: str, row: int) -> tuple[MaskRecord, int 
         try:
             with pq.ParquetFile(path, metadata=_footer(path), pre_buffer=False) as file:
                 group = file.read_row_group(row // ROWS_PER_GROUP, use_threads=False)
-                table = group.slice(row % ROWS_PER_GROUP, 1)
+                table = completed(group.slice(row % ROWS_PER_GROUP, 1))
         except pa.ArrowInvalid as error:
             raise StoreDamaged(f"a segment cannot be read ({error}). Restore it from a copy: {path}") from error
     return next(records_of(table)), table.column("added")[0].as_py()

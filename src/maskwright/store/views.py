@@ -14,13 +14,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskwright.store.columns import SCHEMA
+from maskwright.store.columns import SCHEMA, TRACK_COLUMNS
 from maskwright.store.folder import StoreFolder
 from maskwright.store.query import Query
 from maskwright.store.segment import SegmentRef, segment_path
 
 _EDITED = ("x1", "y1", "x2", "y2", "area", "rle")
 _COLUMNS = [name for name in SCHEMA.names if name != "added"]
+_ABSENT = {
+    name: f"CAST(NULL AS {'DOUBLE' if SCHEMA.field(name).type == 'double' else 'VARCHAR'}) AS {name}"
+    for name in TRACK_COLUMNS
+}
 
 
 def files_for(query: Query, segments: Iterable[SegmentRef]) -> list[SegmentRef]:
@@ -35,13 +39,14 @@ def records_sql(folder: StoreFolder, files: Sequence[SegmentRef], *, has_tail: b
     """
     whole = [one for one in files if after < one.seq and one.last_seq <= until]
     part = [one for one in files if one not in whole and one.seq <= until and after < one.last_seq]
-    columns = ", ".join(_COLUMNS)
     between = f"added > {after} AND added <= {until}"
-    selects = [f"SELECT {columns} FROM tail WHERE {between}"] if has_tail or not (whole or part) else []
-    if whole:
-        selects.append(f"SELECT {columns} FROM {_parquet(folder, whole)}")
-    if part:
-        selects.append(f"SELECT {columns} FROM {_parquet(folder, part)} WHERE {between}")
+    selects = [f"SELECT {_columns()} FROM tail WHERE {between}"] if has_tail or not (whole or part) else []
+    for those, condition in ((whole, ""), (part, f" WHERE {between}")):
+        for has_tracks in (True, False):  # files of before version 2 lack columns
+            alike = [one for one in those if one.has_track_columns == has_tracks]
+            if alike:
+                columns = _columns(has_tracks=has_tracks)
+                selects.append(f"SELECT {columns} FROM {_parquet(folder, alike)}{condition}")
     return " UNION ALL ".join(reversed(selects))
 
 
@@ -51,8 +56,9 @@ def masks_sql(records: str, *, has_overlay: bool) -> str:
         return f"SELECT *, {_NO_STATE} FROM ({records})"
     edited = ", ".join(f"CASE WHEN o.is_edited THEN o.{name} ELSE r.{name} END AS {name}" for name in _EDITED)
     label = "CASE WHEN o.is_relabelled THEN o.label ELSE r.label END AS label"
+    track = "CASE WHEN o.is_retracked THEN o.track ELSE r.track END AS track"
     return (
-        f"SELECT r.* REPLACE ({edited}, {label}), {_STATE} "
+        f"SELECT r.* REPLACE ({edited}, {label}, {track}), {_STATE} "
         f"FROM ({records}) r LEFT JOIN overlay o ON r.ordinal = o.ordinal"
     )
 
@@ -66,6 +72,10 @@ def connect(**settings: Any) -> Any:
     connection.execute("SET GLOBAL TimeZone = 'UTC'; SET GLOBAL parquet_metadata_cache = true")
     connection.execute("SET enable_progress_bar = false")  # it would print
     return connection
+
+
+def _columns(*, has_tracks: bool = True) -> str:
+    return ", ".join(name if has_tracks else _ABSENT.get(name, name) for name in _COLUMNS)
 
 
 def _parquet(folder: StoreFolder, files: Sequence[SegmentRef]) -> str:

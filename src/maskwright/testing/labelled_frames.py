@@ -17,6 +17,7 @@ from maskwright.core.record import MaskRecord, Scores, new_id
 from maskwright.core.resolved import ResolvedRecord
 from maskwright.core.rle import RLE
 from maskwright.core.shapes import SizeHW
+from maskwright.core.track import TrackPoint, TrackSource, TrackState
 from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.masks import area, box_xyxy
 from maskwright.testing.strategies import rles, sizes_hw
@@ -54,6 +55,17 @@ def provenances(draw: st.DrawFn) -> Provenance:
     )
 
 
+def track_points() -> st.SearchStrategy[TrackPoint]:
+    """Draw how masks stand in their tracks."""
+    return st.builds(
+        TrackPoint,
+        source=st.sampled_from(get_args(TrackSource)),
+        state=st.sampled_from(get_args(TrackState)),
+        confidence=st.floats(0, 1).map(lambda value: round(value, 6)),
+        anchors=st.sampled_from([(), ("0:0123456789abcdef",), ("0:0123456789abcdef", "40:fedcba9876543210")]),
+    )
+
+
 @st.composite
 def resolved_records(draw: st.DrawFn, rle: RLE, *, track: str | None = None, image_digest: str = "") -> ResolvedRecord:
     """Draw a record of given pixels."""
@@ -69,6 +81,7 @@ def resolved_records(draw: st.DrawFn, rle: RLE, *, track: str | None = None, ima
         track=track,
         parent=draw(st.sampled_from([None, "parent-1"])),
         scores=Scores(predicted_iou=draw(scored), stability=draw(scored)),
+        track_point=draw(st.none() | track_points()) if track is not None else None,
     )
     reviewed = draw(st.booleans())
     return ResolvedRecord(
@@ -115,4 +128,4 @@ def _picture(size_hw: SizeHW, grey: int) -> Image:
     return Image(pixels)
 
 
-__all__ = ["labelled_frames", "moments", "provenances", "resolved_records"]
+__all__ = ["labelled_frames", "moments", "provenances", "resolved_records", "track_points"]

@@ -40,11 +40,13 @@ from maskwright.core import (
     Reject,
     Relabel,
     ResolvedRecord,
+    Retrack,
     Revert,
     ReviewEvent,
     Scores,
     Split,
     TextPrompt,
+    TrackPoint,
     new_id,
 )
 from maskwright.core.errors import (
@@ -107,6 +109,7 @@ def make_record(ref: FrameRef | None = None, rle: RLE | None = None, **changes: 
         track="track 1",
         parent="a parent",
         scores=Scores(predicted_iou=0.1 + 0.2, stability=None),
+        track_point=TrackPoint(source="segmented", state="occluded", confidence=0.7, anchors=("0:ab", "9:cd")),
     )
     return replace(made, **changes)
 
@@ -186,7 +189,9 @@ class StoreContract:
 
     def test_a_record_without_anything_optional_comes_back(self, store: Store) -> None:
         provenance = Provenance(method="human_drawn", created_at=START)
-        bare = make_record(None, label=None, track=None, parent=None, scores=Scores(), provenance=provenance)
+        bare = make_record(
+            None, label=None, track=None, parent=None, scores=Scores(), track_point=None, provenance=provenance
+        )
 
         store.put([bare])
 
@@ -208,6 +213,28 @@ class StoreContract:
 
         assert [one.record for one in store.query()] == [empty, full]
         assert store.count(Query(bbox=(-5, -5, 3, 3))) == 1
+
+    def test_every_moment_of_a_track_comes_back_and_is_found(self, store: Store) -> None:
+        points = [
+            TrackPoint(source="keyframe"),
+            TrackPoint(source="carried", confidence=0.25, anchors=("0:ab",)),
+            TrackPoint(source="segmented", state="outside", confidence=0.0, anchors=("0:ab",)),
+            None,
+        ]
+        records = [
+            make_record(make_ref(index), rectangle(0, 0, 0, 0), track_point=point) for index, point in enumerate(points)
+        ]
+
+        store.put(records[:2])
+        with store.bulk_writer() as writer:
+            for record in records[2:]:
+                writer.add(make_frame(record.frame), [record])
+        self.compact(store)
+
+        assert [one.record for one in store.query()] == records
+        assert [one.record for one in store.query(Query(track_source="carried"))] == records[1:2]
+        assert [one.record for one in store.query(Query(track_state=("visible", "outside")))] == records[:3]
+        assert [one.is_keyframe for one in store.query()] == [True, False, False, True]
 
     def test_times_of_any_zone_come_back_as_the_same_moments(self, store: Store) -> None:
         from zoneinfo import ZoneInfo
@@ -360,6 +387,22 @@ class StoreContract:
         new = store.record(edited.id)
         assert (new.record.rle, new.record.area, new.record.box_xyxy) == (small, 2, (0, 0, 2, 1))
         assert new == next(store.query(Query(label="lid")))
+
+    def test_masks_change_their_track_and_back(self, store: Store) -> None:
+        moved, freed, kept = records = [make_record(make_ref(index)) for index in range(3)]
+        store.put(records)
+        before = store.moment()
+
+        retrack = make_event(moved, Retrack("track 2"))
+        store.append([retrack, make_event(freed, Retrack(None))])
+        self.compact(store)
+
+        assert [one.record.id for one in store.query(Query(track="track 2"))] == [moved.id]
+        assert [one.record.id for one in store.query(Query(track="track 1"))] == [kept.id]
+        assert [one.after.record.track for one in store.diff(before)] == ["track 2", None]
+        assert store.record(freed.id).record == replace(freed, track=None)
+        store.append([make_event(moved, Revert(retrack.id))])
+        assert [one.record for one in store.query(Query(track="track 1"))] == [moved, kept]
 
     def test_a_life_is_told_whole(self, store: Store) -> None:
         record = make_record(make_ref(0))
@@ -582,6 +625,8 @@ def queries(records: Sequence[MaskRecord]) -> st.SearchStrategy[Query]:
         bbox=st.none() | boxes.map(lambda box: (box[0], box[1], box[0] + box[2], box[1] + box[3])),
         min_area=st.none() | st.integers(0, 60),
         label=st.none() | st.sampled_from(["cup", "lid", ("cup", "lid"), ()]),
+        track=st.none() | st.sampled_from(["track 1", "track 2"]),
+        track_state=st.none() | st.sampled_from(["outside", ("visible", "occluded")]),
         episode=st.none() | st.just("episode-1"),
         camera=st.none() | st.just("left"),
         first_frame=st.none() | st.integers(0, 3),
@@ -610,6 +655,7 @@ def store_machine(
         shapes,
         label=st.sampled_from(["cup", None]),
         scores=st.sampled_from([Scores(), Scores(predicted_iou=0.1), Scores(predicted_iou=0.9)]),
+        track_point=st.sampled_from([None, TrackPoint(source="keyframe"), TrackPoint(source="carried")]),
     )
 
     class Machine(RuleBasedStateMachine):
@@ -655,10 +701,10 @@ def store_machine(
             self.model.frames.append((moment, frame, f"run {self.num_runs}"))
             self._note(moment)
 
-        @rule(record=records, rle=shapes, kind=st.sampled_from(["accept", "reject", "edit", "relabel"]))
-        def decide(self, record: MaskRecord, rle: RLE, kind: str) -> None:
-            action = {"accept": Accept(), "reject": Reject("x"), "edit": Edit(rle), "relabel": Relabel("lid")}[kind]
-            self._append(make_event(record, action))
+        @rule(record=records, rle=shapes, data=st.data())
+        def decide(self, record: MaskRecord, rle: RLE, data: st.DataObject) -> None:
+            actions = (Accept(), Reject("x"), Edit(rle), Relabel("lid"), Retrack("track 2"), Retrack(None))
+            self._append(make_event(record, data.draw(st.sampled_from(actions))))
 
         @rule(record=records, other=records, kind=st.sampled_from([Merge, Split]))
         def join_or_part(self, record: MaskRecord, other: MaskRecord, kind: Any) -> None:

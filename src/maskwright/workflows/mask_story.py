@@ -12,7 +12,8 @@ from typing import Any
 from maskwright.core import BoxPrompt, MaskPrompt, MaskRecord, PointPrompt, Prompt, TextPrompt, prompt_parts, to_json
 from maskwright.core.errors import SettingError, UnknownRecord
 from maskwright.core.provenance import Provenance
-from maskwright.core.review_event import Accept, Edit, Merge, Reject, Relabel, Revert, ReviewEvent, Split
+from maskwright.core.review_event import Accept, Edit, Merge, Reject, Relabel, Retrack, Revert, ReviewEvent, Split
+from maskwright.core.track import TrackPoint
 from maskwright.masks import area
 from maskwright.store import History, MaskStore, Query, matches, open_store
 from maskwright.workflows.export_log import ExportEntry, read_exports
@@ -149,8 +150,16 @@ def _made(record: MaskRecord) -> str:
         told.append(f"run by {provenance.actor}" if model else f"by {provenance.actor}")
     if provenance.source:
         told.append(f"source {provenance.source}")
+    if record.track_point is not None:
+        told.append(_tracked(record.track_point))
     told.append(f"licence {provenance.licence or 'not told'}")
     return "; ".join([*told, f"method {provenance.method}"])
+
+
+def _tracked(point: TrackPoint) -> str:
+    frames = " and ".join(anchor.partition(":")[0] for anchor in point.anchors)
+    came = f", propagated from the keyframe{'s' if len(point.anchors) > 1 else ''} on frame {frames}" if frames else ""
+    return f"{point.source} in its track{came}, {point.state}, confidence {point.confidence:.2f}"
 
 
 _WITHOUT_MODEL = {
@@ -171,6 +180,8 @@ def _event(event: ReviewEvent, history: History) -> str:
             says = f"redrawn, {area(rle)} pixels"
         case Relabel(label):
             says = f'called "{label}"' if label else "its label was taken away"
+        case Retrack(track):
+            says = f"moved to the track {track}" if track is not None else "taken out of its track"
         case Merge(absorbed):
             says = f"took in {', '.join(absorbed)}" if mine else f"taken into {event.record_id}"
         case Split(into):

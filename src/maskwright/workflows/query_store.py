@@ -13,7 +13,8 @@ from maskwright.store.moments import Moment
 
 COLUMNS = (
     *("id", "dataset", "episode", "camera", "frame_index", "timestamp_s", "image_digest", "height", "width"),
-    *("x1", "y1", "x2", "y2", "area", "label", "track", "parent", "status", "verified_by", "verified_at", "edited_by"),
+    *("x1", "y1", "x2", "y2", "area", "label", "track", "track_source", "track_state", "track_confidence"),
+    *("parent", "status", "verified_by", "verified_at", "edited_by"),
     *("method", "model", "model_sha256", "predicted_iou", "stability", "actor", "collector", "licence"),
     *("captured_at", "created_at", "source"),
 )
@@ -24,6 +25,7 @@ def row_of(mask: ResolvedRecord) -> dict[str, Any]:
     """Lay a mask out flat, without its pixels, under the names of `COLUMNS`."""
     record, frame, provenance = mask.record, mask.record.frame, mask.record.provenance
     x1, y1, x2, y2 = record.box_xyxy
+    point = record.track_point
     place = ("dataset", "episode", "camera", "frame_index", "timestamp_s")
     told = {name: getattr(provenance, name) for name in ("method", "actor", "collector", "licence", "source")}
     row = {
@@ -35,6 +37,7 @@ def row_of(mask: ResolvedRecord) -> dict[str, Any]:
         "width": record.rle.size_hw[1],
         **{"x1": x1, "y1": y1, "x2": x2, "y2": y2, "area": record.area},
         **{name: getattr(record, name) for name in ("label", "track", "parent")},
+        **{f"track_{name}": point and getattr(point, name) for name in ("source", "state", "confidence")},
         **{name: getattr(mask, name) for name in ("status", "verified_by", "edited_by")},
         "verified_at": mask.verified_at and mask.verified_at.isoformat(),
         "model": provenance.model and provenance.model.name,
