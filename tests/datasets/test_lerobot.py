@@ -154,6 +154,24 @@ def test_masks_can_be_written_again_over_those_that_a_source_has(tmp_path):
     assert [one.ref.frame_index for one in back] == [2]
 
 
+def test_earlier_masks_of_other_cameras_are_not_in_the_copy_and_told(tmp_path):
+    first = write_lerobot(tmp_path / "stacking")
+    both = [frame_of("episode_000000", camera, 1) for camera in ("front", "wrist")]
+    write(both, tmp_path / "once", source=first)
+
+    told = write(both[:1], tmp_path / "twice", source=tmp_path / "once")
+
+    assert [(one.what, one.count, one.example) for one in told.losses] == [
+        ("columns of masks that the data set had of cameras which are not written", 1, "annotation.masks.wrist")
+    ]
+    assert {one.ref.camera for one in read(tmp_path / "twice")[0]} == {"front"}
+    (rows,) = (tmp_path / "twice" / "data").rglob("*.parquet")
+    schema, info = pq.read_schema(rows), json.loads((tmp_path / "twice" / "meta" / "info.json").read_text())
+    hub = json.loads(schema.metadata[b"huggingface"])["info"]["features"] if schema.metadata else {}
+    for names in (schema.names, info["features"], hub or [FRONT]):
+        assert [name for name in names if name.startswith("annotation.masks.")] == [FRONT]
+
+
 def test_a_video_is_linked_and_not_written_anew(tmp_path):
     source = write_lerobot(tmp_path / "stacking")
     write([], tmp_path / "out", source=source)

@@ -1,7 +1,7 @@
 """A LeRobot data set copied with masks added: its rows, videos, tasks and statistics are kept as they are.
 
-Videos are linked where the file system can and copied where not. v2 sources become v3.0 without touching a video, since
-v3.0 allows a file for each episode.
+Masks that it had are not: the copy holds those that are written, and no others. Videos are linked where the file system
+can and copied where not. v2 sources become v3.0 without touching a video, since v3.0 allows a file for each episode.
 """
 
 import os
@@ -32,10 +32,12 @@ from maskwright.datasets.lerobot_layout import (
     write_tasks,
 )
 from maskwright.datasets.lerobot_masks import KEY, ROWS_AT_A_TIME, MaskColumns
-from maskwright.datasets.lerobot_meta import LeRobotEpisode, read_meta, read_tasks
+from maskwright.datasets.lerobot_meta import MASKS_PREFIX, LeRobotEpisode, read_meta, read_tasks
 from maskwright.datasets.lerobot_rows import iter_tables
 from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_cells import cell_from_frame
+
+EARLIER = "columns of masks that the data set had of cameras which are not written"
 
 
 class SourceWriter:
@@ -66,6 +68,7 @@ class SourceWriter:
 
     def finish(self) -> None:
         """Write everything."""
+        self._tell_of_earlier_masks()
         rows = self._write_rows()
         self._link_videos()
         self._write_meta(rows)
@@ -92,6 +95,12 @@ class SourceWriter:
         if self._spool.holds(key, camera, number):
             return f"it is a second one for frame {number} of {camera} in {key}"
         return None
+
+    def _tell_of_earlier_masks(self) -> None:
+        """Masks of the source would stand beside those that are written and look as if they were of them."""
+        for key in self._meta.info["features"]:
+            if key.startswith(MASKS_PREFIX) and key not in self._masks.keys:
+                self._log.lose(EARLIER, key)
 
     def _write_rows(self) -> dict[int, tuple[int, int]]:
         """Write the rows with their masks; gives the file of each episode."""
@@ -190,7 +199,8 @@ class SourceWriter:
 
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = dict(self._meta.info) | {"codebase_version": self._version} | PATHS[self._version]
-        info["features"] = info["features"] | dict.fromkeys(self._masks.keys, MASKS_FEATURE)
+        kept = {key: one for key, one in info["features"].items() if not key.startswith(MASKS_PREFIX)}
+        info["features"] = kept | dict.fromkeys(self._masks.keys, MASKS_FEATURE)
         info[KEY] = self._masks.info()
         if not self._videos():
             info["video_path"] = None

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskwright.core.shapes import SizeHW
+from maskwright.datasets.lerobot_meta import MASKS_PREFIX
 
 LeRobotVersion = Literal["v3.0", "v2.1"]
 FILES_A_CHUNK = 1000
@@ -74,14 +75,15 @@ def row_schema(features: Mapping[str, Mapping[str, Any]]) -> pa.Schema:
 
 
 def with_mask_columns(schema: pa.Schema, keys: Sequence[str]) -> pa.Schema:
-    """Add columns of masks to the schema of somebody's rows, and to what it tells the Hub."""
-    kept = [field for field in schema if field.name not in keys]
+    """Give the schema of somebody's rows these columns of masks and no others, and tell the Hub."""
+    kept = [field for field in schema if not field.name.startswith(MASKS_PREFIX)]
     metadata = dict(schema.metadata or {})
     metadata.pop(b"pandas", None)
     if b"huggingface" in metadata:
         told = json.loads(metadata[b"huggingface"])
-        for key in keys:
-            told.setdefault("info", {}).setdefault("features", {})[key] = _hub_type(MASKS_FEATURE)
+        features = told.setdefault("info", {}).setdefault("features", {})
+        kept_types = {key: kind for key, kind in features.items() if not key.startswith(MASKS_PREFIX)}
+        told["info"]["features"] = kept_types | {key: _hub_type(MASKS_FEATURE) for key in keys}
         metadata[b"huggingface"] = json.dumps(told).encode()
     return pa.schema([*kept, *(pa.field(key, pa.string()) for key in keys)], metadata=metadata)
 
