@@ -66,7 +66,7 @@ class Volume:
         if min(self.shape) < 1:
             raise InputError(f"a volume needs at least one voxel along each axis, got {self.shape}: {self.path}")
         affine = np.asarray(self.affine, np.float64)
-        if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-12:
+        if affine.shape != (4, 4) or not np.isfinite(affine).all() or _flatness(affine) < 1e-6:
             raise InputError(f"the affine of the volume is damaged, it has no inverse. Repair the header: {self.path}")
 
     @property
@@ -163,6 +163,12 @@ def find_axis(volume: Volume, name: str | int | None) -> int:
     if text in _ANATOMICAL:
         raise SettingError(f"the file does not say which slices are {text}. Take the axis x, y or z: {volume.path}")
     raise SettingError(f"an axis is axial, coronal, sagittal, x, y, z, 0, 1 or 2; got {name!r}")
+
+
+def _flatness(affine: Float[np.ndarray, "4 4"]) -> float:
+    """Give the volume that unit steps along the axes span: 1 for a grid of right angles, 0 for none."""
+    lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    return 0.0 if not lengths.all() else float(abs(np.linalg.det(affine[:3, :3] / lengths)))
 
 
 def _world_axes(volume: Volume) -> tuple[int, ...]:

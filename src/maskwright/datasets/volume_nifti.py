@@ -27,7 +27,7 @@ def open_nifti(path: Path, *, number: int | None = None) -> Volume:
     if header.get_data_dtype().kind not in "uif":
         raise InputError(f"expected a number a voxel, the NIfTI has {_what(header.get_data_dtype())}: {path}")
     chosen = _choose(shape[3:], number, path)
-    slope, intercept = header.get_slope_inter()
+    slope, intercept = image.dataobj.slope, image.dataobj.inter  # the header's own are cleared by nibabel
 
     def load() -> np.ndarray:
         with told_as_damage("the NIfTI file", path):
@@ -44,8 +44,8 @@ def open_nifti(path: Path, *, number: int | None = None) -> Volume:
             (shape[0], shape[1], shape[2]),
             header.get_data_dtype().newbyteorder("="),
             load,
-            slope=1.0 if slope is None else float(slope),
-            intercept=0.0 if intercept is None else float(intercept),
+            slope=float(slope),
+            intercept=float(intercept),
         ),
         has_orientation=has_orientation,
         notes=() if has_orientation else ("the header does not say how the volume lies in the world",),
