@@ -83,6 +83,28 @@ def test_without_pictures_the_report_says_so(masks, tmp_path):
     assert [one.what for one in done.report.losses] == ["pictures, which are not at hand"]
 
 
+@pytest.mark.parametrize("name", [one for one in WRITTEN if one not in ("hdf5", "parquet")])
+def test_a_picture_that_cannot_be_read_is_left_out_its_masks_and_the_rest_are_written(made, tmp_path, name):
+    pictures = shutil.copytree(made / "pictures", tmp_path / "pictures")
+    (pictures / "001.png").write_bytes((pictures / "001.png").read_bytes()[:-2000])
+    (pictures / "002.png").unlink()
+
+    done = export_masks(made / "masks", name, tmp_path / "out", images=pictures)
+    whole = export_masks(made / "masks", name, tmp_path / "whole", with_images=False)
+
+    items = [one for one in done.report.skipped if one.item.startswith("the picture of")]
+    assert [one.item for one in items] == [f"the picture of 00{i}.png, not its masks" for i in (1, 2)]
+    assert "the picture is damaged" in items[0].reason
+    assert "another than the one that was annotated" in items[1].reason
+    assert (done.report.num_frames, done.report.num_masks) == (whole.report.num_frames, whole.report.num_masks)
+    frames = list(read_back(tmp_path / "out", name).values())
+    assert len(frames) == 4
+    assert [one.open_image is not None for one in frames] == [True, False, False, True]
+    if name != "davis":  # which has JPEGs
+        assert (frames[3].open_image().pixels == pixels(3)).all()
+    assert len(frames[1].masks) == len(list(read_back(tmp_path / "whole", name).values())[1].masks) > 0
+
+
 def test_other_pictures_than_those_annotated_are_refused(masks, tmp_path):
     other = write_pictures(tmp_path / "other" / "pictures", range(10, 14))
     for number in range(4):

@@ -36,12 +36,11 @@ class FrameOpener:
         with self._lock:
             if self._next is None or not 0 <= number - self._next < _NEAR:
                 self._playing = self._source.frames(self._episode, self._camera, start=number)
-                self._next = number
+            self._next = None  # a source that has raised gives nothing more
             for frame in self._playing:
-                self._next = frame.ref.frame_index + 1
                 if frame.ref.frame_index == number:
+                    self._next = number + 1
                     return frame.image
-            self._next = None
         raise ImageError(f"there is no frame {number} in {self._episode.key} of {self._source.name}")
 
 

@@ -37,7 +37,7 @@ from maskwright.datasets.lerobot_masks import KEY, ROWS_AT_A_TIME, MaskColumns
 from maskwright.datasets.lerobot_stats import ColumnStats
 from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_cells import cell_from_frame, png_of
-from maskwright.datasets.picture_files import MISSING
+from maskwright.datasets.picture_files import picture_of
 from maskwright.datasets.video_writer import VideoWriter
 
 TASK = "no task"  # LeRobot wants one for every row
@@ -73,20 +73,21 @@ class FramesWriter:
         episode, number = (frame.ref.episode, frame.ref.frame_index) if frame.ref else (_LOOSE, self._num_loose)
         self._num_loose += frame.ref is None
         self._masks.note(camera, frame)
+        picture = self._picture(camera, frame)
         self._spool.add(
             episode,
             camera,
             number,
-            cell_from_frame(frame, has_picture=frame.open_image is not None),
-            picture=self._picture(camera, frame),
+            cell_from_frame(frame, has_picture=picture is not None),
+            picture=picture,
             ids=self._masks.ids_of(frame) if id_maps else None,
             timestamp_s=frame.ref.timestamp_s if frame.ref else None,
         )
         self._log.count(frames=1, masks=len(frame.masks))
 
     def _picture(self, camera: str, frame: LabelledFrame) -> bytes | None:
-        if frame.open_image is None:
-            self._log.lose(MISSING, frame.name)
+        image = picture_of(frame, self._log)
+        if image is None:
             return None
         size_hw = self._sizes.setdefault(camera, frame.size_hw)
         if size_hw != frame.size_hw:
@@ -95,7 +96,7 @@ class FramesWriter:
             self._log.lose(_SIZES, frame.name)
         if self._as_video:
             self._log.lose(_RECODED, frame.name)
-        return png_of(frame.open_image().pixels)
+        return png_of(image.pixels)
 
     def finish(self) -> None:
         """Write everything."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image as PillowImage
 
-from maskwright.core.errors import ImageError
+from maskwright.core.errors import ImageError, InputError
 from maskwright.core.image import Image
 from maskwright.core.settings import MAX_PIXELS
 from maskwright.core.shapes import SizeHW
@@ -166,17 +166,28 @@ def picture_path(path: PurePosixPath, *, suffixes: Iterable[str] = (*_LOSSLESS, 
     return path.with_name(f"{without_suffix(path).name}.png")
 
 
-def write_picture(frame: LabelledFrame, path: Path, log: LossLog) -> bool:
-    """Write a frame's picture in the format of the path's suffix; False, and a word to the log, where it has none.
-
-    Raises:
-        ImageError: the picture cannot be read.
-        SettingError: it cannot be written.
-    """
+def picture_of(frame: LabelledFrame, log: LossLog) -> Image | None:
+    """Read a frame's picture; None, and a word to the log, where it is not at hand or cannot be read."""
     if frame.open_image is None:
         log.lose(MISSING, frame.name)
+        return None
+    try:
+        return frame.open_image()
+    except InputError as error:
+        log.skip(f"the picture of {frame.name}, not its masks", str(error))
+        return None
+
+
+def write_picture(frame: LabelledFrame, path: Path, log: LossLog) -> bool:
+    """Write a frame's picture in the format of the path's suffix; False, and a word to the log, where there is none.
+
+    Raises:
+        SettingError: it cannot be written.
+    """
+    image = picture_of(frame, log)
+    if image is None:
         return False
-    pixels = PillowImage.fromarray(frame.open_image().pixels)
+    pixels = PillowImage.fromarray(image.pixels)
     buffer = io.BytesIO()
     if path.suffix.lower() in _JPEG:
         log.lose(RECODED, frame.name)
@@ -202,6 +213,7 @@ __all__ = [
     "Pictures",
     "ZippedPictures",
     "iter_files",
+    "picture_of",
     "picture_path",
     "read_size_hw",
     "write_picture",

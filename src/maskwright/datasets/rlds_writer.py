@@ -17,7 +17,7 @@ from maskwright.datasets.cell_spool import CellSpool, SpooledCell
 from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_cells import cell_from_frame, id_map, png_of
-from maskwright.datasets.picture_files import MISSING, RECODED
+from maskwright.datasets.picture_files import RECODED, picture_of
 from maskwright.datasets.rlds_source import OBSERVATION, STEPS
 from maskwright.datasets.tfrecord import FeatureValues, make_example, write_record
 
@@ -50,16 +50,15 @@ class RldsWriter:
         self._num_loose += frame.ref is None
         self._has_ids = id_maps
         self._sizes.setdefault(camera, set()).add(frame.size_hw)
-        if frame.open_image is None:
-            self._log.lose(MISSING, frame.name)
-        elif self._pictures == "jpeg":
+        image = picture_of(frame, self._log)
+        if image is not None and self._pictures == "jpeg":
             self._log.lose(RECODED, frame.name)
         self._spool.add(
             episode,
             camera,
             number,
-            cell_from_frame(frame, has_picture=frame.open_image is not None),
-            picture=None if frame.open_image is None else self._encoded(frame.open_image()),
+            cell_from_frame(frame, has_picture=image is not None),
+            picture=None if image is None else self._encoded(image),
             ids=png_of(id_map(frame)) if id_maps else None,
         )
         self._log.count(frames=1, masks=len(frame.masks))

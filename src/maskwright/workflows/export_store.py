@@ -44,13 +44,14 @@ def export_masks(
 ) -> Exported:
     """Write the masks that a query finds; `out` appears when it is whole.
 
-    Pictures come from `images`, a source or a folder, or else from where the runs of the store found them. LeRobot is
-    written as a copy of the data set with a column of masks where that data set is at hand.
+    Pictures come from `images`, a source or a folder, or else from where the runs of the store found them; one that
+    cannot be read is left out and told, its masks are written. LeRobot is written as a copy of the data set with a
+    column of masks where that data set is at hand.
 
     Raises:
         StoreError: there is no store, or it cannot be read.
         SettingError: the format is unknown or only read, or `out` is not empty.
-        InputError: `images` holds other pictures, or one cannot be read.
+        InputError: `images` holds other pictures.
     """
     chosen = find_format(format_name)
     query = query or Query()

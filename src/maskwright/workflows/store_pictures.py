@@ -1,11 +1,11 @@
 """The pictures of a store's frames: from the source that they were annotated from, or from where the user says."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from maskwright.core.errors import InputError, MaskwrightError
+from maskwright.core.errors import ImageError, InputError, MaskwrightError
 from maskwright.core.image import FrameRef, Image
 from maskwright.datasets.frame_opener import FrameOpener
 from maskwright.datasets.images import read_image
@@ -39,12 +39,20 @@ class StorePictures:
             self._given = _opened(images)
 
     def opener(self, frame: SeenFrame) -> Callable[[], Image] | None:
-        """Give what reads a frame's picture; None where it is not at hand."""
+        """Give what reads a frame's picture; None where it is not at hand.
+
+        In a folder that has lost a picture, others have its number; so the picture of a number must be the one that was
+        annotated, or else the one of the frame's name.
+        """
         footage = None if frame.ref is None else self._footage(frame.ref.dataset, frame)
-        if footage is not None and frame.ref is not None:
-            return self._of_source(footage, frame.ref)
-        found = self._folder.find(frame.name) if self._folder else None
-        return None if found is None else partial(read_image, found)
+        folder = self._folder or (PictureFinder((footage.path,)) if footage else None)
+        found = folder.find(frame.name) if folder else None
+        by_name = None if found is None else partial(read_image, found)
+        by_number = self._of_source(footage, frame.ref) if footage and frame.ref else None
+        if by_number is None:
+            return by_name
+        readers = (by_number,) if by_name is None else (by_number, by_name)
+        return partial(_annotated_one, readers, frame.image_digest)
 
     def source_path(self, dataset: str) -> Path | None:
         """Where the data set of that name lies; None where it is not at hand."""
@@ -87,6 +95,21 @@ class StorePictures:
                 return None
             self._opener = key, FrameOpener(footage.source, episode, ref.camera)
         return self._opener[1].opener(ref.frame_index)
+
+
+def _annotated_one(readers: Sequence[Callable[[], Image]], digest: str | None) -> Image:
+    """Read the first picture that can be read and is the one that was annotated; otherwise tell of the first."""
+    problems: list[InputError] = []
+    for read in readers:
+        try:
+            image = read()
+        except InputError as error:
+            problems.append(error)
+            continue
+        if digest in (None, image.digest):
+            return image
+        problems.append(ImageError("the picture in its place is another than the one that was annotated"))
+    raise problems[0]
 
 
 def _opened(path: Path) -> Footage | None:
