@@ -49,6 +49,32 @@ def test_a_pack_gives_back_cut_outs_with_alpha_and_parts(tmp_path: Path) -> None
     assert set(pack.sprites[0, 4].unique().tolist()) == {0, 1, 2}
 
 
+def test_pictures_that_cannot_be_read_are_left_out_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = _sources(tmp_path)
+    PillowImage.new("RGBA", (300, 200)).save(tmp_path / "bomb.png")
+    (tmp_path / "cut_off.png").write_bytes((tmp_path / "dark_wood.png").read_bytes()[:2000])
+    bad = [replace(sources[0], path=tmp_path / name) for name in ("bomb.png", "cut_off.png", "none.png")]
+
+    with monkeypatch.context() as limited:
+        limited.setattr(PillowImage, "MAX_IMAGE_PIXELS", 6_000)  # twice that is refused, more than that warned of
+        packed = write_pack(tmp_path / "pack.safetensors", [bad[0], *sources, *bad[1:]])
+
+    assert (packed.num_assets, len(packed.skipped)) == (3, 4)
+    told = {Path(one.item).name: one.reason for one in packed.skipped}
+    assert told["bomb.png"] == "it has more pixels than Pillow opens. Make it smaller"
+    assert told["cut_off.png"].startswith("it cannot be read (")
+    assert told["none.png"] == "it cannot be read (No such file or directory)"
+    assert told["noise.png"].startswith("hardly anything")
+    assert len(read_pack(tmp_path / "pack.safetensors").catalogue.sprite_words) == 1
+
+
+def test_a_list_of_nothing_but_such_pictures_is_refused(tmp_path: Path) -> None:
+    source = replace(_sources(tmp_path)[0], path=tmp_path / "none.png")
+
+    with pytest.raises(InputError, match=r"none of 1 pictures can be packed .*none\.png: it cannot be read"):
+        write_pack(tmp_path / "pack.safetensors", [source])
+
+
 def test_parts_of_a_cut_out_are_its_colours() -> None:
     rgba = _two_colours()
 

@@ -320,9 +320,12 @@ def assets(
 ) -> None:
     """Pack cut-outs with alpha, textures and photographs into one file, each with its licence.
 
-    Kinds are emoji, render, icon and clipart (cut-outs), texture and photo.
+    Kinds are emoji, render, icon and clipart (cut-outs), texture and photo. Pictures that cannot be read are left out
+    and named.
     """
     from maskwright.train.assets import read_list, write_pack
 
-    size = write_pack(out, read_list(sources))
-    tell(f"{size / 1e6:.1f} MB: {out}")
+    packed = write_pack(out, read_list(sources))
+    for one in packed.skipped:
+        tell(f"left out: {one.item}: {one.reason}")
+    tell(f"{packed.num_assets} assets, {packed.num_bytes / 1e6:.1f} MB: {out}")

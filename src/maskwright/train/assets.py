@@ -9,6 +9,7 @@ words takes them from file names (`asset_names`).
 import argparse
 import io
 import json
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 from torch import Tensor
 
-from maskwright.core.errors import InputError
+from maskwright.core.errors import ImageError, InputError
+from maskwright.datasets.loss_report import Skipped
 from maskwright.models.tiny.vocabulary import WORDS
 from maskwright.train.asset_names import plain_name, texture_material, words_for
 from maskwright.train.pooling import box_mean
@@ -254,17 +256,35 @@ def quartered(materials: UInt8[Tensor, "T 3 t t"]) -> UInt8[Tensor, "T 3 t2 t2"]
     return torch.cat([F.avg_pool2d(chunk.float(), 4).round().to(torch.uint8) for chunk in materials.split(64)])
 
 
-def write_pack(out: Path, sources: Sequence[AssetSource]) -> int:
-    """Write a pack; return its size in bytes."""
-    with ThreadPoolExecutor() as pool:
-        compressed = list(pool.map(lambda source: _compress(source.kind, source.path), sources))
-    kept = [(source, pair) for source, pair in zip(sources, compressed, strict=True) if pair is not None]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """What a pack came to, and which pictures are not in it and why."""
+
+    num_bytes: int
+    num_assets: int
+    skipped: tuple[Skipped, ...] = ()
+
+
+def write_pack(out: Path, sources: Sequence[AssetSource]) -> Packed:
+    """Write a pack. Pictures that cannot be read, and cut-outs that are none, are left out.
+
+    Raises:
+        InputError: none is left, or a word is not in the vocabulary.
+    """
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)  # large ones are taken, larger ones told
+        compressed = list(pool.map(_compress_or_say_why, sources))
+    kept = [(source, pair) for source, pair in zip(sources, compressed, strict=True) if not isinstance(pair, Skipped)]
+    skipped = tuple(one for one in compressed if isinstance(one, Skipped))
+    if not kept:
+        reason = f" ({skipped[0].item}: {skipped[0].reason})" if skipped else ""
+        raise InputError(f"none of {len(sources)} pictures can be packed{reason}. Mend the list, to write: {out}")
     tensors: dict[str, np.ndarray] = {}
     for prefix, chunks in (("", [pair[0] for _, pair in kept]), ("parts_", [pair[1] for _, pair in kept])):
         tensors[f"{prefix}offsets"] = np.cumsum([0, *(len(c) for c in chunks)]).astype(np.int64)
         tensors[f"{prefix}blob"] = np.frombuffer(b"".join(chunks), np.uint8)
     save_file(tensors, out, {"rows": json.dumps([_row(source) for source, _ in kept])})
-    return out.stat().st_size
+    return Packed(num_bytes=out.stat().st_size, num_assets=len(kept), skipped=skipped)
 
 
 def _row(source: AssetSource) -> dict[str, str]:
@@ -275,9 +295,17 @@ def _row(source: AssetSource) -> dict[str, str]:
     return row | {"words": " ".join(words)}
 
 
+def _compress_or_say_why(source: AssetSource) -> tuple[bytes, bytes] | Skipped:
+    try:
+        pair = _compress(source.kind, source.path)
+    except ImageError as error:
+        return Skipped(item=str(source.path), reason=str(error))
+    return pair or Skipped(item=str(source.path), reason="hardly anything of it is seen, or hardly anything is not")
+
+
 def _compress(kind: str, path: Path) -> tuple[bytes, bytes] | None:
     """Encode one picture and its parts as they will lie in the pack; None if it is of no use."""
-    picture = PillowImage.open(path)
+    picture = _read(path)
     if kind in TEXTURE_KINDS:
         picture = picture.convert("RGB")
         side = min(picture.size)
@@ -298,6 +326,18 @@ def _compress(kind: str, path: Path) -> tuple[bytes, bytes] | None:
     pixels = np.asarray(picture)
     parts = PillowImage.fromarray(colour_parts(np.ascontiguousarray(pixels[..., :3]), pixels[..., 3] > 200))
     return _encoded(picture, "WEBP", quality=76, method=4), _encoded(parts, "PNG", optimize=True)
+
+
+def _read(path: Path) -> PillowImage.Image:
+    try:
+        with PillowImage.open(path) as picture:
+            picture.load()
+            return picture
+    except PillowImage.DecompressionBombError:
+        raise ImageError("it has more pixels than Pillow opens. Make it smaller") from None
+    except Exception as error:  # decoders of damaged files raise nearly every type there is
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or type(error).__name__
+        raise ImageError(f"it cannot be read ({reason.splitlines()[0]})") from None
 
 
 def _encoded(picture: PillowImage.Image, form: str, **options: int | bool) -> bytes:
@@ -328,7 +368,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("list", type=Path, help="TSV with columns kind, source, licence, path, words (optional)")
     parser.add_argument("out", type=Path)
     options = parser.parse_args(arguments)
-    write_pack(options.out, read_list(options.list))
+    skipped = write_pack(options.out, read_list(options.list)).skipped
+    parser.exit(message="".join(f"left out: {one.item}: {one.reason}\n" for one in skipped))
 
 
 if __name__ == "__main__":
@@ -341,6 +382,7 @@ __all__ = [
     "AssetPack",
     "AssetSource",
     "Catalogue",
+    "Packed",
     "Split",
     "colour_parts",
     "is_held_out",
