@@ -103,12 +103,12 @@ class VolumeSlices:
             )
         values = self.volume.voxels.read(self.axis, index)
         gray = np.ascontiguousarray(self._tone(values).T)  # b c -> H W
-        if self.volume.is_inverted:
-            gray = 255 - gray
         height, width = self.grid.picture_hw
         if gray.shape != (height, width):
-            gray = cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR)
-        return Image(np.repeat(np.asarray(gray, np.uint8)[:, :, None], 3, axis=2))
+            gray = np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        if self.volume.is_inverted:
+            gray = 255 - gray
+        return Image(np.repeat(gray[:, :, None], 3, axis=2))
 
     def frames(
         self, episode: Episode, camera: str, *, start: int = 0, stop: int | None = None, stride: int = 1
