@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 from maskwright.core import BoxPrompt, CombinedPrompt, MaskPrompt, PointPrompt, TextPrompt
 from maskwright.core.errors import ImageError, InputError, PromptError
 from maskwright.datasets.medical import Percentiles, Window
+from maskwright.datasets.sources import open_source
 from maskwright.datasets.volume_files import open_volume
 from maskwright.datasets.volume_slices import SliceGrid, VolumeSlices, percentile_range
 from maskwright.masks import decode, encode
@@ -148,3 +149,13 @@ def test_a_box_of_voxels_is_the_same_box_in_the_stretched_picture(tmp_path):
     x1, y1, x2, y2 = (int(value) for value in slices.grid.to_picture(inside).box_xyxy)
     assert pixels[y1 + 3 : y2 - 3, x1:x2].min() > 90  # linear between the slices: its edges are soft
     assert pixels[: y1 - 3].max() < 10
+
+
+def test_a_volume_is_a_source_of_frames_like_any_other(tmp_path):
+    nifti = open_source(write_nifti(tmp_path / "mr.nii.gz", box_volume(np.uint8)))
+    series = open_source(write_series(tmp_path / "ct", box_volume() + 1024))
+
+    for source, name in ((nifti, "mr"), (series, "ct")):
+        (episode,) = source.episodes
+        assert (episode.key, episode.cameras, episode.num_frames) == (name, ("axial",), SHAPE[2])
+        assert len(list(source.frames(episode, "axial"))) == SHAPE[2]

@@ -173,7 +173,7 @@ def _what_it_is(head: bytes) -> str:
         and head[8:11] in (b"hei", b"hev", b"mif"),
         "a video. Take pictures out of it, for example with ffmpeg": head[4:8] == b"ftyp"
         or head[:4] == b"\x1aE\xdf\xa3",
-        "a DICOM file. Export the slice as 16-bit PNG or TIFF": head[128:132] == b"DICM",
+        "a DICOM file. Open its folder with maskwright volume, or export it as 16-bit PNG": head[128:132] == b"DICM",
         "a PDF document. Export the page as PNG": head.startswith(b"%PDF"),
         "a vector drawing. Export it as PNG": head.startswith(b"%!PS") or b"<svg" in head,
         "a NumPy array. Pass its pixels to maskwright.Image": head.startswith(b"\x93NUMPY"),

@@ -20,6 +20,7 @@ _LOOKED_FOR = (
     "HDF5 episodes (robomimic, LIBERO, ALOHA)",
     "videos",
     "pictures",
+    "NIfTI volumes and folders of DICOM slices",
 )
 
 
@@ -122,6 +123,17 @@ def _pictures(root: Path) -> FrameSource | None:
     return ImageFolder(root)
 
 
-_KINDS: tuple[Callable[[Path], FrameSource | None], ...] = (_lerobot, _rlds, _ros, _hdf5, _videos, _pictures)
+def _volume(root: Path) -> FrameSource | None:
+    suffixes = (".dcm",) if root.is_dir() else (".nii", ".nii.gz", ".dcm")
+    names = (path.name for path in root.rglob("*")) if root.is_dir() else [root.name]
+    if not any(name.lower().endswith(suffixes) for name in names):
+        return None
+    from maskwright.datasets.volume_files import open_volume
+    from maskwright.datasets.volume_slices import VolumeSlices
+
+    return VolumeSlices(open_volume(root))
+
+
+_KINDS: tuple[Callable[[Path], FrameSource | None], ...] = (_lerobot, _rlds, _ros, _hdf5, _videos, _pictures, _volume)
 
 __all__ = ["open_source"]
