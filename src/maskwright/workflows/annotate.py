@@ -6,7 +6,7 @@ store knows the frames of each run: after a kill the same command does what is l
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -43,7 +43,7 @@ class Engine(Protocol):
 
     def __call__(
         self, footage: Footage, stretches: Sequence[Stretch], recipe: Recipe, origin: str
-    ) -> Iterator[MaskedFrame | SkippedFrames]:
+    ) -> Generator[MaskedFrame | SkippedFrames, None, None]:
         """Run them; closing the iterator stops them."""
         ...
 
@@ -58,7 +58,7 @@ class InProcess:
 
     def __call__(
         self, footage: Footage, stretches: Sequence[Stretch], recipe: Recipe, origin: str
-    ) -> Iterator[MaskedFrame | SkippedFrames]:
+    ) -> Generator[MaskedFrame | SkippedFrames, None, None]:
         """Run them; closing the iterator stops them."""
         batch_size = self.batch_size or (1 if self.model.device.type == "cpu" else 8)
         queued = max(_QUEUED, batch_size)
@@ -117,7 +117,7 @@ def annotate(
                 raise
             finally:
                 manifest.end(content, outcome, clock(), **session.counts(), **_totals(store, run))
-        _tidy(store)
+        tidy(store)
     return session.result(footage, out, run, other_runs)
 
 
@@ -161,7 +161,7 @@ def _run(
     origin = f"{footage.source.name} ({run})"
     with store.bulk_writer(run=run, rows_per_segment=ROWS_PER_SEGMENT) as writer:
         try:
-            with contextlib.closing(engine(footage, plan.stretches, recipe, origin)) as stream:  # type: ignore[type-var]
+            with contextlib.closing(engine(footage, plan.stretches, recipe, origin)) as stream:
                 num_bytes = 0
                 for item in stream:
                     if isinstance(item, MaskedFrame):
@@ -206,7 +206,7 @@ def _totals(store: MaskStore, run: str) -> dict[str, int]:
     return {"num_frames": int(row[0]), "num_masks": int(row[1])}
 
 
-def _tidy(store: MaskStore) -> None:
+def tidy(store: MaskStore) -> None:
     """Compact a store of many small segments, so that questions are quick."""
     kinds = [write.kind for write in store.writes()]
     last = max((at for at, kind in enumerate(kinds) if kind == "compact"), default=-1)
@@ -215,4 +215,4 @@ def _tidy(store: MaskStore) -> None:
             store.compact()
 
 
-__all__ = ["AnnotatedSource", "Engine", "InProcess", "Progress", "annotate", "open_or_create"]
+__all__ = ["AnnotatedSource", "Engine", "InProcess", "Progress", "annotate", "open_or_create", "tidy"]
