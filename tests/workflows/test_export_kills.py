@@ -9,6 +9,7 @@ import random
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,15 +33,25 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_demo(tmp_path_factory.mktemp("demo") / "demo").store
 
 
+@pytest.fixture(scope="module")
+def processes() -> Any:
+    """A server that has imported everything once, and forks."""
+    context = multiprocessing.get_context("forkserver")
+    formats = [f"maskwright.datasets.{name.replace('-', '_')}" for name in FORMATS]
+    context.set_forkserver_preload(["pytest", "duckdb", "pandas", "maskwright.workflows.export_store", *formats])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        yield context
+
+
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_killed_export_is_absent_or_whole(store: Path, tmp_path: Path, name: str) -> None:
+def test_a_killed_export_is_absent_or_whole(processes: Any, store: Path, tmp_path: Path, name: str) -> None:
     with open_store(store, read_only=True) as opened:
         num_masks = opened.count()
-    rng, context, num_absent = random.Random(name), multiprocessing.get_context("spawn"), 0
-    out = tmp_path / "out"
+    rng, num_absent, out = random.Random(name), 0, tmp_path / "out"
 
     for _ in range(NUM_KILLS):
-        process = context.Process(target=export, args=(str(store), name, str(out)))
+        process = processes.Process(target=export, args=(str(store), name, str(out)))
         process.start()
         _wait_for_work(tmp_path, process)
         time.sleep(rng.uniform(0, 0.3))

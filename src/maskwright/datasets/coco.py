@@ -151,9 +151,10 @@ class _Reader:
         size_hw = self.pictures.size_hw(picture["file_name"])
         stated = picture.get("height"), picture.get("width")
         if size_hw is None:
-            if not all(isinstance(side, int) and side > 0 for side in stated):
-                raise RecordError(f"its height and width must be positive whole numbers, got {stated[0]}, {stated[1]}")
-            return stated  # type: ignore[return-value]
+            match stated:
+                case (int(height), int(width)) if height > 0 and width > 0:
+                    return height, width
+            raise RecordError(f"its height and width must be positive whole numbers, got {stated[0]}, {stated[1]}")
         if stated != (None, None) and stated != size_hw:
             raise RecordError(f"the file says (h, w) {stated}, the picture is {size_hw}")
         return size_hw

@@ -21,10 +21,11 @@ from maskwright.core.shapes import SizeHW
 from maskwright.datasets.images import read_image
 from maskwright.datasets.imported import Importer
 from maskwright.datasets.json_files import load_json
+from maskwright.datasets.json_folder import frames_of_json
 from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_index import finish
-from maskwright.datasets.picture_files import PictureFinder, iter_files
+from maskwright.datasets.picture_files import PictureFinder
 from maskwright.masks import encode, from_coco_polygons, paste, union
 
 _EXPECTED = "expected a JSON of labelme, an object with shapes and imagePath"
@@ -37,29 +38,11 @@ def read(path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[La
         InputError: there is none, or none is of labelme.
     """
     importer = Importer.of(path, "labelme", log)
-    if not path.is_dir():
-        return iter([_frame(path, PurePosixPath(), images, importer)])
-    files = list(iter_files(path, ".json"))
-    if not files:
-        raise InputError(f"expected a folder of labelme's JSON files, and there is none in it: {path}")
-    return _frames(files, path, images, importer)
+    read_file = partial(_frame, images=images, importer=importer)
+    return frames_of_json(path, read_file, expected=_EXPECTED, log=log)
 
 
-def _frames(files: list[Path], root: Path, images: Path | None, importer: Importer) -> Iterator[LabelledFrame]:
-    is_none = True
-    for file in files:
-        try:
-            frame = _frame(file, PurePosixPath(file.parent.relative_to(root).as_posix()), images, importer)
-        except InputError as error:
-            importer.log.skip(file.relative_to(root).as_posix(), str(error))
-            continue
-        is_none = False
-        yield frame
-    if is_none:
-        raise InputError(f"{_EXPECTED}; none of the {len(files)} .json files is one: {root}")
-
-
-def _frame(file: Path, folder: PurePosixPath, images: Path | None, importer: Importer) -> LabelledFrame:
+def _frame(file: Path, folder: PurePosixPath, *, images: Path | None, importer: Importer) -> LabelledFrame:
     content = load_json(file, what="the JSON of labelme")
     shapes = content.get("shapes") if isinstance(content, dict) else None
     if not isinstance(shapes, list) or not isinstance(content.get("imagePath"), str):
@@ -129,11 +112,12 @@ def _mask(group: list[Any], item: str, frame: LabelledFrame, importer: Importer)
 def _draw(shape: Any, size_hw: SizeHW) -> RLE | None:
     if not isinstance(shape, Mapping):
         raise MaskError(f"a shape must be an object, got {type(shape).__name__}")
-    kind, points = shape.get("shape_type") or "polygon", shape.get("points")
+    kind: Any = shape.get("shape_type") or "polygon"
+    points: Any = shape.get("points")
     if kind not in ("polygon", "mask"):
         return None
     try:
-        flat = [float(value) for x, y in points for value in (x, y)]  # type: ignore[union-attr]
+        flat = [float(value) for x, y in points for value in (x, y)]
     except (TypeError, ValueError):
         raise MaskError(f"points must be a list of x, y, got {points!r:.60}") from None
     return from_coco_polygons([flat], size_hw) if kind == "polygon" else _paste_mask(shape.get("mask"), flat, size_hw)

@@ -35,7 +35,7 @@ def read_values(path: Path, *, by_colour: bool = False) -> Int[np.ndarray, "H W"
         MaskError: it is damaged, too large, or holds numbers that are no values of a mask.
     """
     try:
-        with path.open("rb") as file, _opened_by_pillow(file, str(path)) as picture:  # type: ignore[arg-type]
+        with path.open("rb") as file, _opened_by_pillow(file, str(path)) as picture:
             _check_size(picture.size, MAX_PIXELS.get(), str(path))
             return _values(picture, by_colour)
     except ImageError as error:

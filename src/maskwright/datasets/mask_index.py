@@ -7,10 +7,10 @@
 Mask files and pictures are named as loose folders name them, so that other programs read them without the index.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from maskwright.core.errors import InputError, MaskError, RecordError
 from maskwright.core.resolved import ResolvedRecord
@@ -23,6 +23,7 @@ from maskwright.datasets.picture_files import PictureFinder
 from maskwright.masks import encode
 
 FILE = "masks.jsonl"
+F = TypeVar("F")
 _FORMAT, _WHAT = "maskwright-masks-1", "masks.jsonl"
 
 
@@ -106,16 +107,67 @@ def mask_of_entry(entry: Mapping[str, Any], bitmap: Any, frame: LabelledFrame, i
     if rle.size_hw != frame.size_hw:
         raise MaskError(f"the mask is {rle.size_hw}, its picture {frame.size_hw}; both must agree")
     label, track = (entry[key] if isinstance(entry.get(key), str) else None for key in ("label", "track"))
-    place = entry.get("file", entry.get("value", entry.get("row", "?")))
     return importer.mask(
         rle,
-        item=f"{frame.name}#{place}",
+        item=_item(frame, entry),
         label=label,
         track=track,
         note=entry.get(KEY),
         ref=frame.ref,
         image_digest=frame.image_digest,
     )
+
+
+def frames_of_index(
+    folder: Path,
+    kind: str,
+    *,
+    images: Path | None,
+    importer: Importer,
+    read_file: Callable[[Path], F],
+    mask_in: Callable[[F, Mapping[str, Any]], Any],
+) -> Iterator[LabelledFrame]:
+    """Read the frames of an index with their masks: `read_file` reads a file, `mask_in` takes an entry's mask of it.
+
+    A mask for which either raises a MaskError is left out and logged.
+
+    Raises:
+        RecordError, InputError: it is of another kind, or not an index.
+    """
+    found = read_index(folder, kind, images=images, importer=importer)
+    return (_with_masks(folder, one, importer, read_file, mask_in) for one in found)
+
+
+def _with_masks(
+    folder: Path,
+    one: IndexedFrame,
+    importer: Importer,
+    read_file: Callable[[Path], F],
+    mask_in: Callable[[F, Mapping[str, Any]], Any],
+) -> LabelledFrame:
+    masks: list[ResolvedRecord] = []
+    opened: tuple[str, F] | None = None  # masks of one file follow each other
+    for entry in one.entries:
+        try:
+            file = str(entry.get("file"))
+            if opened is None or opened[0] != file:
+                opened = file, read_file(_find(folder, file))
+            masks.append(mask_of_entry(entry, mask_in(opened[1], entry), one.frame, importer))
+        except MaskError as error:
+            importer.log.skip(_item(one.frame, entry), str(error))
+    return finish(one.frame, masks, importer)
+
+
+def _find(folder: Path, file: str) -> Path:
+    found = PictureFinder((folder,)).find(file)
+    if found is None:
+        raise MaskError("there is no such file")
+    return found
+
+
+def _item(frame: LabelledFrame, entry: Mapping[str, Any]) -> str:
+    number = entry.get("value", entry.get("row"))
+    return f"{frame.name}#{entry.get('file', '?')}" + ("" if number is None else f"[{number}]")
 
 
 def finish(frame: LabelledFrame, masks: list[ResolvedRecord], importer: Importer) -> LabelledFrame:
@@ -129,6 +181,7 @@ __all__ = [
     "IndexedFrame",
     "add_frame",
     "finish",
+    "frames_of_index",
     "has_index",
     "mask_entry",
     "mask_of_entry",

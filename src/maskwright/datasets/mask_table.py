@@ -163,9 +163,11 @@ def frame_from_rows(
     Raises:
         RecordError: the size is not two positive whole numbers.
     """
-    size_hw = about.get("height"), about.get("width")
-    if not all(isinstance(side, int) and side > 0 for side in size_hw):
-        raise RecordError(f"height and width must be positive whole numbers, got {size_hw[0]!r} and {size_hw[1]!r}")
+    match about.get("height"), about.get("width"):
+        case (int(height), int(width)) if height > 0 and width > 0:
+            size_hw = height, width
+        case sides:
+            raise RecordError(f"height and width must be positive whole numbers, got {sides[0]!r} and {sides[1]!r}")
     ref = _place(about)
     name = about.get("name") or _name(ref, about)
     masks = []
@@ -178,7 +180,7 @@ def frame_from_rows(
     masks = [one for one in masks if one.record.rle.size_hw == size_hw]
     return LabelledFrame(
         name=name,
-        size_hw=size_hw,  # type: ignore[arg-type]
+        size_hw=size_hw,
         masks=tuple(masks),
         ref=ref,
         image_digest=about.get("image_digest"),
@@ -210,7 +212,7 @@ def _mask(row: Row, importer: Importer, item: str, ref: FrameRef | None) -> Reso
         id=row.get("id") or item,
         image_digest=row.get("image_digest") or "",
         rle=rle,
-        box_xyxy=tuple(map(float, box_xyxy(rle))),  # type: ignore[arg-type]
+        box_xyxy=box_xyxy(rle),
         area=area(rle),
         provenance=_provenance(row),
         frame=ref if row.get("placed", True) else None,

@@ -5,9 +5,10 @@ which every value but 0 is an object; pictures beside them or in `images` by the
 """
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -22,19 +23,16 @@ from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_index import (
     FILE,
-    IndexedFrame,
     add_frame,
     finish,
+    frames_of_index,
     has_index,
     mask_entry,
-    mask_of_entry,
-    read_index,
     start_index,
 )
 from maskwright.datasets.new_folder import OutputNames, new_folder, write_file
 from maskwright.datasets.picture_files import (
     MISSING,
-    PictureFinder,
     iter_files,
     picture_path,
     read_size_hw,
@@ -53,8 +51,9 @@ def read(path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[La
     """
     importer = Importer.of(path, "npy", log)
     if has_index(path):
-        found = read_index(path, "npy", images=images, importer=importer)
-        return (_read_frame(path, one, importer) for one in found)
+        return frames_of_index(
+            path, "npy", images=images, importer=importer, read_file=_first_stack, mask_in=_mask_of_row
+        )
     files = [path] if path.is_file() else [*iter_files(path, ".npy"), *iter_files(path, ".npz")]
     if not files or any(file.suffix.lower() not in (".npy", ".npz") for file in files):
         raise InputError(f"expected a folder of .npy or .npz arrays of masks: {path}")
@@ -124,20 +123,15 @@ def _check(array: np.ndarray, path: Path) -> np.ndarray:
     return array
 
 
-def _read_frame(folder: Path, one: IndexedFrame, importer: Importer) -> LabelledFrame:
-    masks, stacks = [], {}
-    for entry in one.entries:
-        file, row = str(entry.get("file")), entry.get("row")
-        try:
-            if file not in stacks:
-                found = PictureFinder((folder,)).find(file)
-                stacks[file] = None if found is None else stack_of(read_arrays(found)[0])
-            if stacks[file] is None or not isinstance(row, int) or not 0 <= row < len(stacks[file]):
-                raise MaskError("there is no such row")
-            masks.append(mask_of_entry(entry, np.array(stacks[file][row]), one.frame, importer))
-        except MaskError as error:
-            importer.log.skip(f"{one.frame.name}#{file}[{row}]", str(error))
-    return finish(one.frame, masks, importer)
+def _first_stack(path: Path) -> Stack:
+    return stack_of(read_arrays(path)[0])
+
+
+def _mask_of_row(stack: Stack, entry: Mapping[str, Any]) -> np.ndarray:
+    row = entry.get("row")
+    if not isinstance(row, int) or not 0 <= row < len(stack):
+        raise MaskError("there is no such row")
+    return np.array(stack[row])
 
 
 def _loose(file: Path, root: Path, images: Path | None, importer: Importer) -> LabelledFrame | None:

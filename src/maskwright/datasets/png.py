@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from maskwright.core.errors import MaskError
 from maskwright.datasets.features import tell_losses
 from maskwright.datasets.formats import find_format
 from maskwright.datasets.imported import Importer
@@ -18,17 +17,14 @@ from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_files import binary_png, read_values
 from maskwright.datasets.mask_index import (
     FILE,
-    IndexedFrame,
     add_frame,
-    finish,
+    frames_of_index,
     has_index,
     mask_entry,
-    mask_of_entry,
-    read_index,
     start_index,
 )
 from maskwright.datasets.new_folder import OutputNames, new_folder, write_file
-from maskwright.datasets.picture_files import PictureFinder, picture_path, write_picture
+from maskwright.datasets.picture_files import picture_path, write_picture
 from maskwright.masks import decode
 
 
@@ -41,8 +37,14 @@ def read(path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[La
     importer = Importer.of(path, "png", log)
     if not has_index(path):
         return read_loose_masks(path, images, importer)
-    found = read_index(path, "png", images=images, importer=importer)
-    return (_read_frame(path, one, importer) for one in found)
+    return frames_of_index(
+        path,
+        "png",
+        images=images,
+        importer=importer,
+        read_file=lambda file: read_values(file) > 0,
+        mask_in=lambda mask, _: mask,
+    )
 
 
 def write(frames: Iterable[LabelledFrame], out: Path, *, log: LossLog) -> None:
@@ -66,20 +68,6 @@ def _write_masks(frame: LabelledFrame, folder: Path, path: PurePosixPath) -> lis
         write_file(folder / file, binary_png(decode(mask.record.rle)))
         entries.append(mask_entry(mask, file=file))
     return entries
-
-
-def _read_frame(folder: Path, one: IndexedFrame, importer: Importer) -> LabelledFrame:
-    finder, masks = PictureFinder((folder,)), []
-    for entry in one.entries:
-        file = str(entry.get("file"))
-        try:
-            found = finder.find(file)
-            if found is None:
-                raise MaskError("there is no such file")
-            masks.append(mask_of_entry(entry, read_values(found) > 0, one.frame, importer))
-        except MaskError as error:
-            importer.log.skip(f"{one.frame.name}#{file}", str(error))
-    return finish(one.frame, masks, importer)
 
 
 __all__ = ["read", "write"]

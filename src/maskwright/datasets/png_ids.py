@@ -4,7 +4,7 @@
 Read: such a folder, or any folder of maps or masks beside pictures.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +21,14 @@ from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_files import paint, read_values, values_png
 from maskwright.datasets.mask_index import (
     FILE,
-    IndexedFrame,
     add_frame,
-    finish,
+    frames_of_index,
     has_index,
     mask_entry,
-    mask_of_entry,
-    read_index,
     start_index,
 )
 from maskwright.datasets.new_folder import OutputNames, new_folder, write_file
-from maskwright.datasets.picture_files import PictureFinder, picture_path, write_picture
+from maskwright.datasets.picture_files import picture_path, write_picture
 
 _MOST = 65535
 HIDDEN = "no pixel of it is left: it is empty, or others cover it"
@@ -46,8 +43,9 @@ def read(path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[La
     importer = Importer.of(path, "png-ids", log)
     if not has_index(path):
         return read_loose_masks(path, images, importer)
-    found = read_index(path, "png-ids", images=images, importer=importer)
-    return (_read_frame(path, one, importer) for one in found)
+    return frames_of_index(
+        path, "png-ids", images=images, importer=importer, read_file=read_values, mask_in=_mask_of_number
+    )
 
 
 def write(frames: Iterable[LabelledFrame], out: Path, *, log: LossLog) -> None:
@@ -79,20 +77,10 @@ def draw_ids(frame: LabelledFrame, log: LossLog) -> tuple[UInt16[np.ndarray, "H 
     return values, [mask_entry(mask, value=number) for number, mask in numbered.items() if number in seen]
 
 
-def _read_frame(folder: Path, one: IndexedFrame, importer: Importer) -> LabelledFrame:
-    finder, masks, read_files = PictureFinder((folder,)), [], {}
-    for entry in one.entries:
-        file, value = str(entry.get("file")), entry.get("value")
-        try:
-            if file not in read_files:
-                found = finder.find(file)
-                read_files[file] = None if found is None else read_values(found)
-            if read_files[file] is None or not isinstance(value, int):
-                raise MaskError("there is no such file" if isinstance(value, int) else "its value must be a number")
-            masks.append(mask_of_entry(entry, read_files[file] == value, one.frame, importer))
-        except MaskError as error:
-            importer.log.skip(f"{one.frame.name}#{value}", str(error))
-    return finish(one.frame, masks, importer)
+def _mask_of_number(values: np.ndarray, entry: Mapping[str, Any]) -> np.ndarray:
+    if not isinstance(entry.get("value"), int):
+        raise MaskError("its value must be a number")
+    return values == entry["value"]
 
 
 __all__ = ["draw_ids", "read", "write"]

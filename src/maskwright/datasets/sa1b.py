@@ -5,10 +5,11 @@ null where no model gave them. Read: a file or a folder of them, compressed and 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from maskwright.core.errors import ImageError, InputError, MaskError, RecordError
+from maskwright.core.errors import ImageError, MaskError, RecordError
 from maskwright.core.prompt import PointPrompt
 from maskwright.core.resolved import ResolvedRecord
 from maskwright.core.shapes import SizeHW
@@ -17,12 +18,13 @@ from maskwright.datasets.features import tell_losses
 from maskwright.datasets.formats import find_format
 from maskwright.datasets.imported import Importer, scores_of
 from maskwright.datasets.json_files import dump_line, load_json
+from maskwright.datasets.json_folder import frames_of_json
 from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_index import finish
 from maskwright.datasets.new_folder import OutputNames, new_folder, without_suffix, write_file
 from maskwright.datasets.notes import KEY, frame_facts, frame_note, mask_note
-from maskwright.datasets.picture_files import PictureFinder, iter_files, picture_path, write_picture
+from maskwright.datasets.picture_files import PictureFinder, picture_path, write_picture
 from maskwright.masks import to_coco
 
 _EXPECTED = "expected a JSON of SA-1B, an object with image and annotations"
@@ -77,30 +79,11 @@ def read(path: Path, *, images: Path | None = None, log: LossLog) -> Iterator[La
         InputError: there is none, or none is of SA-1B.
     """
     importer = Importer.of(path, "sa1b", log)
-    if not path.is_dir():
-        return iter([_frame(path, PurePosixPath(), images, importer)])
-    files = list(iter_files(path, ".json"))
-    if not files:
-        raise InputError(f"expected a folder of SA-1B's JSON files, and there is none in it: {path}")
-    return _frames(files, path, images, importer)
+    read_file = partial(_frame, images=images, importer=importer)
+    return frames_of_json(path, read_file, expected=_EXPECTED, log=log)
 
 
-def _frames(files: list[Path], root: Path, images: Path | None, importer: Importer) -> Iterator[LabelledFrame]:
-    is_none = True
-    for file in files:
-        folder = PurePosixPath(file.parent.relative_to(root).as_posix())
-        try:
-            frame = _frame(file, folder, images, importer)
-        except (InputError, OSError) as error:
-            importer.log.skip(file.relative_to(root).as_posix(), str(error))
-            continue
-        is_none = False
-        yield frame
-    if is_none:
-        raise InputError(f"{_EXPECTED}; none of the {len(files)} .json files is one: {root}")
-
-
-def _frame(file: Path, folder: PurePosixPath, images: Path | None, importer: Importer) -> LabelledFrame:
+def _frame(file: Path, folder: PurePosixPath, *, images: Path | None, importer: Importer) -> LabelledFrame:
     content = load_json(file, what="the JSON of SA-1B")
     image = content.get("image") if isinstance(content, dict) else None
     annotations = content.get("annotations") if isinstance(content, dict) else None

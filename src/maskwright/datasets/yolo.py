@@ -112,8 +112,8 @@ def _read_names(path: Path) -> dict[int, str]:
 
     try:
         content = yaml.safe_load(path.read_bytes())
-        names = content.get("names", {}) if isinstance(content, dict) else None
-        pairs = names.items() if isinstance(names, dict) else enumerate(names)  # type: ignore[arg-type]
+        names: Any = content.get("names", {}) if isinstance(content, dict) else None
+        pairs = names.items() if isinstance(names, dict) else enumerate(names)
         return {int(number): str(name) for number, name in pairs}
     except (OSError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())

@@ -7,7 +7,7 @@ bytes; the source is opened by path where a task runs, so every machine must see
 import logging
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.util import find_spec
@@ -73,7 +73,7 @@ class RayEngine:
 
     def __call__(
         self, footage: Footage, stretches: Sequence[Stretch], recipe: Recipe, origin: str
-    ) -> Iterator[MaskedFrame | SkippedFrames]:
+    ) -> Generator[MaskedFrame | SkippedFrames, None, None]:
         """Run the stages; closing the iterator stops them."""
         ray = _connected(self.address)
         resources = ray.cluster_resources()
