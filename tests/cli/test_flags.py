@@ -42,8 +42,8 @@ FLAGS = {
     "import": ("--format", "--images", "--actor", "--collector", "--licence", "--out", "--json"),
     "demo": ("--out", "--model", "--device", "--precision", "--json"),
     "evaluate": (
-        "--data", "--model", "--tasks", "--baselines", "--limit", "--closer", "--device", "--precision", "--out",
-        "--json",
+        "--data", "--model", "--tasks", "--baselines", "--start", "--images", "--limit", "--closer", "--device",
+        "--precision", "--out", "--json",
     ),
     "train tiny": (
         "--out", "--preset", "--set", "--minutes", "--pack", "--scenes", "--pictures", "--validation", "--start",

@@ -1,10 +1,11 @@
-"""`maskwright evaluate`: how good are models on labelled pictures?"""
+"""`maskwright evaluate`: how good are models on labelled pictures, and their trackers on labelled video?"""
 
 import json
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -27,7 +28,7 @@ def evaluate(
             "--data",
             metavar="FOLDER|FILE",
             help="images/ with masks/, JPEGImages/ with Annotations/, X.jpg with X_mask.png, a COCO .json, "
-            "or example:tabletop.",
+            "or example:tabletop; for track also folders of these, or a mask store with tracks.",
         ),
     ],
     model: Annotated[
@@ -42,12 +43,28 @@ def evaluate(
     ] = None,
     tasks: Annotated[
         str,
-        typer.Option("--tasks", metavar="NAMES", help="Some of box, click, noc (20 clicks), random, everything, text."),
+        typer.Option(
+            "--tasks", metavar="NAMES", help="Some of box, click, noc (20 clicks), random, everything, text; or track."
+        ),
     ] = "box,click",
     baselines: Annotated[
-        str | None, typer.Option("--baselines", metavar="NAMES", help="Beside the models: grabcut, box-fill.")
+        str | None,
+        typer.Option(
+            "--baselines",
+            metavar="NAMES",
+            help="Beside the models: grabcut, box-fill; for track: flow, previous-box, static.",
+        ),
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N pictures.")] = None,
+    start: Annotated[
+        str, typer.Option("--start", metavar="KIND", help="track: what a tracker is given once: mask, box or click.")
+    ] = "mask",
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="PATH", help="track: where the frames of a mask store are, if they moved."),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N pictures, or videos.")
+    ] = None,
     closer: options.Closer = None,
     device: options.Device = None,
     precision: options.Precision = None,
@@ -63,11 +80,24 @@ def evaluate(
 
     Plays the user: boxes, clicks that follow the errors, words, or none of these. Prints a table and writes
     results.json, rows.csv (every answer) and report.html (slices, curves, the worst and best answers drawn).
+
+    --tasks track scores trackers on video: J, F and their mean as DAVIS measures them, identity switches, times lost
+    and found again, phantom masks, flicker and speed.
     """
+    wanted, beside = _names(tasks), _names(baselines or "")
+    where = out or (None if as_json else DEFAULT_OUT)
+    if "track" in wanted:
+        if wanted != ["track"]:
+            raise typer.BadParameter("--tasks: track is asked by itself, because its data are videos")
+        chosen = _Chosen(model or [settings.MODEL.get()], device, precision, closer is True)
+        _evaluate_tracks(data, chosen, beside, start=start, images=images, limit=limit, where=where, as_json=as_json)
+        return
+    if images is not None or start != "mask":
+        raise typer.BadParameter("--start and --images are for --tasks track")
+
     from maskwright.evaluate import check_tasks, open_baselines
     from maskwright.workflows.labelled import open_labelled
 
-    wanted, beside = _names(tasks), _names(baselines or "")
     try:
         check_tasks(wanted)
         open_baselines(beside)
@@ -79,7 +109,6 @@ def evaluate(
 
     names = model or [settings.MODEL.get()]
     models = {name: options.open_model(name, device, precision) for name in names}
-    where = out or (None if as_json else DEFAULT_OUT)
     with progress_bar(dataset.name, quiet=as_json) as progress:
         scored = score_models(
             models,
@@ -98,6 +127,61 @@ def evaluate(
         return
     typer.echo(scored.as_text())
     tell(f"{scored.evaluation.num_pictures} pictures, {scored.evaluation.num_objects} objects -> {scored.report}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The models that were asked for, and how they run."""
+
+    names: list[str]
+    device: str | None
+    precision: str | None
+    closer: bool
+
+
+def _evaluate_tracks(
+    data: str,
+    chosen: _Chosen,
+    baselines: list[str],
+    *,
+    start: str,
+    images: Path | None,
+    limit: int | None,
+    where: Path | None,
+    as_json: bool,
+) -> None:
+    from maskwright.evaluate.tracking import Start, check_start
+    from maskwright.workflows.track_scoring import check_baselines, score_trackers
+    from maskwright.workflows.tracked_sequences import open_tracked
+
+    try:
+        check_baselines(baselines)
+        check_start(start)
+    except SettingError as error:
+        raise typer.BadParameter(f"--baselines and --start: {error}") from error
+    sequences = open_tracked(Path(data), images=images)[:limit]
+    models = {name: options.open_model(name, chosen.device, chosen.precision) for name in chosen.names}
+    name = Path(data).resolve().name
+    with progress_bar(name, quiet=as_json) as progress:
+        scored = score_trackers(
+            models,
+            sequences,
+            dataset=name,
+            baselines=baselines,
+            start=cast(Start, start),
+            closer=chosen.closer,
+            out=where,
+            command=shlex.join(["maskwright", *sys.argv[1:]]),
+            progress=progress,
+        )
+    for note in scored.evaluation.notes:
+        tell(f"note: {note}")
+    if as_json:
+        typer.echo(json.dumps(scored.results))
+        return
+    typer.echo(scored.as_text())
+    found = scored.evaluation
+    tell(f"{len(found.sequences)} videos, {found.num_frames} frames -> {scored.report}")
 
 
 def _names(text: str) -> list[str]:
