@@ -339,11 +339,15 @@ def test_a_localizer_of_another_size_and_strange_files_are_left_out(tmp_path):
     dicom_slice(np.zeros((4, 5)), (0, 0, 0)).save_as(folder / "scout.dcm", enforce_file_format=True)
     (folder / "README.txt").write_text("about")
     (folder / "broken.dcm").write_bytes(b"no")
+    dicom_slice(np.zeros((4, 5)), (0, 0, 0), ImagePositionPatient=None, SeriesInstanceUID="5.5").save_as(
+        folder / "dose.dcm", enforce_file_format=True
+    )
 
     volume = open_volume(folder)
 
     assert volume.notes == (
         "1 files named .dcm are not DICOM or damaged and were left out",
+        "1 pictures do not say where they lie and were left out",
         "1 slices of another size or orientation were left out",
     )
     assert (whole(volume) == box_volume()).all()
@@ -368,7 +372,7 @@ def test_colours_and_slices_without_a_place_are_refused(tmp_path):
 
     with pytest.raises(InputError, match="expected grayscale slices, the DICOM series is PALETTE COLOR"):
         open_volume(tmp_path / "palette")
-    with pytest.raises(InputError, match="a DICOM slice does not say where it lies"):
+    with pytest.raises(InputError, match="a DICOM picture that does not say where it lies"):
         open_volume(tmp_path / "lost")
     with pytest.raises(InputError, match="no DICOM picture in the folder"):
         open_volume(tmp_path / "empty")

@@ -6,14 +6,13 @@ A file of many frames (enhanced CT and MR) gives one slice a frame, from its fun
 import os
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from maskwright.core.errors import InputError, SettingError
-from maskwright.datasets.damage import first_line
 from maskwright.datasets.medical import Window
 
 _TAGS = (
@@ -65,22 +64,36 @@ def read_series(path: Path, wanted: str | None) -> tuple[Series, tuple[str, ...]
     """Read the headers of a folder or file and choose a series; the notes tell what was left out.
 
     Raises:
-        InputError: there is no DICOM picture, or several series of which none was chosen.
+        InputError: there is no DICOM picture with a place, or several series of which none was chosen.
         SettingError: the series that was chosen is not there.
     """
-    headers: dict[str, list[Any]] = {}
-    damaged = 0
+    found: dict[str, Series] = {}
+    unplaced: list[Path] = []
+    num_damaged = 0
     for file in _files(path):
-        header = _header(file)
-        if header is None:
-            damaged += file.suffix.lower() == ".dcm"
-        elif _is_picture(header):
-            headers.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((file, header))
-    if not headers:
+        try:
+            read = _read(file)
+        except Exception:  # other files lie in such folders, and the parser raises nearly every type over them
+            num_damaged += file.suffix.lower() == ".dcm"
+            continue
+        if read is not None and read.slices:
+            before = found.get(read.uid)
+            found[read.uid] = replace(read, slices=before.slices + read.slices) if before else read
+        elif read is not None:
+            unplaced.append(file)
+    if not found and unplaced:
+        raise InputError(
+            "a DICOM picture that does not say where it lies (position, orientation, pixel spacing) is no part of a "
+            f"volume. Open it as a picture: {unplaced[0]}"
+        )
+    if not found:
         raise InputError(f"no DICOM picture {'here' if path.is_file() else 'in the folder'}: {path}")
-    found = [_series(uid, files) for uid, files in sorted(headers.items())]
-    notes = (f"{damaged} files named .dcm are not DICOM or damaged and were left out",) if damaged else ()
-    return _choose(found, wanted, path), notes
+    told = [
+        (num_damaged, "files named .dcm are not DICOM or damaged and were left out"),
+        (len(unplaced), "pictures do not say where they lie and were left out"),
+    ]
+    chosen = _choose([found[uid] for uid in sorted(found)], wanted, path)
+    return chosen, tuple(f"{count} {what}" for count, what in told if count)
 
 
 def _choose(found: Sequence[Series], wanted: str | None, path: Path) -> Series:
@@ -106,64 +119,39 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names) if not name.startswith(".") and name != "DICOMDIR")
 
 
-def _header(file: Path) -> Any | None:
+def _read(file: Path) -> Series | None:
+    """Read the slices of one file; None for what holds no picture."""
     import pydicom
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            return pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
-        except Exception:  # other files lie in such folders, and the parser raises nearly every type over them
+        header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=list(_TAGS))
+        if not header.get("Rows") or not header.get("Columns"):
             return None
+        return Series(
+            uid=str(header.get("SeriesInstanceUID", "")),
+            modality=str(header.get("Modality", "") or ""),
+            description=str(header.get("SeriesDescription", "") or ""),
+            slices=tuple(one for one in _slices(file, header) if one is not None),
+        )
 
 
-def _is_picture(header: Any) -> bool:
-    return bool(header.get("Rows")) and bool(header.get("Columns"))
-
-
-def _series(uid: str, files: list[tuple[Path, Any]]) -> Series:
-    first = files[0][1]
-    return Series(
-        uid=uid,
-        modality=str(first.get("Modality", "") or ""),
-        description=str(first.get("SeriesDescription", "") or ""),
-        slices=tuple(one for file, header in files for one in _slices(file, header)),
-    )
-
-
-def _slices(file: Path, header: Any) -> Iterator[SliceHeader]:
-    count = int(header.get("NumberOfFrames") or 1)
+def _slices(file: Path, header: Any) -> Iterator[SliceHeader | None]:
     groups = header.get("PerFrameFunctionalGroupsSequence")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            if not groups:
-                if count > 1:
-                    raise InputError(
-                        f"the DICOM file has {count} frames and no places for them, so it is no volume: {file}"
-                    )
-                yield _slice(file, None, header, (header,))
-                return
-            shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0]
-            for frame, group in enumerate(groups):
-                yield _slice(file, frame, header, (group, shared, header))
-        except (TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(
-                f"the header of a DICOM slice is damaged ({first_line(error)}). Get it again: {file}"
-            ) from error
+    if groups:
+        shared = (header.get("SharedFunctionalGroupsSequence") or [{}])[0]
+        for frame, group in enumerate(groups):
+            yield _slice(file, frame, header, (group, shared, header))
+    elif int(header.get("NumberOfFrames") or 1) == 1:  # frames without groups have no places
+        yield _slice(file, None, header, (header,))
 
 
-def _slice(file: Path, frame: int | None, header: Any, places: tuple[Any, ...]) -> SliceHeader:
+def _slice(file: Path, frame: int | None, header: Any, places: tuple[Any, ...]) -> SliceHeader | None:
     position = _numbers(_find(places, "PlanePositionSequence", "ImagePositionPatient"), 3)
     orientation = _numbers(_find(places, "PlaneOrientationSequence", "ImageOrientationPatient"), 6)
     spacing = _numbers(_find(places, "PixelMeasuresSequence", "PixelSpacing"), 2)
     if position is None or orientation is None or spacing is None or min(spacing) <= 0:
-        raise InputError(
-            "a DICOM slice does not say where it lies (position, orientation, pixel spacing), so it is no part of a "
-            f"volume. Open it as a picture: {file}"
-        )
+        return None
     temporal = _find(places, "FrameContentSequence", "TemporalPositionIdentifier")
     order = (temporal, header.get("AcquisitionNumber"), header.get("InstanceNumber"), frame)
     thickness = _find(places, "PixelMeasuresSequence", "SliceThickness")

@@ -100,10 +100,18 @@ def _write_nifti(labels: np.ndarray, text: str, volume: Volume, file: BinaryIO) 
     header = image.header
     if volume.format == "nifti":
         source: Any = load_nifti(volume.path)
-        header.set_xyzt_units(*source.header.get_xyzt_units())
         image.set_sform(source.affine, int(source.header["sform_code"]), update_affine=False)
         header["pixdim"][:4] = source.header["pixdim"][:4]
-        for name in ("qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"):
+        for name in (
+            "xyzt_units",
+            "qform_code",
+            "quatern_b",
+            "quatern_c",
+            "quatern_d",
+            "qoffset_x",
+            "qoffset_y",
+            "qoffset_z",
+        ):
             header[name] = source.header[name]
         for row in ("srow_x", "srow_y", "srow_z"):
             header[row] = source.header[row]

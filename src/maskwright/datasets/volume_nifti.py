@@ -14,7 +14,7 @@ from maskwright.datasets.damage import told_as_damage
 from maskwright.datasets.volume import ArrayVoxels, Volume
 from maskwright.datasets.volume_files import volume_stem
 
-_MM = {"meter": 1000.0, "mm": 1.0, "micron": 0.001}
+_MM = {1: 1000.0, 2: 1.0, 3: 0.001}  # NIfTI's codes of metre, millimetre, micrometre
 
 
 def open_nifti(path: Path, *, number: int | None = None) -> Volume:
@@ -22,34 +22,41 @@ def open_nifti(path: Path, *, number: int | None = None) -> Volume:
     image = load_nifti(path)
     header = image.header
     shape = tuple(int(side) for side in image.shape)
+    dtype = header.get_data_dtype()
     if len(shape) < 3:
         raise InputError(f"expected a volume of three axes, the NIfTI has the shape {shape}: {path}")
-    if header.get_data_dtype().kind not in "uif":
-        raise InputError(f"expected a number a voxel, the NIfTI has {_what(header.get_data_dtype())}: {path}")
+    if dtype.kind not in "uif":
+        what = "colours" if dtype.fields else f"values of type {dtype}"
+        raise InputError(f"expected a number a voxel, the NIfTI has {what}: {path}")
     chosen = _choose(shape[3:], number, path)
-    slope, intercept = image.dataobj.slope, image.dataobj.inter  # the header's own are cleared by nibabel
 
     def load() -> np.ndarray:
         with told_as_damage("the NIfTI file", path):
             return image.dataobj.get_unscaled()[(..., *chosen)]
 
-    scale = _MM.get(header.get_xyzt_units()[0], 1.0)
+    affine = np.array(image.affine, np.float64)
+    affine[:3] *= _unit_mm(header)
     has_orientation = bool(header["sform_code"] > 0 or header["qform_code"] > 0)
     return Volume(
         name=volume_stem(path),
         path=path,
         format="nifti",
-        affine=np.diag([scale, scale, scale, 1.0]) @ np.asarray(image.affine, np.float64),
+        affine=affine,
         voxels=ArrayVoxels(
             (shape[0], shape[1], shape[2]),
-            header.get_data_dtype().newbyteorder("="),
+            dtype.newbyteorder("="),
             load,
-            slope=float(slope),
-            intercept=float(intercept),
+            slope=float(image.dataobj.slope),  # the header's own are cleared by nibabel
+            intercept=float(image.dataobj.inter),
         ),
         has_orientation=has_orientation,
         notes=() if has_orientation else ("the header does not say how the volume lies in the world",),
     )
+
+
+def _unit_mm(header: Any) -> float:
+    """Millimetres of the file's unit; one that is unknown or not said is taken as millimetres, as all readers do."""
+    return _MM.get(int(header["xyzt_units"]) & 7, 1.0)
 
 
 def load_nifti(path: Path) -> Any:
@@ -86,10 +93,6 @@ def check_number(count: int, number: int | None, path: Path, *, of: str = "") ->
     if number is not None and not 0 <= number < count:
         there = "the only volume is 0" if count == 1 else f"volumes are 0 to {count - 1}"
         raise SettingError(f"there is no volume {number}; {there}: {path}")
-
-
-def _what(dtype: np.dtype) -> str:
-    return "colours" if dtype.fields else f"values of type {dtype}"
 
 
 __all__ = ["check_number", "load_nifti", "open_nifti"]

@@ -100,6 +100,8 @@ def _decode(path: Path, tif: Any, series: Any, page: int) -> Num[np.ndarray, "i 
                 values = _by_pillow(path, series.pages[page].index)
         finally:
             handle.close()
+        if values.shape != tuple(series.shape[-2:]):
+            raise ValueError(f"it has {values.shape} pixels, expected {tuple(series.shape[-2:])}")
     return values.T
 
 
