@@ -27,7 +27,7 @@ from maskwright.workflows.annotate_plan import Footage, Selection
 from maskwright.workflows.run_manifest import read_manifests
 from maskwright.workflows.track import People, track
 from maskwright.workflows.track_prompts import TrackPrompt
-from scripted_tracker import SIZE_HW, scripted, write_scene
+from moving_scene import SIZE_HW, scripted, write_scene
 
 NUM = 20
 BOX = BoxPrompt((4, 6, 10, 12))
@@ -303,7 +303,7 @@ def test_a_track_has_its_name_as_label_or_the_one_given(scene, out):
     track(scripted(), footage, out, prompts=said)
 
     assert {mask.record.label for mask in masks_of(out, "mug 1").values()} == {"mug"}
-    assert {mask.record.label for mask in masks_of(out, "2").values()} == {None}
+    assert {mask.record.label for mask in masks_of(out, "2").values()} == {"2"}
 
 
 def test_a_range_is_tracked_and_no_more(scene, out):

@@ -29,24 +29,11 @@ _HEAD = ("id", "frame", "label", "status", "method", "area", "box", "IoU")
     epilog="Example: maskwright query masks --bbox 100,80,300,240 --min-area 5000 --status accepted",
     no_args_is_help=True,
 )
+@conditions.with_conditions
 def query(
     store: conditions.Store,
-    bbox: conditions.BBox = None,
-    min_area: conditions.MinArea = None,
-    max_area: conditions.MaxArea = None,
-    status: conditions.StatusNames = None,
-    method: conditions.Methods = None,
-    label: conditions.Labels = None,
-    track: conditions.Tracks = None,
-    track_source: conditions.TrackSources = None,
-    track_state: conditions.TrackStates = None,
-    dataset: conditions.Datasets = None,
-    episode: conditions.Episodes = None,
-    camera: conditions.Cameras = None,
-    frame: conditions.Frames = None,
-    model: conditions.Models = None,
-    verified: conditions.Verified = None,
-    where: conditions.Where = None,
+    *,
+    asked: "Query",
     as_of: conditions.AsOf = None,
     count: Annotated[bool, typer.Option("--count", help="Only how many masks, on how many frames.")] = False,
     sql: Annotated[
@@ -63,11 +50,6 @@ def query(
     """
     if as_csv and as_json:
         raise typer.BadParameter("--csv and --json exclude each other; give one")
-    asked = conditions.read_query(
-        bbox=bbox, min_area=min_area, max_area=max_area, status=status, method=method, label=label, track=track,
-        track_source=track_source, track_state=track_state, dataset=dataset, episode=episode, camera=camera,
-        frame=frame, model=model, verified=verified, where=where,
-    )  # fmt: skip
     if sql is not None:
         from maskwright.store import Query
 
@@ -96,7 +78,7 @@ def _answer(store: "Path", asked: "Query", as_of: str | None, *, count: bool, as
         elif as_csv:
             _write_csv(COLUMNS, (list(row_of(mask).values()) for mask in found))
         else:
-            _write_table(_HEAD, [_line(mask) for mask in islice(found, _SHOWN)])
+            write_table(_HEAD, [_line(mask) for mask in islice(found, _SHOWN)])
             _tell_rest(opened.count(asked, as_of=as_of))
 
 
@@ -111,7 +93,7 @@ def _answer_sql(store: "Path", select: str, as_of: str | None, *, as_csv: bool, 
             _write_csv(answer.columns, ([_cell(value) for value in row] for row in answer.rows))
         else:
             shown = [[_cell(value) for value in row] for row in islice(answer.rows, _SHOWN)]
-            _write_table(answer.columns, shown)
+            write_table(answer.columns, shown)
             _tell_rest(len(shown) + sum(1 for _ in answer.rows))
 
 
@@ -135,7 +117,8 @@ def _line(mask: "ResolvedRecord") -> tuple[str, ...]:
     )
 
 
-def _write_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def write_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write rows on stdout, in columns."""
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -7,7 +7,7 @@ track has another keyframe is refused, unless it is to replace it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from maskwright.core import CombinedPrompt, MaskPrompt, PointPrompt, Prompt, ResolvedRecord, prompt_parts
+from maskwright.core import CombinedPrompt, FrameRef, MaskPrompt, PointPrompt, Prompt, ResolvedRecord, prompt_parts
 from maskwright.core.errors import SettingError
 from maskwright.predict.tracking.tracked import Tracker
 from maskwright.store import MaskStore, Query
@@ -136,7 +136,7 @@ def _draw(store: MaskStore, item: DecodedFrame, orders: Sequence[Order], tracker
     records, events, notes = [], [], []
     for one in orders:
         old = tuple(known.record.id for known in one.here)
-        label = one.prompt.label or next((known.record.label for known in one.here), None)
+        label = one.prompt.label or _label_of(store, item.frame.ref, one.prompt.track)
         record = keyframe_record(frame[one.prompt.track], item, credits, label=label, derived_from=old)
         if record.area:
             records.append(record)
@@ -147,6 +147,13 @@ def _draw(store: MaskStore, item: DecodedFrame, orders: Sequence[Order], tracker
         store.put(records, frames=[seen_frame(item)])
         store.append(events)
     return Drawn(num_keyframes=len(records), num_replaced=len(events), notes=tuple(notes))
+
+
+def _label_of(store: MaskStore, ref: FrameRef, track: str) -> str | None:
+    """The label that a track has; a new one has its name."""
+    query = Query(dataset=ref.dataset, episode=ref.episode, camera=ref.camera, track=track)
+    known = next(store.query(query), None)
+    return track if known is None else known.record.label
 
 
 def _is_drawn_from(mask: ResolvedRecord, prompt: Prompt) -> bool:
