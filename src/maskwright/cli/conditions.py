@@ -1,7 +1,10 @@
 """Options that say which masks of a store are meant; `query` and `export` share them."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -65,24 +68,43 @@ AsOf = Annotated[
 ]
 
 
+def with_conditions(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `read_query` in the place of its parameter `asked`, which gets the query."""
+    options = inspect.signature(read_query).parameters
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        asked = read_query(**{name: given.pop(name) for name in options})
+        command(asked=asked, **given)
+
+    own = inspect.signature(command)
+    parameters: list[inspect.Parameter] = []
+    for name, parameter in own.parameters.items():
+        parameters += options.values() if name == "asked" else [parameter]
+    keywords = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in parameters]
+    run.__dict__["__signature__"] = own.replace(parameters=keywords)  # typer reads this and the annotations
+    run.__annotations__ = {one.name: one.annotation for one in keywords}
+    return run
+
+
 def read_query(
     *,
-    bbox: str | None,
-    min_area: int | None,
-    max_area: int | None,
-    status: list[str] | None,
-    method: list[str] | None,
-    label: list[str] | None,
-    track: list[str] | None,
-    track_source: list[str] | None,
-    track_state: list[str] | None,
-    dataset: list[str] | None,
-    episode: list[str] | None,
-    camera: list[str] | None,
-    frame: str | None,
-    model: list[str] | None,
-    verified: bool | None,
-    where: str | None,
+    bbox: BBox = None,
+    min_area: MinArea = None,
+    max_area: MaxArea = None,
+    status: StatusNames = None,
+    method: Methods = None,
+    label: Labels = None,
+    track: Tracks = None,
+    track_source: TrackSources = None,
+    track_state: TrackStates = None,
+    dataset: Datasets = None,
+    episode: Episodes = None,
+    camera: Cameras = None,
+    frame: Frames = None,
+    model: Models = None,
+    verified: Verified = None,
+    where: Where = None,
 ) -> "Query":
     """Turn the options into a query.
 
@@ -135,4 +157,4 @@ def _frames(text: str | None) -> tuple[int | None, int | None]:
     return int(first), int(last)
 
 
-__all__ = ["METHODS", "STATUSES", "TRACK_SOURCES", "TRACK_STATES", "read_query"]
+__all__ = ["METHODS", "STATUSES", "TRACK_SOURCES", "TRACK_STATES", "read_query", "with_conditions"]

@@ -12,11 +12,13 @@ from maskwright.cli.verbs import CONTEXT
 
 if TYPE_CHECKING:
     from maskwright.datasets.loss_report import LossReport
+    from maskwright.store import Query
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
 
 
 @app.command(epilog="Example: maskwright export masks --to coco -o coco", no_args_is_help=True)
+@conditions.with_conditions
 def export(
     store: conditions.Store,
     to: Annotated[
@@ -33,22 +35,8 @@ def export(
         typer.Option("--images", metavar="PATH", help="Where the pictures are; default: where annotate found them."),
     ] = None,
     no_images: Annotated[bool, typer.Option("--no-images", help="Write masks alone.")] = False,
-    bbox: conditions.BBox = None,
-    min_area: conditions.MinArea = None,
-    max_area: conditions.MaxArea = None,
-    status: conditions.StatusNames = None,
-    method: conditions.Methods = None,
-    label: conditions.Labels = None,
-    track: conditions.Tracks = None,
-    track_source: conditions.TrackSources = None,
-    track_state: conditions.TrackStates = None,
-    dataset: conditions.Datasets = None,
-    episode: conditions.Episodes = None,
-    camera: conditions.Cameras = None,
-    frame: conditions.Frames = None,
-    model: conditions.Models = None,
-    verified: conditions.Verified = None,
-    where: conditions.Where = None,
+    *,
+    asked: "Query",
     as_of: conditions.AsOf = None,
     as_json: Annotated[bool, typer.Option("--json", help="The loss report as one JSON object on stdout.")] = False,
 ) -> None:
@@ -57,11 +45,6 @@ def export(
     Rejected, merged and split masks are left out unless --status asks for them. Frames without masks are written too,
     unless a condition on masks is given. LeRobot data sets are copied with a column of masks.
     """
-    asked = conditions.read_query(
-        bbox=bbox, min_area=min_area, max_area=max_area, status=status, method=method, label=label, track=track,
-        track_source=track_source, track_state=track_state, dataset=dataset, episode=episode, camera=camera,
-        frame=frame, model=model, verified=verified, where=where,
-    )  # fmt: skip
     if images is not None and no_images:
         raise typer.BadParameter("--images and --no-images exclude each other; give one")
 
