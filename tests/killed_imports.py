@@ -14,7 +14,7 @@ from maskwright.datasets import coco
 from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
 from maskwright.store import ANY_STATUS, Query, open_store
-from maskwright.testing.store_contract import SIZE_HW, make_record, rectangle
+from maskwright.testing.store_values import SIZE_HW, make_record, rectangle
 
 NUM_FRAMES = 24
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

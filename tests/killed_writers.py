@@ -6,7 +6,7 @@ Every frame has `MASKS_PER_FRAME` masks, written as one, so that a frame with fe
 from maskwright.core import Accept, Edit, Reject, new_id
 from maskwright.store import ANY_STATUS, Query, SeenFrame, open_store
 from maskwright.store.hdf5_store import open_hdf5_store
-from maskwright.testing.store_contract import SIZE_HW, make_event, make_record, make_ref, rectangle
+from maskwright.testing.store_values import SIZE_HW, make_event, make_record, make_ref, rectangle
 
 MASKS_PER_FRAME = 3
 RUN = "a run that is killed"

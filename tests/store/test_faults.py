@@ -26,7 +26,7 @@ from maskwright.core.errors import (
 )
 from maskwright.store import Query, create_store, ledger, open_store
 from maskwright.store.hdf5_store import create_hdf5_store, open_hdf5_store
-from maskwright.testing.store_contract import make_event, make_frame, make_record, make_ref
+from maskwright.testing.store_values import make_event, make_frame, make_record, make_ref
 
 NOBODY = 65534
 

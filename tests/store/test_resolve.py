@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from maskwright.core import Accept, Edit, Merge, Reject, Relabel, ResolvedRecord, Revert, Split
 from maskwright.masks import area, box_xyxy
 from maskwright.store import resolve
-from maskwright.testing.store_contract import START, make_event, make_record, rectangle
+from maskwright.testing.store_values import START, make_event, make_record, rectangle
 
 RECORD = make_record()
 SMALL = rectangle(0, 0, 2, 1)

@@ -8,7 +8,7 @@ import pytest
 from maskwright.core import Accept, Edit, Reject, Relabel
 from maskwright.core.errors import SettingError
 from maskwright.store import ANY_STATUS, Query, SeenFrame, scan
-from maskwright.testing.store_contract import SIZE_HW, make_event, make_frame, make_record, make_ref, rectangle
+from maskwright.testing.store_values import SIZE_HW, make_event, make_frame, make_record, make_ref, rectangle
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "store.md"
 

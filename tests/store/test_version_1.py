@@ -11,7 +11,7 @@ import pytest
 from maskwright.core import MaskRecord, Retrack, from_json
 from maskwright.store import Query, open_store
 from maskwright.store.hdf5_store import open_hdf5_store
-from maskwright.testing.store_contract import make_event, make_record, make_ref
+from maskwright.testing.store_values import make_event, make_record, make_ref
 
 GOLDEN = Path(__file__).parent / "goldens" / "version_1.zip"
 

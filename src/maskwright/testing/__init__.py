@@ -1,1 +1,1 @@
-"""placeholder testing"""
+"""Shipped tools for tests: contracts to inherit, hypothesis strategies, small rendered data."""

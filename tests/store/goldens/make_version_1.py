@@ -13,7 +13,7 @@ from pathlib import Path
 from maskwright.core import Accept, Relabel, to_json
 from maskwright.store import create_store
 from maskwright.store.hdf5_store import create_hdf5_store
-from maskwright.testing.store_contract import make_event, make_frame, make_record, make_ref
+from maskwright.testing.store_values import make_event, make_frame, make_record, make_ref
 
 
 def main() -> None:
