@@ -44,6 +44,6 @@ def annotate_until_killed(source, out, tell):
     from maskwright.workflows import annotate as workflow
     from maskwright.workflows.annotate_plan import Footage
 
-    workflow.ROWS_PER_SEGMENT = 4
+    workflow.ROWS_PER_SEGMENT = 3  # the second waits for the first: who told of six frames has three on the disk
     model = load_model("test-sam")
     workflow.annotate(model, Footage.open(source), EVERYTHING, out, progress=lambda at: tell.send(at.num_done))
