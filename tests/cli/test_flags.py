@@ -33,6 +33,15 @@ FLAGS = {
         "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence", "--model",
         "--device", "--precision", "--engine", "--address", "--workers", "--out", "--json",
     ),
+    "track": (
+        "--at", "--point", "--negative", "--box", "--mask", "--text", "--prompts", "--replace", "--track", "--from",
+        "--to", "--episodes", "--cameras", "--budget", "--overlay", "--actor", "--collector", "--licence", "--model",
+        "--device", "--precision", "--out", "--json",
+    ),
+    "tracks": (
+        "--rename", "--merge", "--split", "--cut", "--delete", "--undo", "--dataset", "--episode", "--camera",
+        "--actor", "--json",
+    ),
     "volume": (
         "--axis", "--at", "--box", "--point", "--negative", "--series", "--volume", "--window", "--percentile",
         "--model", "--device", "--precision", "--out", "--json",

@@ -11,7 +11,7 @@ import typer
 from maskwright.cli import options
 from maskwright.cli.everything import read_settings
 from maskwright.cli.progress import duration, frame_progress
-from maskwright.cli.report import tell
+from maskwright.cli.report import tell, tell_some
 from maskwright.cli.verbs import CONTEXT
 from maskwright.core import settings
 from maskwright.core.errors import SettingError
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
 
 ENGINES = ("local", "ray")
-_MOST_TOLD = 10
 
 
 @app.command(epilog="Example: maskwright annotate video.mp4 --everything --stride 10 -o masks", no_args_is_help=True)
@@ -222,7 +221,7 @@ def _read_prompts(boxes: Path | None, points: Path | None, footage: "Footage") -
     from maskwright.workflows.prompt_files import read_prompts
 
     task, problems = read_prompts(boxes or points or Path(), "boxes" if boxes else "points", footage.names)
-    _tell_some("left out of the file", problems)
+    tell_some("left out of the file", problems)
     return task, problems
 
 
@@ -260,15 +259,8 @@ def _tell(done: "AnnotatedSource", notes: tuple[str, ...]) -> None:
         f"{done.dataset}: {done.num_masks} masks of {done.num_frames} frames{before} "
         f"({duration(done.seconds)}{rate}) -> {done.store}"
     )
-    _tell_some("skipped", [f"{one.name}: {one.reason}" for one in done.skipped])
-    _tell_some("note", notes)
-
-
-def _tell_some(what: str, lines: "tuple[str, ...] | list[str]") -> None:
-    for line in lines[:_MOST_TOLD]:
-        tell(f"{what}: {line}")
-    if len(lines) > _MOST_TOLD:
-        tell(f"{what}: {len(lines) - _MOST_TOLD} more, listed in runs/ of the store")
+    tell_some("skipped", [f"{one.name}: {one.reason}" for one in done.skipped])
+    tell_some("note", notes)
 
 
 def _as_json(done: "AnnotatedSource") -> dict[str, Any]:

@@ -14,9 +14,20 @@ if TYPE_CHECKING:
     from maskwright.workflows.predict_files import Annotated
 
 
+_MOST_TOLD = 10
+
+
 def tell(text: str) -> None:
     """Say something to a person."""
     typer.echo(text, err=True)
+
+
+def tell_some(what: str, lines: Sequence[str]) -> None:
+    """Say the first of many things."""
+    for line in lines[:_MOST_TOLD]:
+        tell(f"{what}: {line}")
+    if len(lines) > _MOST_TOLD:
+        tell(f"{what}: {len(lines) - _MOST_TOLD} more, listed in runs/ of the store")
 
 
 def tell_picture(done: "Annotated", *, as_json: bool) -> None:
@@ -93,4 +104,4 @@ def progress_bar(title: str, *, quiet: bool) -> Iterator[Callable[[int, int | No
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-__all__ = ["picture_json", "picture_line", "progress_bar", "tell", "tell_picture", "work_through"]
+__all__ = ["picture_json", "picture_line", "progress_bar", "tell", "tell_picture", "tell_some", "work_through"]

@@ -21,6 +21,8 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="predict", help="Masks from clicks, boxes, masks or words on pictures."),
     Verb(name="everything", help="Every mask in a picture, without prompts."),
     Verb(name="annotate", help="Masks for every frame of a data set, video or folder, into a store."),
+    Verb(name="track", help="Objects named once, followed through every frame of a video or data set, into a store."),
+    Verb(name="tracks", help="List the tracks of a store; rename, merge, split, cut or delete one."),
     Verb(name="volume", help="Objects through CT, MR and microscopy volumes, from the slices they are shown on."),
     Verb(name="query", help="Find, count and list masks of a store."),
     Verb(name="export", help="Write the masks of a store as COCO, LeRobot, YOLO and other formats."),

@@ -36,12 +36,14 @@ from maskwright.workflows.track_writer import TrackWriter
 class Tracking:
     """Who tracks: `make` begins a session of a tracker, `model` is what it runs, `settings` what it was told.
 
-    `check_words` refuses words that the model does not know.
+    `options` are how the user said it, by which a later session finds the same again. `check_words` refuses words that
+    the model does not know.
     """
 
     make: Callable[[], Tracker]
     model: ModelRef
     settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     check_words: Callable[[str], object] | None = None
 
     def check(self, prompt: Prompt) -> None:
@@ -112,7 +114,9 @@ def track(
                 licence=people.licence or licence_of(footage.path),
                 clock=clock,
             )
-            content = manifest.begin(_facts(footage, tracking, credits), _about(selection, command, people, clock()))
+            content = manifest.begin(
+                _facts(footage, tracking, credits), _about(selection, tracking, command, people, clock())
+            )
             outcome = "failed"
             try:
                 for drawn in draw_keyframes(store, footage, orders, tracking.make, credits):
@@ -211,11 +215,14 @@ def _facts(footage: Footage, tracking: Tracking, credits: Credits) -> dict[str, 
     }
 
 
-def _about(selection: Selection, command: str | None, people: People, at: datetime) -> dict[str, Any]:
+def _about(
+    selection: Selection, tracking: Tracking, command: str | None, people: People, at: datetime
+) -> dict[str, Any]:
     return {
         "started_at": at.isoformat(),
         "command": command,
         "selection": {name: getattr(selection, name) for name in ("episodes", "cameras", "start", "stop")},
+        "options": dict(tracking.options),
         "actor": people.actor,
         "collector": people.collector,
         "versions": versions(),
