@@ -7,6 +7,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from maskwright.cli.__main__ import run
+from maskwright.evaluate import baseline_tracker
+from maskwright.predict import tracking
 
 EVALUATE = ["evaluate", "--data", "example:tabletop", "-m", "test-sam", "--tasks", "box"]
 
@@ -69,6 +71,11 @@ def test_everything_is_scored_by_recall(tmp_path, capsys):
             "tasks are some of box, click, noc, random, everything, text",
         ),
         (["--data", "example:tabletop", "--baselines", "magic"], 2, "baselines are some of grabcut, box-fill"),
+        (["--data", "x", "--tasks", "track,box"], 2, "track is asked by itself, because its data are videos"),
+        (["--data", "x", "--start", "box"], 2, "--start and --images are for --tasks track"),
+        (["--data", "x", "--tasks", "track", "--start", "text"], 2, "tracks start from one of mask, box, click"),
+        (["--data", "x", "--tasks", "track", "--baselines", "grabcut"], 2, "some of flow, previous-box, static"),
+        (["--data", "nowhere", "--tasks", "track"], 1, "there is no such folder: nowhere"),
         (["--data", "example:other"], 1, "the only example picture is example:tabletop"),
         (["--data", "nowhere"], 1, "nowhere"),
         (["--data", "none.json"], 1, "there is no such file: none.json"),
@@ -85,3 +92,26 @@ def test_one_model_is_not_evaluated_twice(capsys):
 
     assert code != 0
     assert "box-fill was given more than once" in capsys.readouterr().err
+
+
+def test_trackers_are_scored_on_video_beside_baselines(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(tracking, "make_tracker", lambda model: baseline_tracker("static", None), raising=False)
+    for folder in ("images", "masks"):
+        (tmp_path / "clip" / folder).mkdir(parents=True)
+    for index in range(6):
+        values = np.zeros((48, 64), np.uint8)
+        values[8:40, 8 + index : 30 + index] = 255
+        PillowImage.fromarray(values).save(tmp_path / "clip" / "masks" / f"{index}.png")
+        PillowImage.fromarray(np.stack([values // 2 + 40] * 3, -1)).save(tmp_path / "clip" / "images" / f"{index}.png")
+
+    code = run(
+        ["evaluate", "--data", "clip", "--tasks", "track", "-m", "test-sam", "--baselines", "flow,previous-box,static"]
+    )
+
+    told = capsys.readouterr()
+    assert code == 0
+    assert "| test-sam | flow | previous-box | static |" in " ".join(told.out.split())
+    assert "1 videos, 6 frames -> evaluation/report.html" in told.err
+    results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
+    assert results["made_by"]["command"].startswith("maskwright")
+    assert results["trackers"][0]["sequences"][0]["objects"][0]["num_frames"] == 4

@@ -1,7 +1,8 @@
 """Video with true masks by what a user types: a folder, or a mask store whose records have tracks.
 
 Of a store, masks that a person drew or accepted, a simulator made or another format brought are the truth; what a model
-proposed and nobody looked at is not. Frames come from where the runs of the store found them, or from `images`.
+proposed and nobody looked at is not. A frame without any true mask is one that nobody labelled. Frames come from where
+the runs of the store found them, or from `images`.
 """
 
 from collections.abc import Iterator
@@ -106,7 +107,7 @@ def _frame(
         track, rle = mask.record.track, mask.record.rle
         if track and _is_true(mask):
             truth[track] = union([truth[track], rle]) if track in truth else rle
-    return SequenceFrame(index=index, image=image, truth=truth)
+    return SequenceFrame(index=index, image=image, truth=truth or None)
 
 
 def _is_true(mask: ResolvedRecord) -> bool:
