@@ -43,8 +43,8 @@ FLAGS = {
         "--actor", "--json",
     ),
     "volume": (
-        "--axis", "--at", "--box", "--point", "--negative", "--series", "--volume", "--window", "--percentile",
-        "--model", "--device", "--precision", "--out", "--json",
+        "--axis", "--at", "--box", "--point", "--negative", "--mask", "--text", "--series", "--volume", "--window",
+        "--percentile", "--model", "--device", "--precision", "--out", "--json",
     ),
     "query": (*CONDITIONS, "--count", "--sql", "--csv", "--json"),
     "export": ("--to", "--out", "--images", "--no-images", *CONDITIONS, "--json"),

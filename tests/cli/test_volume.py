@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from maskwright.cli.__main__ import run
-from maskwright.cli.volume import read_prompts
+from maskwright.cli.track_objects import parse_objects
+from maskwright.cli.volume import by_slice
 from maskwright.core import BoxPrompt, CombinedPrompt, PointPrompt
 from volume_data import BOX, box_volume, write_nifti, write_series
 
@@ -37,34 +38,47 @@ def test_what_a_volume_is_comes_as_json_too(ct, capsys):
     assert told["affine_ras_mm"][0][3] == 31
 
 
-def test_prompts_take_their_name_and_slice_from_what_stands_behind_them():
-    prompts = read_prompts(
-        ["1,2,3,4:liver", "5,6,7,8:liver@60", "1,1,2,2@7"], ["2,3:liver", "9,9:kidney@60"], ["1,1:kidney@60"], 40
+def test_prompts_are_sorted_by_slice_and_object():
+    said = parse_objects(
+        boxes=["1,2,3,4:liver", "60@5,6,7,8:liver"],
+        points=["2,3:liver", "60@9,9:kidney"],
+        negatives=["60@1,1:kidney"],
+        masks=(),
+        texts=(),
     )
 
-    assert prompts == {
+    assert by_slice(said, 40) == {
         40: {"liver": CombinedPrompt([PointPrompt([(2, 3)]), BoxPrompt((1, 2, 3, 4))])},
         60: {"liver": BoxPrompt((5, 6, 7, 8)), "kidney": PointPrompt([(9, 9), (1, 1)], [1, 0])},
-        7: {"object": BoxPrompt((1, 1, 2, 2))},
     }
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        (["--box", "1,2,3,4", "-o", "a.nii"], 2, "say which slice the prompt is on: --at SLICE, or 1,2,3,4@SLICE"),
-        (["--box", "1,2,3,4@x", "-o", "a.nii"], 2, "a slice is a whole number behind an @; got '1,2,3,4@x'"),
-        (["--at", "1", "--box", "1,2,3", "-o", "a.nii"], 2, "a box is X1,Y1,X2,Y2 in pixels; got '1,2,3'"),
-        (["--at", "1", "--box", "1,2,3,4"], 2, "say where the labels go: --out FILE.nii.gz"),
-        (["--at", "1", "-b", "1,2,3,4", "-b", "2,3,4,5", "-o", "a.nii"], 2, "object has several boxes on slice 1"),
+        (["--box", "1,2,3,4:a", "-o", "a.nii"], 2, "say which slice 'a' is shown on: --at N, or N@WHAT:a"),
+        (["--at", "1", "--box", "1,2,3,4", "-o", "a.nii"], 2, "--box is [FRAME@]WHAT:NAME"),
+        (["--at", "1", "--box", "1,2,3:a", "-o", "a.nii"], 2, "a box is X1,Y1,X2,Y2 in pixels; got '1,2,3'"),
+        (
+            ["--at", "1", "--box", "1,2,3,4:a=b", "-o", "a.nii"],
+            2,
+            "labels of a volume have one name each; leave =b out",
+        ),
+        (["--at", "1", "-b", "1,2,3,4:a", "-p", "1@2,2:a", "-o", "a.nii"], 2, "'a' is shown twice on slice 1"),
+        (["--at", "1", "--box", "1,2,3,4:a"], 2, "say where the labels go: --out FILE.nii.gz"),
+        (
+            ["--at", "1", "-b", "1,2,3,4:a", "-b", "2,3,4,5:a", "-o", "a.nii"],
+            1,
+            "one object takes at most one BoxPrompt",
+        ),
         ([*PROMPT, "--window", "40", "-o", "a.nii"], 2, "a window is CENTER/WIDTH"),
         ([*PROMPT, "-o", "a.mha"], 1, "labels are written as .nii, .nii.gz or .tif"),
         ([*PROMPT, "-o", "ct.nii.gz"], 1, "the file to write exists already"),
         ([*PROMPT, "--axis", "top", "-o", "a.nii"], 1, "an axis is axial, coronal, sagittal, x, y, z, 0, 1 or 2"),
         ([*PROMPT, "--volume", "3", "-o", "a.nii"], 1, "there is no volume 3; the only volume is 0"),
         ([*PROMPT, "--series", "1.2", "-o", "a.nii"], 1, "only DICOM has series, this is nifti"),
-        (["--at", "50", "-b", "1,2,3,4", "-o", "a.nii"], 1, "there is no axial slice 50; slices are 0 to 11"),
-        (["--at", "5", "-b", "90,2,99,4", "-o", "a.nii"], 1, "outside the slice of 20x16 voxels"),
+        (["--at", "50", "-b", "1,2,3,4:a", "-o", "a.nii"], 1, "there is no axial slice 50; slices are 0 to 11"),
+        (["--at", "5", "-b", "90,2,99,4:a", "-o", "a.nii"], 1, "outside the slice of 20x16 voxels"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_line_and_nothing_is_written(ct, tmp_path, capsys, arguments, code, expected):

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from maskwright.cli import options
-from maskwright.cli.objects import ObjectText, read_prompt
 from maskwright.cli.report import progress_bar, tell
+from maskwright.cli.track_objects import parse_objects
 from maskwright.cli.verbs import CONTEXT
 
 if TYPE_CHECKING:
+    from maskwright.cli.track_objects import WrittenPrompt
     from maskwright.core import Prompt
     from maskwright.datasets.volume import Volume
     from maskwright.workflows.label_volume import SegmentedObject
     from maskwright.workflows.volumes import SegmentedVolume
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
-
-_PLACE = "[:NAME][@SLICE]"
 
 
 @app.command(
@@ -36,19 +35,24 @@ def volume(
         ),
     ] = None,
     at: Annotated[
-        int | None, typer.Option("--at", metavar="SLICE", help="The slice that prompts are on, from 0.")
+        int | None, typer.Option("--at", metavar="N", min=0, help="The slice that the prompts below are on, from 0.")
     ] = None,
     box: Annotated[
         list[str] | None,
-        typer.Option("--box", "-b", metavar=f"X1,Y1,X2,Y2{_PLACE}", help="A box around an object, in voxels."),
+        typer.Option("--box", "-b", metavar="X1,Y1,X2,Y2:NAME", help="A box around an object, in voxels of the slice."),
     ] = None,
     point: Annotated[
-        list[str] | None,
-        typer.Option("--point", "-p", metavar=f"X,Y{_PLACE}", help="A voxel on an object; may be repeated."),
+        list[str] | None, typer.Option("--point", "-p", metavar="X,Y:NAME", help="A voxel on it; may be repeated.")
     ] = None,
     negative: Annotated[
+        list[str] | None, typer.Option("--negative", "-n", metavar="X,Y:NAME", help="A voxel that is not on it.")
+    ] = None,
+    mask: Annotated[
         list[str] | None,
-        typer.Option("--negative", "-n", metavar=f"X,Y{_PLACE}", help="A voxel that is not on the object."),
+        typer.Option("--mask", metavar="FILE:NAME", help="Its mask on the slice, white on black; taken as it is."),
+    ] = None,
+    text: Annotated[
+        list[str] | None, typer.Option("--text", metavar="WORDS[:NAME]", help="Words, for models that take them.")
     ] = None,
     series: Annotated[
         str | None, typer.Option("--series", metavar="UID", help="Which of several DICOM series in the folder.")
@@ -71,12 +75,15 @@ def volume(
 ) -> None:
     """Follow objects through a volume, both ways from the slices that prompts are on, and write their labels.
 
-    Without prompts it says what the volume is. Objects are told apart by their names; an object may be shown on
-    several slices: --box 120,80,260,300:liver@40 --box 90,75,240,280:liver@60.
+    Without prompts it says what the volume is. A prompt is WHAT:NAME, on the slice of --at; 60@WHAT:NAME is on slice
+    60, and an object may be shown on several.
     """
     from maskwright.datasets.volume_files import open_volume
 
-    written = read_prompts(box or (), point or (), negative or (), at)
+    said = parse_objects(
+        points=point or (), negatives=negative or (), boxes=box or (), masks=mask or (), texts=text or ()
+    )
+    written = by_slice(said, at)
     intensity = options.read_intensity(window, percentile)
     opened = open_volume(path, series=series, number=number)
     if not written:
@@ -105,30 +112,22 @@ def volume(
         tell(f"-> {out}, {beside}")
 
 
-def read_prompts(
-    boxes: Sequence[str], points: Sequence[str], negatives: Sequence[str], at: int | None
-) -> "dict[int, dict[str, Prompt]]":
-    """Read prompts with the names and slices behind them; those that share both speak of one object together.
+def by_slice(said: "Sequence[WrittenPrompt]", at: int | None) -> "dict[int, dict[str, Prompt]]":
+    """Sort prompts by slice and object.
 
     Raises:
-        typer.BadParameter: a prompt cannot be read or says no slice, or an object has two boxes on one.
-        PromptError: a prompt is impossible.
+        typer.BadParameter: a prompt is on no slice, an object is shown twice on one, or has a label beside its name.
     """
-    found: dict[tuple[int, str], dict[str, list[str]]] = {}
-    for kind, texts in (("boxes", boxes), ("points", points), ("negatives", negatives)):
-        for text in texts:
-            numbers, index, name = _place(text, at)
-            found.setdefault((index, name), {}).setdefault(kind, []).append(numbers)
     prompts: dict[int, dict[str, Prompt]] = {}
-    for (index, name), parts in found.items():
-        if len(parts.get("boxes", ())) > 1:
-            raise typer.BadParameter(
-                f"{name} has several boxes on slice {index}. Name the objects: --box X1,Y1,X2,Y2:NAME"
-            )
-        spoken = ObjectText(
-            points=parts.get("points", ()), negatives=parts.get("negatives", ()), boxes=parts.get("boxes", ())
-        )
-        prompts.setdefault(index, {})[name] = read_prompt(spoken)
+    for one in said:
+        index = at if one.frame is None else one.frame
+        if index is None:
+            raise typer.BadParameter(f"say which slice {one.track!r} is shown on: --at N, or N@WHAT:{one.track}")
+        if one.label is not None:
+            raise typer.BadParameter(f"labels of a volume have one name each; leave ={one.label} out")
+        if one.track in prompts.setdefault(index, {}):
+            raise typer.BadParameter(f"{one.track!r} is shown twice on slice {index}; leave out --at or {index}@")
+        prompts[index][one.track] = one.prompt
     return prompts
 
 
@@ -150,20 +149,6 @@ def tell_volume(volume: "Volume", *, as_json: bool) -> None:
         "notes": list(volume.notes),
     }
     typer.echo(json.dumps(known))
-
-
-def _place(text: str, at: int | None) -> tuple[str, int, str]:
-    """Take "1,2,3,4:liver@40" apart: numbers, slice, name."""
-    rest, marked, slice_text = text.rpartition("@")
-    numbers, _, name = (rest if marked else text).partition(":")
-    if not marked and at is None:
-        raise typer.BadParameter(f"say which slice the prompt is on: --at SLICE, or {text}@SLICE")
-    try:
-        index = int(slice_text) if marked else at
-    except ValueError as error:
-        raise typer.BadParameter(f"a slice is a whole number behind an @; got {text!r}") from error
-    assert index is not None
-    return numbers, index, name.strip() or "object"
 
 
 def _line(one: "SegmentedObject") -> str:
