@@ -56,7 +56,7 @@ def test_every_object_is_given_once_on_the_first_frame_on_which_it_is_seen() -> 
 
 
 def test_nothing_is_shown_before_the_first_object_is_seen_and_specks_are_none() -> None:
-    speck = rectangle(5, 5, width=3, height=3)
+    speck = rectangle(5, 5, width=9)
     tracker = ScriptedTracker(lambda index: {"a": A[index + 2]})
 
     done = evaluate_tracking(
@@ -135,9 +135,9 @@ def test_a_video_without_anything_to_follow_is_left_out_unless_it_is_the_only_on
 
     assert done.sequences == ("video",)
     assert done.notes == (
-        "void could not be used: no object of void has 16 pixels on any frame with masks",
+        "void could not be used: no object of void has 100 pixels on any frame with masks",
     )  # fmt: skip
-    with pytest.raises(InputError, match="no object of void has 16 pixels"):
+    with pytest.raises(InputError, match="no object of void has 100 pixels"):
         scored(exact, nothing)
 
 

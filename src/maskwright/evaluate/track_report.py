@@ -43,7 +43,7 @@ def tracking_report(
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{len(evaluation.sequences)} videos, {evaluation.num_frames} frames. Each object was given by its true "
-        f"{evaluation.start} on the first frame on which it is seen. {ends}.</p>",
+        f"{evaluation.start} on the first frame that shows 100 pixels of it. {ends}.</p>",
         *(f"<p>Note: {escape(note)}.</p>" for note in evaluation.notes),
         "<h2>Scores</h2>",
         _scores(summaries),

@@ -1,7 +1,7 @@
 """`evaluate_tracking`: show video to trackers, and keep how well each object was followed.
 
-The protocol is DAVIS's semi-supervised one: a tracker is given each object once, on the first frame on which it is
-seen (as in YouTube-VOS, where objects may come later), and follows it to the end without help. The frame of the prompt
+The protocol is DAVIS's semi-supervised one: a tracker is given each object once, on the first frame that shows 100
+pixels of it (as in YouTube-VOS, where objects may come later), and follows it to the end without help. The frame of the prompt
 and the last frame of the video are left out of every score, as there; `keep_ends` counts them too.
 
 Each tracker sees each video by itself, so that times are its own. One frame is in memory at a time.
@@ -17,7 +17,6 @@ import numpy as np
 from maskwright.core import RLE, BoxPrompt, MaskPrompt, PointPrompt, Prompt
 from maskwright.core.errors import InputError, SettingError
 from maskwright.evaluate.clicks import middle_click
-from maskwright.evaluate.dataset import _LEAST_AREA
 from maskwright.evaluate.identities import IdentityBook
 from maskwright.evaluate.sequences import LabelledSequence, MissedFrame, SequenceFrame
 from maskwright.evaluate.stretches import Stretch, StretchBook, StretchFrame
@@ -27,6 +26,9 @@ from maskwright.predict.tracking import Tracker
 
 Start = Literal["mask", "box", "click"]
 STARTS: tuple[Start, ...] = get_args(Start)
+# A tracker is given an object once so many pixels of it are seen: of a sliver at the picture's rim nobody could tell
+# what it is.
+LEAST_START = 100
 # Told with the number of frames done and their total, over all trackers and videos.
 Progress = Callable[[int, int], None]
 
@@ -143,7 +145,7 @@ class _Run:
         try:
             found = [self._follow(sequence, one, tell=one is contenders[0]) for one in contenders]
             if not any(one.objects for one in found):
-                raise InputError(f"no object of {sequence.name} has {_LEAST_AREA} pixels on any frame with masks")
+                raise InputError(f"no object of {sequence.name} has {LEAST_START} pixels on any frame with masks")
         except InputError as error:
             self.unusable.append(error)
             self.notes.append(f"{sequence.name} could not be used: {error}")
@@ -210,7 +212,7 @@ class _Follower:
     def see(self, frame: SequenceFrame) -> None:
         """Show the next frame; nothing is shown before the first object is seen."""
         truth = dict(frame.truth or {})
-        new = {key: rle for key, rle in truth.items() if key not in self._starts and area(rle) >= _LEAST_AREA}
+        new = {key: rle for key, rle in truth.items() if key not in self._starts and area(rle) >= LEAST_START}
         if not new and not self._starts:
             return
         prompts = {key: _prompt(rle, self._run.start) for key, rle in new.items()}
@@ -308,6 +310,7 @@ def _prompt(truth: RLE, start: Start) -> Prompt:
 
 
 __all__ = [
+    "LEAST_START",
     "STARTS",
     "Contender",
     "FollowedObject",
