@@ -1,8 +1,8 @@
 """`evaluate_tracking`: show video to trackers, and keep how well each object was followed.
 
 The protocol is DAVIS's semi-supervised one: a tracker is given each object once, on the first frame that shows 100
-pixels of it (as in YouTube-VOS, where objects may come later), and follows it to the end without help. The frame of the prompt
-and the last frame of the video are left out of every score, as there; `keep_ends` counts them too.
+pixels of it (as in YouTube-VOS, where objects may come later), and follows it to the end without help. The frame of
+the prompt and the last frame of the video are left out of every score, as there; `keep_ends` counts them too.
 
 Each tracker sees each video by itself, so that times are its own. One frame is in memory at a time.
 """
