@@ -31,12 +31,16 @@ def number_of(image) -> int:
 
 
 class ScriptedTracker:
-    """Moves masks by one pixel a frame, either way in time; `seen` lists the numbers that all of them were shown."""
+    """Moves masks by one pixel a frame, either way in time; `seen` lists the numbers that all of them were shown.
 
-    def __init__(self, seen: list[int] | None = None) -> None:
-        self._masks: dict[str, tuple[np.ndarray, int, int]] = {}
+    `finds` are boxes that it finds by itself, by the number of the frame.
+    """
+
+    def __init__(self, seen: list[int] | None = None, finds: dict[int, BoxPrompt] | None = None) -> None:
+        self._masks: dict[str, tuple[np.ndarray, int]] = {}
         self._index = -1
         self.seen = [] if seen is None else seen
+        self._finds = finds or {}
 
     @property
     def tracks(self) -> tuple[str, ...]:
@@ -47,7 +51,9 @@ class ScriptedTracker:
         self._index += 1
         self.seen.append(number)
         for name, prompt in (prompts or {}).items():
-            self._masks[name] = _drawn(prompt, image.size_hw), number, number
+            self._masks[name] = _drawn(prompt, image.size_hw), number
+        if number in self._finds:
+            self._masks[f"object-{number}"] = _drawn(self._finds[number], image.size_hw), number
         masks = tuple(self._mask(name, number, (prompts or {}).get(name)) for name in self._masks)
         return TrackedFrame(index=self._index, image_digest=image.digest, masks=masks)
 
@@ -55,7 +61,7 @@ class ScriptedTracker:
         del self._masks[track]
 
     def _mask(self, name, number, prompt):
-        mask, drawn_at, _ = self._masks[name]
+        mask, drawn_at = self._masks[name]
         moved = np.zeros_like(mask)
         shift = number - drawn_at
         if abs(shift) < mask.shape[1]:
@@ -88,6 +94,10 @@ def _drawn(prompt, size_hw):
     return mask
 
 
-def scripted(seen: list[int] | None = None) -> Tracking:
+def scripted(seen: list[int] | None = None, finds: dict[int, BoxPrompt] | None = None) -> Tracking:
     """Track by the script."""
-    return Tracking(make=lambda: ScriptedTracker(seen), model=MODEL)
+    return Tracking(
+        make=lambda: ScriptedTracker(seen),
+        make_finder=(lambda: ScriptedTracker(seen, finds)) if finds else None,
+        model=MODEL,
+    )

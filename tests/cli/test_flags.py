@@ -35,7 +35,7 @@ FLAGS = {
     ),
     "track": (
         "--at", "--point", "--negative", "--box", "--mask", "--text", "--prompts", "--replace", "--track", "--from",
-        "--to", "--episodes", "--cameras", "--budget", "--overlay", "--actor", "--collector", "--licence", "--model",
+        "--to", "--episodes", "--cameras", "--budget", "--find-new", "--overlay", "--actor", "--collector", "--licence", "--model",
         "--device", "--precision", "--out", "--json",
     ),
     "tracks": (

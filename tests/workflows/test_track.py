@@ -454,3 +454,51 @@ def test_json_of_the_manifest_is_json(scene, out):
     run(scene, out, (0, "mug", BOX))
 
     assert json.loads(next((out / "runs").glob("track-*.json")).read_text())["format"] == "maskwright-run"
+
+
+def test_objects_that_nobody_named_are_found_and_followed(scene, out):
+    footage = Footage.open(scene)
+    finds = {4: BoxPrompt((30, 1, 33, 4)), 8: BOX}
+
+    done = track(scripted(finds=finds), footage, out, prompts=[prompt(footage, 4)])
+
+    assert done.tracks == ("mug", "object-4", "object-8")
+    found = masks_of(out, "object-4")
+    assert sorted(found) == list(range(4, NUM))  # it is not looked for before it was found
+    assert found[4].is_keyframe
+    assert [step.name for step in found[4].record.provenance.steps] == ["found"]
+    assert found[9].record.track_point.anchors == (anchor(4, found[4].record.rle),)
+    assert found[9].record.provenance.derived_from == (found[4].record.id,)
+    seen = []
+    track(scripted(seen, finds), footage, out)
+    assert seen == []
+
+
+def test_what_the_store_has_already_is_not_found_again(scene, out):
+    footage = Footage.open(scene)
+    run(scene, out, (0, "mug", BOX))
+
+    track(scripted(finds={5: BoxPrompt((9, 6, 15, 12))}), footage, out, prompts=[prompt(footage, 0, "lid", BOX)])
+
+    with open_store(out) as store:
+        assert {mask.record.track for mask in store.query()} == {"mug", "lid"}
+
+
+def test_without_any_prompt_objects_are_looked_for_from_the_first_frame(scene, out):
+    footage = Footage.open(scene)
+    finds = {0: BOX, 7: BoxPrompt((30, 1, 33, 4))}
+
+    done = track(scripted(finds=finds), footage, out)
+
+    assert done.tracks == ("object-0", "object-7")
+    assert len(masks_of(out, "object-0")) == NUM
+    assert len(masks_of(out, "object-7")) == NUM - 7
+
+
+def test_a_found_object_gets_a_name_that_no_track_has(scene, out):
+    footage = Footage.open(scene)
+    run(scene, out, (0, "object-4", BOX))
+
+    track(scripted(finds={4: BoxPrompt((30, 1, 33, 4))}), footage, out, prompts=[prompt(footage, 0, "lid", BOX)])
+
+    assert len(masks_of(out, "object-4 2")) == NUM - 4

@@ -79,6 +79,10 @@ def track(
         str | None,
         typer.Option("--budget", metavar="NAME|MS", help="fast, default, accurate, or milliseconds a frame."),
     ] = None,
+    find_new: Annotated[
+        int | None,
+        typer.Option("--find-new", metavar="N", min=0, help="Every N frames look for objects that have no track."),
+    ] = None,
     overlay: Annotated[
         Path | None, typer.Option("--overlay", metavar="FILE.mp4", help="Also write a video with the masks drawn in.")
     ] = None,
@@ -131,12 +135,18 @@ def track(
         before = [TrackedBefore(path=source, selection=selection, options={})]
     footages = {path: Footage.open(path) for path in dict.fromkeys(one.path for one in before)}
     said = _place(written, prompts, at, footages[before[0].path], before[0].selection)
-    if not (said or is_store or (out or options.DEFAULT_OUT).exists()):
+    if not (said or find_new or is_store or (out or options.DEFAULT_OUT).exists()):
         raise typer.BadParameter(
-            "say which objects to follow: --box X1,Y1,X2,Y2:NAME, --point X,Y:NAME, --mask, --text"
+            "say which objects to follow: --box X1,Y1,X2,Y2:NAME, --point X,Y:NAME, ... or --find-new N"
         )
     known = before[0].options
-    tracking = _open(model or known.get("model"), device, precision, budget or known.get("budget") or "default")
+    tracking = _open(
+        model or known.get("model"),
+        device,
+        precision,
+        budget=budget or known.get("budget") or "default",
+        find_new=known.get("find_new", 0) if find_new is None else find_new,
+    )
     where = _Where(tracking, source if is_store else out or options.DEFAULT_OUT, as_json)
     for number, one in enumerate(before):
         where.track(
@@ -214,11 +224,11 @@ class _Where:
         tell(f"{num_frames} frames -> {overlay}")
 
 
-def _open(model: str | None, device: str | None, precision: str | None, budget: str) -> Any:
+def _open(model: str | None, device: str | None, precision: str | None, *, budget: str, find_new: int) -> Any:
     from maskwright.workflows.tracking import open_tracking
 
     network = options.open_model(model, device, precision)
-    return open_tracking(network, model_name=model or settings.MODEL.get(), budget=budget)
+    return open_tracking(network, model_name=model or settings.MODEL.get(), budget=budget, find_new=find_new)
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

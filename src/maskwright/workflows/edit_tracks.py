@@ -23,7 +23,6 @@ from maskwright.core import (
     Retrack,
     Revert,
     ReviewEvent,
-    Split,
     TrackPoint,
     new_id,
 )
@@ -32,6 +31,7 @@ from maskwright.masks import empty_mask
 from maskwright.predict.records import utc_now
 from maskwright.store import LISTED, MaskStore, Query, SeenFrame
 from maskwright.workflows.store_facts import LISTED as LISTED_SQL
+from maskwright.workflows.track_writer import absorptions
 
 END = "end_track"  # the step of an empty keyframe beyond which there is no track
 _KNOWN = (*LISTED, "rejected")
@@ -166,9 +166,10 @@ class TrackEditor:
         before, after = _parted(self._one_recording(track), track, at)
         end = self._end(before[-1], at, track)
         self._store.put([end])
-        steps: list[tuple[ResolvedRecord, Action]] = [(mask, Split((end.id,))) for mask in after if mask.is_listed]
-        moment = self._append([*steps, (ResolvedRecord(record=end), Accept())])
-        return TrackEdit(moment=moment, num_masks=len(steps), says=f"{track} ends before frame {at}")
+        gone = [mask.record.id for mask in after if mask.is_listed]
+        actions: list[Action] = [*absorptions(gone), Accept()]
+        moment = self._append((ResolvedRecord(record=end), action) for action in actions)
+        return TrackEdit(moment=moment, num_masks=len(gone), says=f"{track} ends before frame {at}")
 
     def delete(self, track: str) -> TrackEdit:
         """Reject every mask of a track.

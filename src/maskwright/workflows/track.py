@@ -6,7 +6,7 @@ on, and after a correction it does what the correction changed.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,8 +23,10 @@ from maskwright.workflows.annotate_session import Progress
 from maskwright.workflows.run_manifest import RunManifest, versions
 from maskwright.workflows.same_frames import check_same_frames
 from maskwright.workflows.source_facts import describe_source, licence_of
+from maskwright.workflows.stages import SkippedFrames
+from maskwright.workflows.track_finding import NewTracks
 from maskwright.workflows.track_keyframes import check_prompts, draw_keyframes, left_to_draw
-from maskwright.workflows.track_passes import FilledFrame, Recording, clusters, fill, num_steps
+from maskwright.workflows.track_passes import FilledFrame, Recording, clusters, fill, num_steps, search
 from maskwright.workflows.track_plan import TrackPlan, plan_tracks
 from maskwright.workflows.track_prompts import TrackPrompt, by_frame
 from maskwright.workflows.track_records import Credits
@@ -36,11 +38,12 @@ from maskwright.workflows.track_writer import TrackWriter
 class Tracking:
     """Who tracks: `make` begins a session of a tracker, `model` is what it runs, `settings` what it was told.
 
-    `options` are how the user said it, by which a later session finds the same again. `check_words` refuses words that
-    the model does not know.
+    `make_finder` begins one that also looks for objects which have no track. `options` are how the user said it, by
+    which a later session finds the same again. `check_words` refuses words that the model does not know.
     """
 
     make: Callable[[], Tracker]
+    make_finder: Callable[[], Tracker] | None = None
     model: ModelRef
     settings: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -192,16 +195,43 @@ def _propagate(
         plans.append((recording, plan))
         session.expect(num_steps(plan.gaps), plan.tracks)
         session.notes += plan.notes
-    for recording, plan in plans:
+    for (recording, plan), (_, _, numbers) in zip(plans, recordings, strict=True):
         with TrackWriter(store, credits) as writer:
-            writer.replace(plan.replaced)
-            for cluster in clusters(plan.gaps):
-                for item in fill(recording, cluster, tracking.make, session.step):
+            writer.absorb(plan.absorbed)
+            for stream in _streams(store, recording, plan, numbers, tracking, session):
+                for item in stream:
                     if isinstance(item, FilledFrame):
                         writer.add(item)
                     session.take(item)
                 writer.flush()
         session.num_replaced += writer.num_replaced
+
+
+def _streams(
+    store: MaskStore, recording: Recording, plan: TrackPlan, numbers: range, tracking: Tracking, session: TrackSession
+) -> Iterator[Iterator[FilledFrame | SkippedFrames]]:
+    """Fill the gaps, and follow what is found on the way; where nothing is tracked yet, look from the first frame."""
+    if tracking.make_finder is None:
+        for cluster in clusters(plan.gaps):
+            yield fill(recording, cluster, tracking.make, session.step)
+        return
+    finder = NewTracks(store, _all_names(store, recording), numbers)
+    for cluster in clusters(plan.gaps):
+        yield fill(recording, cluster, tracking.make_finder, session.step, finder=finder)
+    if not plan.tracks:
+        session.expect(len(numbers), ())
+        yield search(recording, numbers, tracking.make_finder(), session.step, finder)
+
+
+def _all_names(store: MaskStore, recording: Recording) -> set[str]:
+    """List the names that tracks of a recording have or had, so that a new one gets another."""
+    with store.sql() as views:
+        rows = views.execute(
+            "SELECT DISTINCT unnest([m.track, r.track]) FROM masks m JOIN records r USING (id) "
+            "WHERE m.dataset = ? AND m.episode = ? AND m.camera = ?",
+            [recording.footage.source.name, recording.episode.key, recording.camera],
+        ).fetchall()
+    return {row[0] for row in rows if row[0] is not None}
 
 
 def _facts(footage: Footage, tracking: Tracking, credits: Credits) -> dict[str, Any]:

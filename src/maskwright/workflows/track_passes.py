@@ -12,14 +12,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from maskwright.core import RLE, Image, MaskPrompt, Prompt
 from maskwright.core.errors import MaskwrightError
 from maskwright.datasets.backwards import backwards
 from maskwright.datasets.frame_source import Episode
 from maskwright.masks import empty_mask
-from maskwright.predict.tracking.tracked import TrackedFrame, TrackedMask, Tracker
+from maskwright.predict.tracking import TrackedFrame, TrackedMask, Tracker, better_of
 from maskwright.workflows.annotate_plan import Footage, Stretch
 from maskwright.workflows.channel import ahead
 from maskwright.workflows.stages import DecodedFrame, SkippedFrames, decode_frames
@@ -30,11 +30,24 @@ _QUEUED = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilledFrame:
-    """A frame and the masks that gaps get there. `is_cut` says that the picture changed as a whole before it."""
+    """A frame and the masks that gaps get there, and the first masks of objects that were found.
+
+    Of a found object, the gap is what follows, and its keyframe before is to be made of the mask. `is_cut` says that
+    the picture changed as a whole before this frame.
+    """
 
     frame: DecodedFrame
     masks: tuple[tuple[Gap, TrackedMask], ...]
+    found: tuple[tuple[Gap, TrackedMask], ...] = ()
     is_cut: bool = False
+
+
+class Finder(Protocol):
+    """Decides about objects that a tracker found: makes the gap of one that is new, None for one that is known."""
+
+    def __call__(self, mask: TrackedMask, item: DecodedFrame) -> Gap | None:
+        """Look at the first mask of an object."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,19 +96,36 @@ def num_steps(gaps: Iterable[Gap]) -> int:
 
 
 def fill(
-    recording: Recording, cluster: Sequence[Gap], make_tracker: Callable[[], Tracker], step: Callable[[], None]
+    recording: Recording,
+    cluster: Sequence[Gap],
+    make_tracker: Callable[[], Tracker],
+    step: Callable[[], None],
+    *,
+    finder: Finder | None = None,
 ) -> Iterator[FilledFrame | SkippedFrames]:
-    """Fill gaps that share frames; `step` is called for each frame that a tracker was shown."""
+    """Fill gaps that share frames; `step` is called for each frame that a tracker was shown.
+
+    With a `finder`, what the tracker finds by itself on the way forwards is followed too.
+    """
     with _Spool() as spool:
         for is_backwards in (False, True):
             legs = _legs(cluster, is_backwards=is_backwards)
-            if legs:
-                for item in _Pass(recording, legs, make_tracker, is_backwards=is_backwards).run():
-                    step()
-                    if isinstance(item, FilledFrame):
-                        item = _settle(item, spool, is_backwards=is_backwards)
-                    if item is not None:
-                        yield item
+            one = _Pass(recording, legs, make_tracker(), is_backwards=is_backwards, finder=finder)
+            for item in one.run(_numbers(legs, is_backwards=is_backwards)):
+                step()
+                if isinstance(item, FilledFrame):
+                    item = _settle(item, spool, is_backwards=is_backwards)
+                if item is not None:
+                    yield item
+
+
+def search(
+    recording: Recording, numbers: range, tracker: Tracker, step: Callable[[], None], finder: Finder
+) -> Iterator[FilledFrame | SkippedFrames]:
+    """Follow what a tracker finds by itself on frames on which nothing is tracked yet."""
+    for item in _Pass(recording, (), tracker, is_backwards=False, finder=finder).run(numbers):
+        step()
+        yield item
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +161,24 @@ class _Pass:
     """One direction through the frames of some legs."""
 
     def __init__(
-        self, recording: Recording, legs: Sequence[_Leg], make_tracker: Callable[[], Tracker], *, is_backwards: bool
+        self,
+        recording: Recording,
+        legs: Sequence[_Leg],
+        tracker: Tracker,
+        *,
+        is_backwards: bool,
+        finder: Finder | None = None,
     ) -> None:
         self._recording, self._legs, self._is_backwards = recording, legs, is_backwards
-        self._tracker = make_tracker()
+        self._tracker, self._finder = tracker, None if is_backwards else finder
+        self._pending: dict[str, Prompt] = {}
+        self._found: dict[str, Gap] = {}
         waiting = [(seed, leg) for leg in legs for seed in leg.seeds]
         # what comes next is at the end
         self._waiting = sorted(waiting, key=lambda one: one[0].index, reverse=not is_backwards)
         self._started: list[_Leg] = []
 
-    def run(self) -> Iterator[FilledFrame | SkippedFrames]:
-        numbers = _numbers(self._legs, is_backwards=self._is_backwards)
+    def run(self, numbers: Sequence[int]) -> Iterator[FilledFrame | SkippedFrames]:
         decoded = self._recording.decode(numbers, is_backwards=self._is_backwards)
         with closing(ahead(decoded, size=_QUEUED, name="decode")) as frames:
             for item in frames:
@@ -149,32 +186,45 @@ class _Pass:
 
     def _step(self, item: DecodedFrame) -> FilledFrame | SkippedFrames:
         index = item.frame.ref.frame_index
-        prompts = self._prompts_until(index)
+        self._start_until(index)
         here = [leg.gap for leg in self._legs if leg.gap.first <= index <= leg.gap.last]
         tracked: TrackedFrame | None = None
-        if prompts or self._tracker.tracks:
+        if self._pending or self._tracker.tracks or self._finder is not None:
             try:
-                tracked = self._tracker.step(item.frame.image, prompts)
+                tracked = self._tracker.step(item.frame.image, self._pending)
             except MaskwrightError as error:
                 return SkippedFrames(name=item.name, reason=str(error))
+        prompts, self._pending = self._pending, {}
+        masks = [(gap, _mask_of(tracked, gap.track, item.frame.image)) for gap in here]
+        masks += [(gap, _mask_of(tracked, name, item.frame.image)) for name, gap in self._found.items()]
+        found = tuple(self._look_at_new(tracked, item)) if tracked is not None and self._finder is not None else ()
         self._forget_until(index)
-        masks = tuple((gap, _mask_of(tracked, gap.track, item.frame.image)) for gap in here)
-        return FilledFrame(frame=item, masks=masks, is_cut=tracked is not None and tracked.is_cut and not prompts)
+        is_cut = tracked is not None and tracked.is_cut and not prompts
+        return FilledFrame(frame=item, masks=tuple(masks), found=found, is_cut=is_cut)
 
-    def _prompts_until(self, index: int) -> dict[str, Prompt]:
-        """Take the seeds of this frame, and of frames before it that could not be decoded."""
-        prompts: dict[str, Prompt] = {}
+    def _look_at_new(self, tracked: TrackedFrame, item: DecodedFrame) -> Iterator[tuple[Gap, TrackedMask]]:
+        known = {leg.gap.track for leg in self._legs} | self._found.keys()
+        for mask in tracked.masks:
+            if mask.track not in known and self._finder is not None:
+                gap = self._finder(mask, item)
+                if gap is None:
+                    self._tracker.forget(mask.track)
+                else:
+                    self._found[mask.track] = gap
+                    yield gap, mask
+
+    def _start_until(self, index: int) -> None:
+        """Take the seeds of this frame, and of frames before it that could not be decoded or used."""
         while self._waiting and not self._is_ahead(self._waiting[-1][0].index, index):
             seed, leg = self._waiting.pop()
             self._started.append(leg)
-            prompts[leg.gap.track] = MaskPrompt(self._recording.mask_of(seed.record_id))
-        return prompts
+            self._pending[leg.gap.track] = MaskPrompt(self._recording.mask_of(seed.record_id))
 
     def _forget_until(self, index: int) -> None:
         """Let the tracker forget what has no frames left."""
         ends = ((leg, leg.gap.first if self._is_backwards else leg.gap.last) for leg in self._started)
         self._started = [leg for leg, end in ends if self._is_ahead(end, index)]
-        live = {leg.gap.track for leg in self._started}
+        live = {leg.gap.track for leg in self._started} | self._found.keys()
         for track in self._tracker.tracks:
             if track not in live:
                 self._tracker.forget(track)
@@ -203,10 +253,11 @@ def _settle(item: FilledFrame, spool: "_Spool", *, is_backwards: bool) -> Filled
             spool.put(gap.track, index, mask)
         else:
             forward = spool.take(gap.track, index)
-            ready.append((gap, mask if forward is None else better(forward, mask, share=_share(gap, index))))
-    if not ready and not item.is_cut:
+            ready.append((gap, mask if forward is None else better_of(forward, mask, share=_share(gap, index))))
+    is_cut = item.is_cut and not is_backwards
+    if not (ready or item.found or is_cut):
         return None
-    return FilledFrame(frame=item.frame, masks=tuple(ready), is_cut=item.is_cut and not is_backwards)
+    return FilledFrame(frame=item.frame, masks=tuple(ready), found=item.found, is_cut=is_cut)
 
 
 def _share(gap: Gap, index: int) -> float:
@@ -214,11 +265,6 @@ def _share(gap: Gap, index: int) -> float:
     assert gap.before is not None
     assert gap.after is not None
     return (index - gap.before.index) / (gap.after.index - gap.before.index)
-
-
-def better(forward: TrackedMask, backward: TrackedMask, *, share: float) -> TrackedMask:
-    """Choose between two masks of one object by confidence and nearness to the keyframe that each comes from."""
-    return forward if forward.confidence * (1 - share) >= backward.confidence * share else backward
 
 
 class _Spool:
@@ -261,4 +307,4 @@ def _bytes_of(item: DecodedFrame | SkippedFrames) -> int:
     return item.frame.image.pixels.nbytes if isinstance(item, DecodedFrame) else 0
 
 
-__all__ = ["FilledFrame", "Recording", "better", "clusters", "fill", "num_steps"]
+__all__ = ["FilledFrame", "Finder", "Recording", "clusters", "fill", "num_steps", "search"]

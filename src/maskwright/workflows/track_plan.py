@@ -80,10 +80,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackPlan:
-    """What is to do of one camera's tracks. `replaced` are pairs of a stale mask and what stands in its place."""
+    """What is to do of one camera's tracks. `absorbed` are pairs of a stale mask and the one that it goes into."""
 
     gaps: tuple[Gap, ...] = ()
-    replaced: tuple[tuple[str, str], ...] = ()
+    absorbed: tuple[tuple[str, str], ...] = ()
     tracks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -170,13 +170,13 @@ def plan_tracks(
         if frame is not None and track is not None:  # as the query asks
             lines.setdefault(track, _Line()).take(mask, frame.frame_index)
     live = {name: line for name, line in lines.items() if line.keyframes and (line.is_tracked or wanted)}
-    gaps, replaced = [], []
+    gaps, absorbed = [], []
     for name, line in live.items():
         found = _Planner(name, line, numbers)
         gaps += found.gaps()
-        replaced += found.replaced
+        absorbed += found.absorbed
     notes = tuple(note for line in live.values() for note in line.notes)
-    return TrackPlan(gaps=tuple(gaps), replaced=tuple(replaced), tracks=tuple(live), notes=notes)
+    return TrackPlan(gaps=tuple(gaps), absorbed=tuple(absorbed), tracks=tuple(live), notes=notes)
 
 
 class _Planner:
@@ -185,7 +185,7 @@ class _Planner:
     def __init__(self, name: str, line: _Line, numbers: range) -> None:
         self._name, self._numbers, self._made, self._keyframes = name, numbers, line.made, line.keyframes
         self._label = next((one.label for one in line.keyframes if one.label), None)
-        self.replaced: list[tuple[str, str]] = []
+        self.absorbed: list[tuple[str, str]] = []
 
     def gaps(self) -> list[Gap]:
         """Go from keyframe to keyframe."""
@@ -248,13 +248,13 @@ class _Planner:
         if not settled:
             return False
         kept = next((one for one in reversed(settled) if one.is_listed), settled[-1])
-        self.replaced += [(one.record_id, kept.record_id) for one in here if one.is_listed and one is not kept]
+        self.absorbed += [(one.record_id, kept.record_id) for one in here if one.is_listed and one is not kept]
         return True
 
     def _clear(self, numbers: range, by: Keyframe) -> None:
         """Take away what a tracker made where it has no place any more."""
         for index in numbers:
-            self.replaced += [(one.record_id, by.record_id) for one in self._made.get(index, ()) if one.is_listed]
+            self.absorbed += [(one.record_id, by.record_id) for one in self._made.get(index, ()) if one.is_listed]
 
     def _gap(
         self,

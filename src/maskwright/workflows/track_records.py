@@ -1,7 +1,7 @@
 """Records of what a tracker gives: keyframes that it drew from prompts, and masks that it propagated from them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +21,7 @@ from maskwright.masks import area, box_xyxy
 from maskwright.predict.records import utc_now
 from maskwright.predict.tracking.tracked import TrackedMask
 from maskwright.workflows.stages import DecodedFrame
-from maskwright.workflows.track_plan import Gap
+from maskwright.workflows.track_plan import FOUND, Gap
 
 PROPAGATE = "propagate"
 
@@ -44,22 +44,35 @@ def keyframe_record(
     credits: Credits,
     *,
     label: str | None,
-    steps: tuple[ProcessingStep, ...] = (),
     derived_from: tuple[str, ...] = (),
 ) -> MaskRecord:
-    """Make the record of a keyframe. A mask that the user gave is not the model's: it was imported."""
-    is_given = isinstance(mask.prompt, MaskPrompt) or mask.prompt is None
+    """Make the record of a keyframe from a prompt. A mask that the user gave is not the model's: it was imported."""
+    is_given = isinstance(mask.prompt, MaskPrompt)
     provenance = Provenance(
         method="imported" if is_given else "sam_raw",
         created_at=credits.clock(),
         model=None if is_given else credits.model,
         prompt=None if is_given else mask.prompt,
-        steps=steps,
         derived_from=derived_from,
         **_facts(item, credits),
     )
     point = TrackPoint(source="keyframe", state=mask.state, confidence=mask.confidence)
     return _record(mask, item, provenance, point, label)
+
+
+def found_record(mask: TrackedMask, gap: Gap, item: DecodedFrame, credits: Credits) -> MaskRecord:
+    """Make the first record of an object that nobody named, with the id that its gap expects."""
+    provenance = Provenance(
+        method="sam_refined",
+        created_at=credits.clock(),
+        model=credits.model,
+        prompt=_without_mask(mask.prompt),
+        steps=(ProcessingStep(name=FOUND, parameters={"in": "masks of everything"}),),
+        **_facts(item, credits),
+    )
+    point = TrackPoint(source="keyframe", state=mask.state, confidence=mask.confidence)
+    made = _record(replace(mask, track=gap.track), item, provenance, point, gap.label)
+    return made if gap.before is None else replace(made, id=gap.before.record_id)
 
 
 def propagated_record(
@@ -83,7 +96,7 @@ def propagated_record(
     )
     source = "carried" if is_carried else "segmented"
     point = TrackPoint(source=source, state=mask.state, confidence=mask.confidence, anchors=gap.anchors)
-    return _record(mask, item, provenance, point, gap.label)
+    return _record(replace(mask, track=gap.track), item, provenance, point, gap.label)
 
 
 def _without_mask(prompt: Prompt | None) -> Prompt | None:
@@ -119,4 +132,4 @@ def _record(
     )
 
 
-__all__ = ["Credits", "keyframe_record", "propagated_record"]
+__all__ = ["Credits", "found_record", "keyframe_record", "propagated_record"]

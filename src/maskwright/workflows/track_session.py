@@ -82,6 +82,8 @@ class TrackSession:
             self._skipped.setdefault(item.name, item)
             return
         self.num_masks += len(item.masks)
+        self.num_keyframes += len(item.found)
+        self._tracks |= {gap.track: None for gap, _ in item.found}
         if item.is_cut:
             self._cuts[item.frame.name] = None
         self._note_time(item.frame.frame.ref)

@@ -6,20 +6,21 @@ one that is up to date, and has the other go.
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
-from maskwright.core import ReviewEvent, Split, new_id
+from maskwright.core import Merge, ReviewEvent, Split, new_id
 from maskwright.core.errors import StoreError
 from maskwright.store import MaskStore, SeenFrame
 from maskwright.workflows.stages import DecodedFrame
 from maskwright.workflows.track_passes import FilledFrame
-from maskwright.workflows.track_records import Credits, propagated_record
+from maskwright.workflows.track_records import Credits, found_record, propagated_record
 
 ACTOR = "maskwright track"  # of events, where nobody is named
 
 _ROWS, _BYTES, _SECONDS = 2_000, 4 << 20, 20.0
+_MOST_ABSORBED = 100
 
 
 class TrackWriter:
@@ -28,7 +29,7 @@ class TrackWriter:
     def __init__(self, store: MaskStore, credits: Credits) -> None:
         self._store, self._credits = store, credits
         self._events: list[ReviewEvent] = []
-        self._bytes = self._rows = 0
+        self._bytes = self._rows = self._num_gone = 0
         self._since_s = time.monotonic()
         self.num_replaced = 0
 
@@ -43,8 +44,10 @@ class TrackWriter:
         for gap, mask in item.masks:
             stale = gap.stale.get(index, ())
             record = propagated_record(mask, gap, item.frame, self._credits, replaces=stale)
-            self.replace((old, record.id) for old in stale)
+            self._events += [replacement(old, record.id, self._credits) for old in stale]
+            self._num_gone += len(stale)
             records.append(record)
+        records += [found_record(mask, gap, item.frame, self._credits) for gap, mask in item.found]
         if records:
             self._writer.add(seen_frame(item.frame), records)
         self._rows += len(records)
@@ -52,17 +55,26 @@ class TrackWriter:
         if self._rows >= _ROWS or self._bytes >= _BYTES or time.monotonic() - self._since_s > _SECONDS:
             self.flush()
 
-    def replace(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Have masks go for others that stand, or will stand, in their place."""
+    def absorb(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Have masks go into others that are there already."""
+        by_new: dict[str, list[str]] = {}
         for old, new in pairs:
-            self._events.append(replacement(old, new, self._credits))
+            by_new.setdefault(new, []).append(old)
+            self._num_gone += 1
+        actor = self._credits.actor or ACTOR
+        self._events += [
+            ReviewEvent(id=new_id(), record_id=new, actor=actor, at=self._credits.clock(), action=action)
+            for new, olds in by_new.items()
+            for action in absorptions(olds)
+        ]
 
     def flush(self) -> None:
         """Write what was gathered: the masks, then the events."""
         self._writer.flush()
         events, self._events = self._events, []
         self._store.append(events)
-        self.num_replaced += len(events)
+        self.num_replaced += self._num_gone
+        self._num_gone = 0
         self._rows = self._bytes = 0
         self._since_s = time.monotonic()
 
@@ -79,6 +91,11 @@ class TrackWriter:
             self._writer.close()
 
 
+def absorptions(olds: Sequence[str]) -> list[Merge]:
+    """Say that one mask takes in others, in events of a bounded size: each of these is read with each event."""
+    return [Merge(tuple(olds[at : at + _MOST_ABSORBED])) for at in range(0, len(olds), _MOST_ABSORBED)]
+
+
 def replacement(old: str, new: str, credits: Credits) -> ReviewEvent:
     """Say that a mask stands in the place of another."""
     actor = credits.actor or ACTOR
@@ -91,4 +108,4 @@ def seen_frame(item: DecodedFrame) -> SeenFrame:
     return SeenFrame(name=item.name, size_hw=image.size_hw, ref=item.frame.ref, image_digest=image.digest)
 
 
-__all__ = ["ACTOR", "TrackWriter", "replacement", "seen_frame"]
+__all__ = ["ACTOR", "TrackWriter", "absorptions", "replacement", "seen_frame"]
