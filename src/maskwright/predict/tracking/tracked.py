@@ -5,7 +5,7 @@ and keeps no earlier one, so a live stream is as good as a file, and memory stay
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from maskwright.core import RLE, Image, Prompt, Scores
@@ -25,7 +25,7 @@ class TrackedMask:
     state: TrackState = "visible"
     confidence: float = 1.0
     prompt: Prompt | None = None
-    scores: Scores = Scores()
+    scores: Scores = field(default_factory=Scores)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
