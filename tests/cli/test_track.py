@@ -6,6 +6,7 @@ import re
 import av
 import pytest
 
+import robot_data
 from maskwright.cli.__main__ import run
 from maskwright.store import Query, open_store
 from moving_scene import scripted, write_scene
@@ -196,3 +197,39 @@ def test_help_costs_no_network(verb):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.endswith("[]\n")
+
+
+@pytest.fixture
+def clip(tmp_path, monkeypatch):
+    """A real video with uneven times, and a real model."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MASKWRIGHT_MODEL", "test-sam")
+    pictures = []
+    for number in range(8):
+        pixels = robot_data.picture(3, size_hw=(48, 64))
+        pixels[12:30, 4 + 3 * number : 22 + 3 * number] = (200, 40, 40)
+        pictures.append(pixels)
+    times = [0, 0.1, 0.2, 0.3, 0.7, 0.8, 0.9, 1.0]
+    return robot_data.write_video(tmp_path / "clip.mp4", pictures, times=times)
+
+
+def test_a_real_model_follows_a_video_of_uneven_times(clip, capsys):
+    assert run(["track", "clip.mp4", "--box", "4,12,22,30:block", "--budget", "accurate", "--json"]) == 0
+
+    done = json.loads(capsys.readouterr().out)
+    assert (done["num_keyframes"], done["num_masks"], done["skipped"]) == (1, 7, [])
+    assert "frames are 100 to 400 ms apart; masks are on each of them, with its own time" in done["notes"]
+    found = masks("block")
+    assert [one.record.frame.timestamp_s for one in found.values()] == [0, 0.1, 0.2, 0.3, 0.7, 0.8, 0.9, 1.0]
+    assert {one.record.provenance.model.name for one in found.values()} == {"test-sam"}
+    assert run(["track", "masks", "--point", "7@30,20:block"]) == 0
+    assert masks("block", track_source="keyframe").keys() == {0, 7}
+    assert run(["track", "masks"]) == 0
+    assert "everything is up to date" in capsys.readouterr().err
+
+
+def test_a_budget_that_is_none_is_told(clip, capsys):
+    assert run(["track", "clip.mp4", "--box", "4,12,22,30:block", "--budget", "cheap"]) == 1
+    assert "a budget is default, fast, accurate, or milliseconds a frame such as 80; got 'cheap'" in (
+        capsys.readouterr().err
+    )
