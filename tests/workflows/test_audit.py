@@ -5,9 +5,9 @@ import pytest
 
 from flawed_store import AT, SIZE_HW, TINY, good, mask, ref_of, seen, square, store_of
 from maskwright.cli.__main__ import run
-from maskwright.core import RLE, BoxPrompt, ModelRef, ProcessingStep, ReviewEvent, Scores, new_id
+from maskwright.core import RLE, BoxPrompt, ModelRef, ProcessingStep, ReviewEvent, Scores, TrackPoint, new_id
 from maskwright.core.errors import StoreMissing, UnknownRecord
-from maskwright.core.review_event import Accept, Edit, Reject, Relabel, Revert
+from maskwright.core.review_event import Accept, Edit, Reject, Relabel, Retrack, Revert
 from maskwright.masks import empty_mask
 from maskwright.store import Query, open_store
 from maskwright.workflows.audit import audit_store
@@ -310,3 +310,26 @@ def test_recordings_are_told_apart(tmp_path):
     path = store_of(tmp_path / "masks", records)
 
     assert checks(path)["native rate"].count == 2
+
+
+def test_an_object_that_its_track_says_is_not_seen_may_have_no_pixel(tmp_path):
+    hidden = mask(
+        rle=empty_mask(SIZE_HW), track="1", track_point=TrackPoint(source="segmented", state="occluded", confidence=0.5)
+    )
+    claimed = mask(rle=empty_mask(SIZE_HW), track="2", track_point=TrackPoint(source="segmented"))
+    path = store_of(tmp_path / "masks", [hidden, claimed])
+
+    assert checks(path)["empty masks"].examples == (claimed.id,)
+
+
+def test_a_story_tells_how_a_mask_came_into_its_track(tmp_path):
+    point = TrackPoint(source="carried", state="visible", confidence=0.75, anchors=("0:aa", "40:bb"))
+    path = store_of(tmp_path / "masks", [mask(id="x1", track="mug", track_point=point)])
+    with open_store(path) as store:
+        store.append([event("x1", Retrack("cup")), event("x1", Retrack(None))])
+
+    text = "\n".join(read_story(path, "x1").lines())
+
+    assert "carried in its track, propagated from the keyframes on frame 0 and 40, visible, confidence 0.75" in text
+    assert "moved to the track cup by ann" in text
+    assert "taken out of its track by ann" in text

@@ -14,7 +14,9 @@ from maskwright.workflows.findings import MOST_EXAMPLES, Finding
 from maskwright.workflows.store_facts import LISTED
 
 _BATCH = 4096
-_SQL = f"SELECT id, height, width, rle, x1, y1, x2, y2, area FROM masks WHERE {LISTED}"
+# An object that is hidden or out of the picture has an empty mask, if its track says so or a person drew it.
+_IS_UNSEEN = "coalesce(track_state <> 'visible' OR (track_state IS NOT NULL AND edited_by IS NOT NULL), false)"
+_SQL = f"SELECT id, height, width, rle, x1, y1, x2, y2, area, {_IS_UNSEEN} FROM masks WHERE {LISTED}"
 
 # What can be wrong, and what to do about it, by the name of the check.
 _KINDS = {
@@ -86,7 +88,7 @@ def wrong_masks(
 
 
 def _problems(row: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
-    record_id, height, width, counts, *box, told_area = row
+    record_id, height, width, counts, *box, told_area, is_unseen = row
     try:
         rle = RLE((height, width), bytes(counts))
         true_area, true_box = area(rle), box_xyxy(rle)
@@ -97,7 +99,7 @@ def _problems(row: tuple[Any, ...]) -> Iterator[tuple[str, str]]:
         yield "wrong area", f"{record_id}: says {told_area}, has {true_area}"
     if tuple(box) != true_box:
         yield "wrong box", f"{record_id}: says {_box(box)}, is {_box(true_box)}"
-    if not true_area:
+    if not true_area and not is_unseen:
         yield "empty masks", record_id
 
 

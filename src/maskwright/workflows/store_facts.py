@@ -117,7 +117,9 @@ def read_facts(store: MaskStore) -> StoreFacts:
             datasets=_counts(views, "coalesce(dataset, '')"),
             models=tuple(ModelUse(**dict(zip(_MODEL, row, strict=True))) for row in views.execute(_MODELS).fetchall()),
             verifiers=tuple(row[0] for row in views.execute(_VERIFIERS).fetchall()),
-            areas=_quantiles(views, f"SELECT area AS value FROM masks WHERE {LISTED}"),
+            areas=_quantiles(
+                views, f"SELECT area AS value FROM masks WHERE {LISTED} AND (area > 0 OR track_state IS NULL)"
+            ),
             masks_per_frame=_quantiles(
                 views, f"SELECT count(*) AS value FROM masks WHERE {LISTED} GROUP BY {_PLACE}"
             ),
