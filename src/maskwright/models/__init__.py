@@ -1,7 +1,7 @@
 """The networks, one folder per family; what is known about each (cards), by name (registry), and where weights lie.
 
-`load_model` gives a model ready to run, `build_model` one with random weights, `list_models` the cards. Names are
-resolved on first use, so that listing models costs no torch.
+`load_model` gives a model ready to run, `load_video_model` one that follows objects through video, `build_model` one
+with random weights, `list_models` the cards. Names are resolved on first use, so that listing models costs no torch.
 """
 
 from importlib import import_module
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from maskwright.models.registry import build_model as build_model
     from maskwright.models.registry import find_card as find_card
     from maskwright.models.registry import list_models as list_models
+    from maskwright.models.transformers_video.loading import load_video_model as load_video_model
+    from maskwright.models.video_protocol import VideoModel as VideoModel
     from maskwright.models.weights import has_weights as has_weights
     from maskwright.models.weights import import_file as import_file
     from maskwright.models.weights import pull as pull
@@ -34,6 +36,8 @@ _HOME_OF = {
     "build_model": "registry",
     "find_card": "registry",
     "list_models": "registry",
+    "load_video_model": "transformers_video.loading",
+    "VideoModel": "video_protocol",
     "has_weights": "weights",
     "import_file": "weights",
     "pull": "weights",
@@ -58,12 +62,14 @@ __all__ = [
     "Model",
     "ModelCard",
     "ModelFrame",
+    "VideoModel",
     "build_model",
     "find_card",
     "has_weights",
     "import_file",
     "list_models",
     "load_model",
+    "load_video_model",
     "pull",
     "verify",
 ]

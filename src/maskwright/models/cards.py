@@ -15,7 +15,8 @@ class ModelCard:
     if there is one, and `verify` says what could not be checked. `filename` is the file's name in the weights folder;
     `packaged` weights lie inside the package, in the folder of their family. A card without a filename is of a model
     whose weights are computed. `looks_closer` is whether small objects are worth a second look by default
-    (`predict.look_closer`); `has_corrector` is whether `tiny`'s decoder for corrections is in the file.
+    (`predict.look_closer`); `has_corrector` is whether `tiny`'s decoder for corrections is in the file;
+    `follows_objects` marks a video model, which tracks and takes no single pictures.
     `keep_predicted_iou` and `keep_stability` are the scores above which everything-mode
     keeps a mask, unless it is told otherwise: how high a model scores its good masks is a matter of its training.
     """
@@ -37,6 +38,7 @@ class ModelCard:
     takes_text: bool = False
     looks_closer: bool = False
     has_corrector: bool = False
+    follows_objects: bool = False
     keep_predicted_iou: float = 0.88
     keep_stability: float = 0.95
     aliases: tuple[str, ...] = ()

@@ -50,8 +50,8 @@ def load_model(
         CheckpointError: the checkpoint is damaged, unsafe, or of another architecture.
         SettingError: there is no such device or precision here.
     """
-    place = _device(device)
-    dtype = _dtype(precision, place)
+    place = find_device(device)
+    dtype = find_dtype(precision, place)
     path = _as_path(name_or_path)
     model = _from_name(str(name_or_path)) if path is None else _from_file(path)
     model.image_encoder.to(dtype)
@@ -156,7 +156,12 @@ def _as_path(name_or_path: str | os.PathLike[str]) -> Path | None:
     return None
 
 
-def _device(device: str | torch.device) -> torch.device:
+def find_device(device: str | torch.device) -> torch.device:
+    """Find a device of this machine; "auto" is the first GPU if there is one.
+
+    Raises:
+        SettingError: there is no such device.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -167,7 +172,12 @@ def _device(device: str | torch.device) -> torch.device:
     return place
 
 
-def _dtype(precision: str, device: torch.device) -> torch.dtype:
+def find_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """Find the dtype that a precision means; "auto" is bf16 on a GPU that has it.
+
+    Raises:
+        SettingError: there is no such precision.
+    """
     if precision == "auto":
         has_bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported()
         return torch.bfloat16 if has_bf16 else torch.float32
@@ -176,4 +186,4 @@ def _dtype(precision: str, device: torch.device) -> torch.dtype:
     return _DTYPES[precision]
 
 
-__all__ = ["check_fits", "load_into", "load_model"]
+__all__ = ["check_fits", "find_device", "find_dtype", "load_into", "load_model"]

@@ -12,6 +12,7 @@ from maskwright.core.errors import UnknownModel
 from maskwright.models import cards
 from maskwright.models.cards import ModelCard
 from maskwright.models.test_sam.card import TEST_SAM, TEST_SAM_SIGNATURE
+from maskwright.models.transformers_video.cards import VIDEO_CARDS
 
 if TYPE_CHECKING:
     from maskwright.models.sam.model import SamModel
@@ -39,12 +40,12 @@ class Entry:
 
 
 def list_models() -> list[ModelCard]:
-    """List the cards of all registered models."""
-    return [entry.card for entry in ENTRIES]
+    """List the cards of all registered models, those for single pictures first."""
+    return [*(entry.card for entry in ENTRIES), *VIDEO_CARDS]
 
 
 def find_entry(name: str) -> Entry:
-    """Find a registered model by its name or by an alias, exactly.
+    """Find a registered model for single pictures by its name or by an alias, exactly.
 
     Raises:
         UnknownModel: there is none; the message names the nearest three.
@@ -52,8 +53,13 @@ def find_entry(name: str) -> Entry:
     known = {alias: entry for entry in ENTRIES for alias in (*entry.card.aliases, entry.card.name)}
     if name in known:
         return known[name]
-    nearest = sorted(ENTRIES, key=lambda entry: -_likeness(name, entry.card))[:3]
-    names = ", ".join(entry.card.name for entry in nearest)
+    if any(card.name == name for card in VIDEO_CARDS):
+        raise UnknownModel(
+            f"{name} follows objects through video and takes no single pictures. Use it with maskwright track, or "
+            "models.load_video_model in Python"
+        )
+    nearest = sorted(list_models(), key=lambda card: -_likeness(name, card))[:3]
+    names = ", ".join(card.name for card in nearest)
     raise UnknownModel(f"no model is called {name!r}. Nearest: {names}. See: maskwright models list")
 
 
@@ -63,8 +69,13 @@ def _likeness(name: str, card: ModelCard) -> float:
 
 
 def find_card(name: str) -> ModelCard:
-    """Find the card of a registered model."""
-    return find_entry(name).card
+    """Find the card of a registered model, for single pictures or for video.
+
+    Raises:
+        UnknownModel: there is none; the message names the nearest three.
+    """
+    video = next((card for card in VIDEO_CARDS if card.name == name), None)
+    return video or find_entry(name).card
 
 
 def known_words(card: ModelCard) -> tuple[str, ...]:

@@ -183,9 +183,11 @@ def import_file(path: Path, name: str, *, folder: Path | None = None) -> Verifie
         DownloadError: the file is not the published checkpoint. Other checkpoints are used by their path.
         CheckpointError: the file is not a checkpoint of this architecture.
     """
-    from maskwright.models.loading import check_fits
-
     card = find_card(name)
+    if card.follows_objects:
+        from maskwright.models.transformers_video.loading import check_fits
+    else:
+        from maskwright.models.loading import check_fits
     target = weights_path(card, folder)
     if not path.is_file():
         raise DownloadError(f"expected a checkpoint file to import, got none: {path}")
@@ -213,9 +215,10 @@ def _how_to_get(card: ModelCard, path: Path) -> str:
         return f"the weights of {card.name} are missing from this installation. Install the package again: {path}"
     if card.source_url is None:
         return f"the checkpoint of {card.name} is not on this machine. Put it here: {path}"
+    named = "" if card.source_url.endswith(f"/{path.name}") else f" as {path.name}"
     return (
         f"the checkpoint of {card.name} is not on this machine. Run: maskwright models pull {card.name}. "
-        f"Without a network: fetch {card.source_url} elsewhere and put it into {path.parent} "
+        f"Without a network: fetch {card.source_url} elsewhere and put it into {path.parent}{named} "
         f"(or set {WEIGHTS.env} to the folder that holds {path.name})"
     )
 

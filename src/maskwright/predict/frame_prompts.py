@@ -87,11 +87,11 @@ def _take_apart(model: Model, size_hw: SizeHW, prompt: Prompt) -> _Parts:
         match part:
             case PointPrompt(points_xy=xy, labels=point_labels):
                 for point in xy:
-                    _check_inside(f"point {point[0]:g},{point[1]:g}", point, point, size_hw)
+                    check_inside(f"point {point[0]:g},{point[1]:g}", point, point, size_hw)
                 points.extend(xy)
                 labels.extend(point_labels or ())
             case BoxPrompt(box_xyxy=(x1, y1, x2, y2)):
-                _check_inside(f"box {x1:g},{y1:g},{x2:g},{y2:g}", (x1, y1), (x2, y2), size_hw)
+                check_inside(f"box {x1:g},{y1:g},{x2:g},{y2:g}", (x1, y1), (x2, y2), size_hw)
                 corners = [(x1, y1), (x2, y2)]
             case MaskPrompt(rle=rle):
                 if rle.size_hw != size_hw:
@@ -106,7 +106,12 @@ def _take_apart(model: Model, size_hw: SizeHW, prompt: Prompt) -> _Parts:
     return _Parts(points_xy=(), labels=(), mask=mask, text=words)
 
 
-def _check_inside(what: str, low: tuple[float, float], high: tuple[float, float], size_hw: SizeHW) -> None:
+def check_inside(what: str, low: tuple[float, float], high: tuple[float, float], size_hw: SizeHW) -> None:
+    """Check that what lies between two corners is not wholly outside the image.
+
+    Raises:
+        PromptOutsideImage: it is.
+    """
     height, width = size_hw
     if high[0] < 0 or high[1] < 0 or low[0] > width or low[1] > height:
         raise PromptOutsideImage(
@@ -148,4 +153,4 @@ def mask_to_logits(rle: RLE, frame: ModelFrame) -> Float[np.ndarray, "h w"]:
     return logits
 
 
-__all__ = ["PromptGroup", "group_prompts", "mask_to_logits"]
+__all__ = ["PromptGroup", "check_inside", "group_prompts", "mask_to_logits"]

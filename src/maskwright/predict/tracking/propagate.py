@@ -7,6 +7,7 @@ from typing import Any, cast
 from maskwright.core import Frame, Image, Prompt
 from maskwright.core.errors import PromptError, SettingError
 from maskwright.models.protocol import Model
+from maskwright.models.video_protocol import VideoModel
 from maskwright.predict.tracking.settings import TrackSettings
 from maskwright.predict.tracking.tracked import TrackedFrame, TrackedMask, Tracker
 
@@ -14,7 +15,7 @@ Prompts = Mapping[str, Prompt] | Mapping[int, Mapping[str, Prompt]]
 
 
 def propagate(
-    model: Model | Tracker,
+    model: Model | VideoModel | Tracker,
     frames: Iterable[Image | Frame],
     prompts: Prompts,
     *,
@@ -33,7 +34,7 @@ def propagate(
         PromptError, PromptOutsideImage, UnsupportedPrompt, ImageError: as `Tracker.step` does.
     """
     by_frame = _by_frame(prompts)
-    tracker = cast(Tracker, model) if _is_tracker(model) else make_tracker(cast(Model, model), settings)
+    tracker = cast(Tracker, model) if _is_tracker(model) else make_tracker(cast(Model | VideoModel, model), settings)
     if not by_frame and not tracker.tracks and not (settings and settings.find_new):
         raise PromptError("nothing to follow: give a prompt for each object, or settings that find new objects")
     number = -1
@@ -45,7 +46,7 @@ def propagate(
 
 
 def propagate_both_ways(
-    model: Model,
+    model: Model | VideoModel,
     frames: Sequence[Image],
     prompts: Prompts,
     *,
@@ -92,8 +93,16 @@ def better_of(forward: TrackedMask, backward: TrackedMask, *, share: float) -> T
     return forward if forward.confidence * (1 - share) >= backward.confidence * share else backward
 
 
-def make_tracker(model: Model, settings: TrackSettings | None = None) -> Tracker:
-    """Begin a session of tracking with a model."""
+def make_tracker(model: Model | VideoModel, settings: TrackSettings | None = None) -> Tracker:
+    """Begin a session of tracking with a model. Of the settings a video model takes `patience` alone.
+
+    Raises:
+        SettingError: a video model is to look for new objects.
+    """
+    if isinstance(model, VideoModel):
+        from maskwright.predict.tracking.memory_tracker import MemoryTracker
+
+        return MemoryTracker.of(model, settings or TrackSettings())
     from maskwright.predict.tracking.flow_tracker import FlowTracker
 
     return FlowTracker(model, settings)
