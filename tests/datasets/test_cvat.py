@@ -8,15 +8,18 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image as PillowImage
 
-from maskwright.core import RLE, Image
+from maskwright.core import RLE, Image, ResolvedRecord, TrackPoint, TrackSource, TrackState, new_id
 from maskwright.core.errors import InputError, RecordError
 from maskwright.datasets.cvat_xml import Shape, draw_shape, mask_attributes
 from maskwright.datasets.formats import find_format
+from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
-from maskwright.masks import area, box_xyxy, decode
+from maskwright.masks import area, box_xyxy, decode, empty_mask
 from maskwright.testing.adapter_contract import AdapterContract, plain_frame, read_frames, write_frames
+from maskwright.testing.labelled_frames import labelled_frames
 from maskwright.testing.strategies import rles
 
 CVAT = find_format("cvat")
@@ -136,8 +139,8 @@ def test_the_tracks_of_a_video_are_read_frame_by_frame(tmp_path: Path) -> None:
 
     frames, _ = read_frames(CVAT, _file(tmp_path, _document(track, size)))
 
-    assert [frame.name for frame in frames] == ["frame_000000.PNG", "frame_000005.PNG"]
-    assert [(one.record.track, one.record.label) for frame in frames for one in frame.masks] == [("7", "mug")] * 2
+    assert [frame.name for frame in frames] == ["frame_000000.PNG", "frame_000005.PNG", "frame_000006.PNG"]
+    assert [(one.record.track, one.record.label) for frame in frames for one in frame.masks] == [("7", "mug")] * 3
     assert box_xyxy(frames[1].masks[0].record.rle) == (5, 1, 7, 3)
 
 
@@ -248,3 +251,95 @@ def test_a_mask_beyond_the_edge_is_cut() -> None:
     rle = draw_shape(Shape(kind="mask", place=place, label=None, attributes={}), (20, 29))
 
     assert box_xyxy(rle) == (28, 0, 29, 1)
+
+
+class TestCvatVideo(AdapterContract):
+    format_name = "cvat-video"
+
+    def frames(self) -> st.SearchStrategy[list[LabelledFrame]]:
+        """Draw frames of one size."""
+        return labelled_frames().map(lambda frames: [one for one in frames if one.size_hw == frames[0].size_hw])
+
+
+VIDEO = find_format("cvat-video")
+
+
+def _moment(rle: RLE, state: TrackState = "visible", source: TrackSource = "carried") -> ResolvedRecord:
+    one = plain_frame().masks[0]
+    point = TrackPoint(source=source, state=state, confidence=0.5)
+    record = replace(
+        one.record, id=new_id(), rle=rle, area=area(rle), box_xyxy=box_xyxy(rle), track="mug", track_point=point
+    )
+    return replace(one, record=record)
+
+
+def _video(*moments: ResolvedRecord | None) -> list[LabelledFrame]:
+    frames = [replace(plain_frame(), masks=(one,) if one else ()) for one in moments]
+    return [replace(frame, name=f"frame_{number:06d}.PNG") for number, frame in enumerate(frames)]
+
+
+def test_the_moments_of_a_track_are_cvats_shapes_and_come_back(tmp_path: Path) -> None:
+    seen, nothing = plain_frame().masks[0].record.rle, empty_mask((24, 32))
+    moments = [
+        _moment(nothing, "outside"),
+        _moment(seen, source="keyframe"),
+        _moment(seen, "occluded"),
+        _moment(nothing, "outside"),
+        None,
+        _moment(seen),
+        None,
+        None,
+    ]
+
+    told = write_frames(VIDEO, _video(*moments), tmp_path / "out")
+    back, _ = read_frames(CVAT, tmp_path / "out")
+
+    root = ElementTree.parse(tmp_path / "out" / "annotations.xml").getroot()
+    (track,) = root.findall("track")
+    flags = [tuple(one.get(name) for name in ("frame", "outside", "occluded", "keyframe")) for one in track]
+    assert flags == [
+        ("0", "1", "0", "1"),
+        ("1", "0", "0", "1"),
+        ("2", "0", "1", "1"),
+        ("3", "1", "0", "1"),
+        ("4", "1", "0", "1"),  # a track stands in CVAT until something ends it
+        ("5", "0", "0", "1"),
+        ("6", "1", "0", "1"),
+    ]
+    assert root.findtext("meta/task/mode") == "interpolation"
+    assert (told.num_frames, told.num_masks) == (8, 5)
+    assert [frame.name for frame in back] == [f"frame_{number:06d}.PNG" for number in (0, 1, 2, 3, 5)]
+    found = [frame.masks[0].record for frame in back]
+    wanted = [one.record for one in moments if one is not None]
+    assert [(one.track, one.rle, one.track_point) for one in found] == [
+        (one.track, one.rle, one.track_point) for one in wanted
+    ]
+
+
+def test_shapes_that_cvat_drew_between_keyframes_are_carried(tmp_path: Path) -> None:
+    place = 'rle="0, 4" left="1" top="1" width="2" height="2"'
+    shapes = (
+        f'<mask frame="0" outside="0" occluded="0" keyframe="1" {place}/>'
+        f'<mask frame="1" outside="0" occluded="1" keyframe="0" {place}/>'
+        f'<mask frame="2" outside="1" occluded="0" keyframe="1" {place}/>'
+    )
+    size = "<task><original_size><width>30</width><height>20</height></original_size></task>"
+
+    frames, _ = read_frames(VIDEO, _file(tmp_path, _document(f'<track id="7" label="mug">{shapes}</track>', size)))
+
+    points = [one.record.track_point for frame in frames for one in frame.masks]
+    assert points == [
+        TrackPoint(source="keyframe"),
+        TrackPoint(source="carried", state="occluded"),
+        TrackPoint(source="keyframe", state="outside"),
+    ]
+    assert [one.record.area for frame in frames for one in frame.masks] == [4, 4, 0]
+
+
+def test_a_video_has_frames_of_one_size(tmp_path: Path) -> None:
+    small = LabelledFrame(name="small.png", size_hw=(4, 4))
+
+    told = write_frames(VIDEO, [plain_frame(), small], tmp_path / "out")
+
+    assert told.num_frames == 1
+    assert told.skipped[0].reason == "a video has frames of one size, (24, 32) (h, w); this one is (4, 4)"

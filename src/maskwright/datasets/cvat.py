@@ -2,14 +2,15 @@
 
 Track, scores, status and id are attributes of the masks, which people can see and change in CVAT; what else is known of
 a record has no place there, so a mask comes back as one that was derived from the record of its id. Read: masks and
-polygons of pictures and of videos; boxes, lines, points and tags are told as lost.
+polygons of pictures and of videos, whose outside, occluded and keyframe become the moments of tracks; boxes, lines,
+points and tags are told as lost.
 """
 
 import shutil
 import tempfile
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from maskwright.core.errors import ImageError, InputError, MaskError, RecordErro
 from maskwright.core.record import MaskRecord, Scores
 from maskwright.core.resolved import ResolvedRecord, Status
 from maskwright.core.shapes import SizeHW
+from maskwright.core.track import TrackPoint, TrackSource, TrackState
 from maskwright.datasets.cvat_xml import (
     OriginalSize,
     Picture,
@@ -45,22 +47,34 @@ from maskwright.datasets.picture_files import (
     picture_path,
     write_picture,
 )
+from maskwright.masks import empty_mask
 
 FILE = "annotations.xml"
 _ID, _TRACK, _STATUS = "maskwright_id", "track", "status"
 _SCORES = ("predicted_iou", "stability")
 _OURS = (_ID, _TRACK, _STATUS, *_SCORES)
+_MOMENT = ("track_source", "track_state", "track_confidence")  # of videos
 ILLEGAL = "labels with characters that XML cannot write"
 
 
 def write(frames: Iterable[LabelledFrame], out: Path, *, log: LossLog) -> None:
     """Write the XML and the pictures that frames have, into a folder or a zip file."""
+    write_output(frames, out, log, _write_folder)
+
+
+def write_output(
+    frames: Iterable[LabelledFrame],
+    out: Path,
+    log: LossLog,
+    write_folder: Callable[[Iterable[LabelledFrame], Path, LossLog], None],
+) -> None:
+    """Write a folder of CVAT's, or a zip file of it where the name ends so."""
     if out.suffix.lower() != ".zip":
         with new_folder(out) as folder:
-            _write_folder(frames, folder, log)
+            write_folder(frames, folder, log)
         return
     with new_file(out) as part, tempfile.TemporaryDirectory(dir=part.parent, prefix=f"{part.name}.") as staging:
-        _write_folder(frames, Path(staging), log)
+        write_folder(frames, Path(staging), log)
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(path for path in Path(staging).rglob("*") if path.is_file()):
                 archive.write(file, file.relative_to(staging).as_posix())
@@ -110,15 +124,18 @@ def _write_mask(mask: ResolvedRecord, item: str, file: IO[str], labels: dict[str
     if label != (record.label or UNLABELLED):
         log.lose(ILLEGAL, item)
     labels[label] = None
-    place = {"label": label, "source": "file", "occluded": "0", **mask_attributes(record.rle), "z_order": "0"}
+    is_occluded = record.track_point is not None and record.track_point.state == "occluded"
+    place = {"label": label, "source": "file", "occluded": str(int(is_occluded))}
+    place |= {**mask_attributes(record.rle), "z_order": "0"}
     file.write(open_tag("mask", place) + "\n")
-    for name, value in _known(mask).items():
+    for name, value in known_attributes(mask).items():
         file.write(text_element("attribute", value, name=name) + "\n")
     file.write("</mask>\n")
     return True
 
 
-def _known(mask: ResolvedRecord) -> dict[str, str]:
+def known_attributes(mask: ResolvedRecord) -> dict[str, str]:
+    """What we write of a mask beside its pixels, by the names of the attributes."""
     record: MaskRecord = mask.record
     scores = {name: getattr(record.scores, name) for name in _SCORES}
     told = {_ID: record.id, _TRACK: record.track, _STATUS: mask.status, **scores}
@@ -220,23 +237,48 @@ class _Reader:
             self.log.lose(f"shapes of the kind {shape.kind}, which are no masks", item)
             return None
         try:
-            rle = draw_shape(shape, frame.size_hw)
+            rle = empty_mask(frame.size_hw) if shape.is_outside else draw_shape(shape, frame.size_hw)
         except MaskError as error:
             self.log.skip(item, str(error))
             return None
         known = shape.attributes
-        for name in known.keys() - set(_OURS):
+        for name in known.keys() - {*_OURS, *_MOMENT}:
             self.log.lose("attributes of masks", f"{item}: {name}")
         mask = self.importer.mask(
             rle,
             item=item,
             label=shape.label or None,
-            track=known.get(_TRACK) or shape.track,
+            track=known.get(_TRACK) or (None if _ID in known else shape.track),
+            track_point=_track_point(shape),
             scores=_scores(known),
             derived_from=known.get(_ID) or None,
         )
         status: Any = known.get(_STATUS)
         return replace(mask, status=status) if status in get_args(Status) else mask
+
+
+def _track_point(shape: Shape) -> TrackPoint | None:
+    """Read a moment of a track: as we wrote it, or as CVAT's own shapes of a video say it."""
+    known, place = shape.attributes, shape.place
+    sources: dict[Any, TrackSource] = {one: one for one in get_args(TrackSource)}
+    states: dict[Any, TrackState] = {one: one for one in get_args(TrackState)}
+    state: TrackState = "outside" if shape.is_outside else "occluded" if place.get("occluded") == "1" else "visible"
+    if known.get("track_source") in sources:
+        return TrackPoint(
+            source=sources[known["track_source"]],
+            state=states.get(known.get("track_state"), state),
+            confidence=_confidence(known),
+        )
+    if shape.track is None or _ID in known:
+        return None
+    return TrackPoint(source="carried" if place.get("keyframe") == "0" else "keyframe", state=state)
+
+
+def _confidence(known: Mapping[str, str]) -> float:
+    try:
+        return min(max(float(known["track_confidence"]), 0.0), 1.0)
+    except (KeyError, ValueError):
+        return 1.0
 
 
 def _scores(known: Mapping[str, str]) -> Scores:
@@ -249,4 +291,4 @@ def _scores(known: Mapping[str, str]) -> Scores:
     return Scores(**values)
 
 
-__all__ = ["read", "write"]
+__all__ = ["FILE", "ILLEGAL", "known_attributes", "read", "write", "write_output"]

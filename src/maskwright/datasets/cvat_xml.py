@@ -17,6 +17,7 @@ from maskwright.core.rle import RLE
 from maskwright.core.shapes import SizeHW
 from maskwright.masks import box_xyxy, crop, decode, encode, from_coco_polygons, paste
 
+CLOSING = {"track_source": "none"}
 _ILLEGAL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -30,6 +31,16 @@ class Shape:
     attributes: Mapping[str, str]
     track: str | None = None
     frame: int | None = None
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the object is not in the picture; what is drawn is where it was."""
+        return self.place.get("outside") == "1"
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether we wrote it only to end a track where it has no mask."""
+        return self.attributes.get("track_source") == CLOSING["track_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +91,8 @@ def _picture(element: ElementTree.Element) -> Picture:
 
 def _track(element: ElementTree.Element) -> list[Shape]:
     label, track = element.get("label"), element.get("id")
-    return [_shape(one, label, track) for one in element if one.get("outside") != "1"]
+    shapes = [_shape(one, label, track) for one in element]
+    return [one for one in shapes if not one.is_closing]
 
 
 def _shape(element: ElementTree.Element, label: str | None, track: str | None = None) -> Shape:
@@ -173,6 +185,7 @@ def _whole(place: Mapping[str, str], key: str) -> int:
 
 
 __all__ = [
+    "CLOSING",
     "OriginalSize",
     "Picture",
     "Shape",

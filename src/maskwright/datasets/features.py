@@ -61,6 +61,7 @@ _OF_MASK: dict[str, Callable[[ResolvedRecord], bool]] = {
     "islands": lambda one: len(islands(one.record.rle)) > 1,
     "labels": lambda one: bool(one.record.label),
     "tracks": lambda one: one.record.track is not None,
+    "track states": lambda one: one.record.track_point is not None and one.record.track_point.state != "visible",
     "scores": lambda one: _has_scores(one.record),
     "status": lambda one: one.status != "proposed",
     "provenance": lambda one: True,

@@ -16,6 +16,7 @@ from maskwright.core.provenance import Provenance
 from maskwright.core.record import MaskRecord, Scores, new_id
 from maskwright.core.resolved import ResolvedRecord, Status
 from maskwright.core.rle import RLE
+from maskwright.core.track import TrackPoint
 from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.notes import is_about, mask_from_note
 from maskwright.masks import area, box_xyxy
@@ -46,6 +47,7 @@ class Importer:
         item: str,
         label: str | None = None,
         track: str | None = None,
+        track_point: TrackPoint | None = None,
         scores: Scores | None = None,
         status: Status = "proposed",
         note: Any = None,
@@ -82,6 +84,7 @@ class Importer:
             label=label,
             track=track,
             scores=scores or Scores(),
+            track_point=track_point,
         )
         return ResolvedRecord(record=record, status=status)
 

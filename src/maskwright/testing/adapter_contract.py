@@ -231,6 +231,7 @@ def project(mask: ResolvedRecord, kept: frozenset[str]) -> tuple[Any, ...]:
     told: dict[str, Any] = {
         "labels": record.label or UNLABELLED,  # "provenance" holds what the record itself says
         "tracks": record.track,
+        "track states": record.track_point.state if record.track_point else "visible",
         "scores": record.scores,
         "status": mask.status,
         "provenance": repr(mask),
