@@ -83,7 +83,7 @@ def test_without_pictures_the_report_says_so(masks, tmp_path):
     assert [one.what for one in done.report.losses] == ["pictures, which are not at hand"]
 
 
-@pytest.mark.parametrize("name", [one for one in WRITTEN if one not in ("hdf5", "parquet")])
+@pytest.mark.parametrize("name", [one for one in WRITTEN if one not in ("hdf5", "parquet", "cvat-video")])
 def test_a_picture_that_cannot_be_read_is_left_out_its_masks_and_the_rest_are_written(made, tmp_path, name):
     pictures = shutil.copytree(made / "pictures", tmp_path / "pictures")
     (pictures / "001.png").write_bytes((pictures / "001.png").read_bytes()[:-2000])
@@ -204,7 +204,7 @@ def test_every_format_is_recognised_and_comes_back_into_a_store(masks, tmp_path,
 
     done = import_masks(tmp_path / "out", tmp_path / "again")
 
-    assert recognise_format(tmp_path / "out") == format_name
+    assert recognise_format(tmp_path / "out") == format_name.removesuffix("-video")  # one reader for both of CVAT's
     assert done.num_new == done.report.num_masks
     assert 0 < done.num_new <= written.num_masks
     if format_name in WHOLE:

@@ -137,7 +137,7 @@ class TrackMachine(RuleBasedStateMachine):
             assert store.count(Query(status=ANY_STATUS)) >= len(masks)
         for name in {mask.record.track for mask in masks}:
             here = [mask for mask in masks if mask.record.track == name]
-            keyframes = sorted((mask.record.frame.frame_index, mask) for mask in here if mask.is_keyframe)
+            keyframes = [(mask.record.frame.frame_index, mask) for mask in here if mask.is_keyframe]
             at = [mask.record.frame.frame_index for mask in here]
             if not keyframes:
                 continue  # what is left of a track whose keyframes are gone
