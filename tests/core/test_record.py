@@ -6,7 +6,19 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from maskwright.core import RLE, Accept, MaskRecord, ModelRef, Provenance, ReviewEvent, Scores, new_id
+from maskwright.core import (
+    RLE,
+    Accept,
+    MaskRecord,
+    ModelRef,
+    Provenance,
+    ResolvedRecord,
+    ReviewEvent,
+    Scores,
+    TrackPoint,
+    anchor,
+    new_id,
+)
 from maskwright.core.errors import MaskError, RecordError
 
 NOW = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
@@ -101,3 +113,41 @@ def test_an_rle_is_the_same_value_whatever_held_its_size():
 def test_an_rle_without_a_size_or_bytes_is_an_error(size_hw, counts, message):
     with pytest.raises(MaskError, match=message):
         RLE(size_hw, counts)
+
+
+def test_a_keyframe_is_named_by_its_frame_and_its_pixels():
+    rle, other = RLE((2, 2), b"4"), RLE((2, 2), b"04")
+
+    assert anchor(120, rle).startswith("120:")
+    assert len({anchor(120, rle), anchor(121, rle), anchor(120, other)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"source": "guessed"}, "a track point's source is one of keyframe, segmented, carried; got 'guessed'"),
+        ({"source": "carried", "state": "lost"}, "a track point's state is one of visible, occluded, outside"),
+        ({"source": "carried", "confidence": 1.5}, "a track point's confidence lies between 0 and 1, got 1.5"),
+    ],
+)
+def test_a_track_point_that_cannot_be_is_an_error(values, message):
+    with pytest.raises(RecordError, match=message):
+        TrackPoint(**values)
+
+
+@pytest.mark.parametrize(
+    ("track", "point", "changes", "expected"),
+    [
+        ("mug", TrackPoint(source="keyframe"), {}, True),
+        ("mug", None, {}, True),  # no tracker made it
+        ("mug", TrackPoint(source="carried"), {}, False),
+        ("mug", TrackPoint(source="carried"), {"edited_by": "ann"}, True),
+        ("mug", TrackPoint(source="carried"), {"status": "accepted", "verified_by": "ann"}, True),
+        ("mug", TrackPoint(source="keyframe"), {"status": "rejected"}, False),
+        (None, TrackPoint(source="keyframe"), {}, False),
+    ],
+)
+def test_what_a_tracker_starts_from(track, point, changes, expected):
+    resolved = ResolvedRecord(record=record(track=track, track_point=point), **changes)
+
+    assert resolved.is_keyframe == expected

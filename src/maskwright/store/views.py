@@ -21,7 +21,7 @@ from maskwright.store.segment import SegmentRef, segment_path
 
 _EDITED = ("x1", "y1", "x2", "y2", "area", "rle")
 _COLUMNS = [name for name in SCHEMA.names if name != "added"]
-_ABSENT = {
+_ABSENT: dict[str, str] = {
     name: f"CAST(NULL AS {'DOUBLE' if SCHEMA.field(name).type == 'double' else 'VARCHAR'}) AS {name}"
     for name in TRACK_COLUMNS
 }
@@ -75,7 +75,8 @@ def connect(**settings: Any) -> Any:
 
 
 def _columns(*, has_tracks: bool = True) -> str:
-    return ", ".join(name if has_tracks else _ABSENT.get(name, name) for name in _COLUMNS)
+    absent: dict[str, str] = {} if has_tracks else _ABSENT
+    return ", ".join(absent.get(name, name) for name in _COLUMNS)
 
 
 def _parquet(folder: StoreFolder, files: Sequence[SegmentRef]) -> str:
