@@ -20,7 +20,7 @@ from maskwright.store.query import Query
 from maskwright.store.segment import SegmentRef, segment_path
 
 _EDITED = ("x1", "y1", "x2", "y2", "area", "rle")
-_COLUMNS = [name for name in SCHEMA.names if name != "added"]
+_COLUMNS = [str(name) for name in SCHEMA.names if name != "added"]
 _ABSENT: dict[str, str] = {
     name: f"CAST(NULL AS {'DOUBLE' if SCHEMA.field(name).type == 'double' else 'VARCHAR'}) AS {name}"
     for name in TRACK_COLUMNS
