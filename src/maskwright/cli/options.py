@@ -11,7 +11,7 @@ from maskwright.core.errors import MaskwrightError, SettingError
 if TYPE_CHECKING:
     from maskwright.datasets import Intensity
     from maskwright.masks import CleanupStep
-    from maskwright.models import Model
+    from maskwright.models import Model, VideoModel
     from maskwright.predict import EmbeddingCache
     from maskwright.workflows.pictures import Picture
 
@@ -116,6 +116,19 @@ def open_model(model: str | None, device: str | None, precision: str | None) -> 
     )
 
 
+def open_any_model(model: str | None, device: str | None, precision: str | None) -> "Model | VideoModel":
+    """Load the model that the options and settings name, which may be one that only follows objects through video."""
+    from maskwright.models import load_video_model
+    from maskwright.models.transformers_video.loading import names_video_model
+
+    name = model or settings.MODEL.get()
+    if not names_video_model(name):
+        return open_model(model, device, precision)
+    return load_video_model(
+        name, device=device or settings.DEVICE.get(), precision=precision or settings.PRECISION.get()
+    )
+
+
 def open_cache(no_cache: bool) -> "EmbeddingCache | None":
     """Open the embedding cache, unless it is not wanted."""
     from maskwright.workflows.predict_files import open_cache
@@ -141,6 +154,7 @@ __all__ = [
     "PercentileText",
     "Precision",
     "WindowText",
+    "open_any_model",
     "open_cache",
     "open_model",
     "read_cleanup",

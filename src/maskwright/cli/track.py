@@ -227,7 +227,7 @@ class _Where:
 def _open(model: str | None, device: str | None, precision: str | None, *, budget: str, find_new: int) -> Any:
     from maskwright.workflows.tracking import open_tracking
 
-    network = options.open_model(model, device, precision)
+    network = options.open_any_model(model, device, precision)
     return open_tracking(network, model_name=model or settings.MODEL.get(), budget=budget, find_new=find_new)
 
 

@@ -14,6 +14,7 @@ from maskwright.core import Image, ModelRef, SizeHW
 from maskwright.core.errors import ImageError
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Features, Model
+from maskwright.models.video_protocol import VideoModel
 from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
 
 
@@ -57,7 +58,7 @@ def embed_batch(
         yield from _embed_some(model, batch, cache)
 
 
-def model_ref(model: Model) -> ModelRef:
+def model_ref(model: Model | VideoModel) -> ModelRef:
     """Name a model as provenance does."""
     precision = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[model.precision]
     return ModelRef(

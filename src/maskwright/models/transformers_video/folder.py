@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from maskwright.core.errors import CheckpointError, WeightsMissing
 from maskwright.models.transformers_video.families import FAMILIES, Family
@@ -41,6 +44,21 @@ class VideoFolder:
         family = FAMILIES[kind]
         mean, std = _colours(path) or (family.mean, family.std)
         return cls(path=path, family=family, weights=_weights(path), mean=mean, std=std)
+
+    def parameters(self) -> Iterator[str]:
+        """List the names of the parameters.
+
+        Raises:
+            CheckpointError: a file of them is damaged.
+        """
+        for part in self.weights:
+            try:
+                with safe_open(part, framework="np") as file:
+                    yield from file.keys()
+            except (SafetensorError, OSError) as error:
+                raise CheckpointError(
+                    f"a file of the checkpoint is damaged ({error}). Fetch it again: {part}"
+                ) from error
 
     def sha256(self) -> str:
         """Hash the weights: the file's own SHA-256, or that of the list of its parts' names and SHA-256."""

@@ -82,7 +82,7 @@ def _network(card: ModelCard, path: Path) -> Any:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"the checkpoint of {card.name} is damaged ({error}). Fetch it again: {path}") from error
-    return build_network(SAM2, path, config=sam2_config(card), state_dict=state)
+    return build_network(SAM2, path, state, config=sam2_config(card), state_dict=state)
 
 
 def _from_folder(path: Path) -> TransformersVideoModel:
@@ -90,7 +90,7 @@ def _from_folder(path: Path) -> TransformersVideoModel:
         names = ", ".join(card.name for card in VIDEO_CARDS)
         raise UnknownModel(f"no video model is called so, and there is no such folder. By name: {names}: {path}")
     folder = VideoFolder.open(path)
-    network = build_network(folder.family, path, folder=path)
+    network = build_network(folder.family, path, folder.parameters(), pretrained_model_name_or_path=path)
     name = path.resolve().name
     card = ModelCard(
         name=name,
