@@ -233,3 +233,15 @@ def test_a_budget_that_is_none_is_told(clip, capsys):
     assert "a budget is default, fast, accurate, or milliseconds a frame such as 80; got 'cheap'" in (
         capsys.readouterr().err
     )
+
+
+def test_a_store_is_tracked_where_it_was(here, capsys):
+    assert run(["track", "scene", "--box", "4,6,10,12:mug", "--to", "3"]) == 0
+    assert run(["track", "scene", "--to", "7"]) == 0
+    assert run(["track", "masks", "--box", "6@30,6,36,12:mug"]) == 0  # a frame of the newest session
+
+    assert sorted(masks()) == list(range(8))
+    assert run(["track", "masks", "--to", "9"]) == 2
+    assert "to choose frames, name the source: -o masks" in capsys.readouterr().err
+    assert run(["track", "masks", "-o", "others"]) == 2
+    assert "leave --out out" in capsys.readouterr().err

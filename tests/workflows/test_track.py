@@ -502,3 +502,17 @@ def test_a_found_object_gets_a_name_that_no_track_has(scene, out):
     track(scripted(finds={4: BoxPrompt((30, 1, 33, 4))}), footage, out, prompts=[prompt(footage, 0, "lid", BOX)])
 
     assert len(masks_of(out, "object-4 2")) == NUM - 4
+
+
+def test_a_keyframe_that_a_kill_left_beside_its_successor_goes(scene, out):
+    other = BoxPrompt((1, 1, 3, 3))
+    run(scene, out, (0, "mug", BOX))
+    old = masks_of(out)[0].record
+    provenance = replace(old.provenance, prompt=other, derived_from=(old.id,))
+    with open_store(out) as store:
+        store.put([replace(old, id="successor", provenance=provenance)])
+
+    run(scene, out, (0, "mug", other))
+
+    assert masks_of(out)[0].record.id == "successor"
+    assert len(masks_of(out)) == NUM

@@ -117,6 +117,10 @@ def track(
     is_store = (source / "store.json").exists()
     if is_store and out is not None:
         raise typer.BadParameter("SOURCE is a store, which is tracked into itself; leave --out out")
+    if is_store and (first or last is not None or episodes or cameras):
+        raise typer.BadParameter(
+            f"a store is tracked where it was before; to choose frames, name the source: -o {source}"
+        )
 
     from maskwright.workflows.annotate_plan import Footage, Selection
     from maskwright.workflows.tracked_sources import TrackedBefore, tracked_before

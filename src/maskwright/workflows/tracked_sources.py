@@ -35,11 +35,11 @@ def tracked_before(store: Path) -> list[TrackedBefore]:
 
 
 def _of_manifest(manifest: dict[str, Any], store: Path) -> Iterator[TrackedBefore]:
-    """Give each selection of frames once."""
+    """Give each selection of frames once, the newest first."""
     path = Path(manifest["source"]["path"])
     if not path.exists():
         raise InputError(f"the frames are no longer there. Say where: maskwright track SOURCE -o {store}: {path}")
-    for selection in dict.fromkeys(_selection(session) for session in manifest["sessions"]):
+    for selection in dict.fromkeys(_selection(session) for session in reversed(manifest["sessions"])):
         yield TrackedBefore(path=path, selection=selection, options=manifest["sessions"][-1].get("options", {}))
 
 
