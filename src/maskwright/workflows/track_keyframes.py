@@ -49,7 +49,7 @@ def left_to_draw(store: MaskStore, dataset: str, prompts: Prompts, *, may_replac
         orders = [Order(one, here.get(one.track, ())) for one in by_track.values()]
         orders = [one for one in orders if not one.is_done]
         for one in orders:
-            if one.keyframes and not may_replace:
+            if one.keyframes and one.done is None and not may_replace:
                 raise SettingError(
                     f"the track {one.prompt.track} has a keyframe on frame {place[2]} already, "
                     f"{one.story}. Edit that mask, or give --replace to draw another in its place."
