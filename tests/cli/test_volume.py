@@ -8,7 +8,7 @@ from maskwright.cli.__main__ import run
 from maskwright.cli.track_objects import parse_objects
 from maskwright.cli.volume import by_slice
 from maskwright.core import BoxPrompt, CombinedPrompt, PointPrompt
-from volume_data import BOX, box_volume, write_nifti, write_series
+from volume_data import box_volume, write_nifti, write_series
 
 PROMPT = ["--at", "5", "--box", "4,6,11,13:box", "-m", "test-sam"]
 
@@ -103,7 +103,6 @@ def test_what_is_odd_about_a_series_is_told(tmp_path, monkeypatch, capsys):
 
 
 def test_objects_are_followed_and_their_labels_written(ct, tmp_path, capsys):
-    pytest.importorskip("maskwright.predict.tracking.flow", reason="PLACEHOLDER")
     assert run(["volume", "ct.nii.gz", *PROMPT, "--window", "60/20", "-o", "box.nii.gz"]) == 0
 
     told = capsys.readouterr().err
@@ -112,4 +111,14 @@ def test_objects_are_followed_and_their_labels_written(ct, tmp_path, capsys):
     assert (back.affine == nibabel.load(ct).affine).all()
     assert set(np.unique(np.asarray(back.dataobj))) <= {0, 1}
     assert json.loads((tmp_path / "box.json").read_text())["labels"] == {"1": "box"}
-    assert BOX is not None
+
+
+def test_what_was_written_comes_as_json(ct, tmp_path, capsys):
+    assert run(["volume", "ct.nii.gz", *PROMPT, "-p", "7@2,2:dot", "-o", "both.tif", "--json"]) == 0
+
+    told = capsys.readouterr()
+    answer = json.loads(told.out)
+    assert told.err == ""
+    assert [(one["number"], one["name"]) for one in answer["objects"]] == [(1, "box"), (2, "dot")]
+    assert (answer["labels"], answer["names"]) == ("both.tif", "both.json")
+    assert (tmp_path / "both.tif").stat().st_size > 20 * 16 * 12

@@ -158,7 +158,65 @@ def test_between_two_prompted_slices_the_surer_reaches_further(model, volume):
     )
 
     assert found.labels[0, 0, :].tolist() == [1] * 4 + [0] * 8
-    assert found.labels[10, 10, 1:].tolist() == [0] * 3 + [1] * 8
+    assert found.labels[10, 10, :11].tolist() == [0] * 4 + [1] * 7
+
+
+@dataclass
+class Jumping(Carrying):
+    """Sees another object on the third slice after a prompt, and the right one again on the fourth."""
+
+    num_since: int = 0
+
+    def step(self, image, prompts=None):
+        self.num_since = 0 if prompts else self.num_since + 1
+        kept = self.last
+        if self.num_since == 3:
+            self.last = {name: np.roll(mask, 5, axis=1) for name, mask in self.last.items()}
+        told = super().step(image, prompts)
+        self.last = self.last if self.num_since != 3 else kept
+        return told
+
+
+def test_an_object_that_is_no_longer_where_it_was_has_ended_and_does_not_come_back(model, volume):
+    shown = {5: {"a": square(slice(0, 2), slice(0, 2))}}
+
+    found = segment_volume(model, volume, shown, new_tracker=Jumping)
+
+    assert found.labels[0, 0, :].tolist() == [0] * 3 + [1] * 5 + [0] * 4
+    assert found.labels[5, 0, :].max() == 0
+
+
+def test_an_object_that_is_shown_again_further_on_has_not_ended(model, volume):
+    low = square(slice(0, 2), slice(0, 2))
+
+    found = segment_volume(
+        model, volume, {1: {"a": low}, 11: {"a": low}}, new_tracker=lambda: Carrying(sure={"a": 0.1})
+    )
+
+    assert found.labels[0, 0, :].tolist() == [0] + [1] * 11
+
+
+def test_an_object_is_followed_by_the_real_tracker(model, volume):
+    told = []
+
+    found = segment_volume(
+        model,
+        volume,
+        {5: {"box": square(slice(6, 13), slice(4, 11))}},
+        intensity=BRIGHT,
+        progress=lambda done, total: told.append((done, total)),
+    )
+
+    assert (found.labels[:, :, 5] == (box_volume()[:, :, 5] >= 100)).all()  # what was shown is as it was shown
+    assert told[-1] == (13, 13)
+
+
+def test_the_same_command_gives_the_same_labels(model, volume):
+    shown = {5: {"box": BoxPrompt((4, 6, 11, 13)), "other": BoxPrompt((12, 1, 18, 5))}}
+
+    one, other = (segment_volume(model, volume, shown, intensity=BRIGHT) for _ in range(2))
+
+    assert (one.labels == other.labels).all()
 
 
 def test_an_object_that_one_side_lost_is_taken_from_the_other(model, volume):

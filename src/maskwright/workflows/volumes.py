@@ -2,8 +2,10 @@
 
 One pass runs from the first prompted slice to the end, one from the last prompted slice to the beginning; every
 prompted slice on the way corrects its objects. Before the first and after the last slice that an object was shown on,
-one pass speaks of it; between two such slices both do, and the nearer and surer one is taken. What the first pass found
-is kept as run lengths; the second writes each slice into the label volume as it comes, which lies in a temporary file.
+one pass speaks of it; between two such slices both do, and the nearer and surer one is taken. Things in a volume end
+and do not come back, unlike those of a video: where a pass is no longer sure of an object it has ended there. What the
+first pass found is kept as run lengths; the second writes each slice into the label volume as it comes, which lies in a
+temporary file.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -22,16 +24,21 @@ from maskwright.datasets.medical import Intensity
 from maskwright.datasets.volume import Volume, axis_name
 from maskwright.datasets.volume_labels import write_labels
 from maskwright.datasets.volume_slices import VolumeSlices
-from maskwright.masks import is_empty
+from maskwright.masks import area, intersection, is_empty
 from maskwright.models import Model
 from maskwright.predict.embedding import model_ref
-from maskwright.predict.tracking import TrackedMask, Tracker
+from maskwright.predict.tracking import TrackedMask, Tracker, TrackSettings, make_tracker
 from maskwright.workflows.label_volume import LabelCanvas, SeenMask, SegmentedObject
 
 # Slice number -> object -> prompt, in voxels of the slice (x before y).
 SlicePrompts = Mapping[int, Mapping[str, Prompt]]
 NewTracker = Callable[[], Tracker]
 _MOST_OBJECTS = 65_535
+# The model on every second slice: by number, not by time as for video, so that the same command gives the same labels.
+_SETTINGS = TrackSettings(stride=2)
+# Less sure than this, or less of it over what it was on the slice before, and an object has ended. Measured on a
+# fluorescence volume with the embedded model: docs/log.md, "volumes".
+_ENDS_BELOW, _ENDS_APART = 0.4, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,7 +96,7 @@ def segment_volume(
     """Follow objects through a volume from the slices across `axis` that they were shown on.
 
     Prompts are in voxels of the slice; `volume_slices` says which way its axes run. Where objects meet, the surer one
-    has the voxel. `new_tracker` makes the session of a pass, `make_tracker(model)` when left out.
+    has the voxel. `new_tracker` makes the session of a pass; left out, it is one that draws on every second slice.
 
     Raises:
         PromptError, PromptOutsideImage, UnsupportedPrompt: a prompt does not fit its slice or the model.
@@ -157,9 +164,7 @@ class _Telling:
 
 
 def _tracker_of(model: Model) -> NewTracker:
-    from maskwright.predict.tracking import make_tracker
-
-    return lambda: make_tracker(model)
+    return lambda: make_tracker(model, _SETTINGS)
 
 
 def _follow(
@@ -169,15 +174,31 @@ def _follow(
     order: range,
     telling: _Telling,
 ) -> Iterator[tuple[int, dict[str, SeenMask]]]:
-    """Run one pass; gives what was seen on each slice."""
-    last_shown: dict[str, int] = {}
+    """Run one pass; gives what was seen on each slice. Objects that have ended are forgotten."""
+    shown_last = {name: index for index in order for name in shown.get(index, {})}
+    shown_at: dict[str, int] = {}
+    before: dict[str, SeenMask] = {}
     for index in order:
         given = shown.get(index, {})
-        last_shown |= dict.fromkeys(given, index)
+        shown_at |= dict.fromkeys(given, index)
         moved = {name: slices.grid.to_picture(prompt) for name, prompt in given.items()}
         frame = tracker.step(slices.image(index), moved or None)
-        yield index, {one.track: _seen(one, slices, abs(index - last_shown[one.track])) for one in frame.masks}
+        found = {one.track: _seen(one, slices, abs(index - shown_at[one.track])) for one in frame.masks}
+        for name, one in list(found.items()):
+            was_shown_for_good = shown_at[name] == shown_last[name] and name not in given
+            if was_shown_for_good and _has_ended(one, before[name]):
+                tracker.forget(name)
+                del found[name]
+        yield index, found
+        before = found
         telling.one_more()
+
+
+def _has_ended(now: SeenMask, before: SeenMask) -> bool:
+    """Say whether an object that was there on the slice before is there no longer."""
+    smaller = min(area(now.rle), area(before.rle))
+    shared = area(intersection([now.rle, before.rle]))
+    return now.confidence < _ENDS_BELOW or shared < _ENDS_APART * smaller or not smaller
 
 
 def _seen(mask: TrackedMask, slices: VolumeSlices, distance: int) -> SeenMask:
