@@ -41,6 +41,7 @@ _HOMES = {
         "refine",
         "to_records",
     ),
+    "maskwright.predict.tracking": ("TrackSettings", "make_tracker", "propagate", "propagate_both_ways"),
     "maskwright.workflows.pictures": ("example_path",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -70,6 +71,10 @@ if TYPE_CHECKING:
     from maskwright.predict import predict as predict
     from maskwright.predict import refine as refine
     from maskwright.predict import to_records as to_records
+    from maskwright.predict.tracking import TrackSettings as TrackSettings
+    from maskwright.predict.tracking import make_tracker as make_tracker
+    from maskwright.predict.tracking import propagate as propagate
+    from maskwright.predict.tracking import propagate_both_ways as propagate_both_ways
     from maskwright.workflows.pictures import example_path as example_path
 
 

@@ -106,6 +106,8 @@ class Appearance:
 
     def likeness(self, cells: Float[Tensor, "cells D"], cells_hw: SizeHW) -> dict[str, Float[np.ndarray, "h w"]]:
         """Say for each track how like it each cell is: about 1 like the object, about -1 like the rest."""
+        if not self._tracks:
+            return {}
         if self._weights is None:
             self._weights = self._solve()
         names, weights, offsets = self._weights

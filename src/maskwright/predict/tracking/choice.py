@@ -73,15 +73,18 @@ def carried_answer(track: str, mask: SoftMask, trust: float, likeness: Float[np.
     )
 
 
-def settle(drawn: Answer | None, carried: Sequence[Answer], redrawn: float) -> Answer | None:
-    """Choose between the model's answer and carried masks of a track that the model draws with an IoU of `redrawn`."""
+def settle(drawn: Answer | None, carried: Sequence[Answer], *, redrawn: float, worth_above: float) -> Answer | None:
+    """Choose between the model's answer and carried masks of a track that the model draws with an IoU of `redrawn`.
+
+    A carried mask needs a trust above `worth_above`, and an answer that confirms it.
+    """
     if drawn is None:
         return None
     for one in sorted(carried, key=lambda answer: -answer.predicted_iou):
         both = float((one.is_there & drawn.is_there).sum())
         agreement = both / max(1.0, float((one.is_there | drawn.is_there).sum()))
         if (
-            one.predicted_iou > redrawn
+            one.predicted_iou > worth_above
             and agreement > _CONFIRMS * redrawn
             and one.resemblance > _AS_ALIKE * drawn.resemblance
         ):
@@ -168,7 +171,7 @@ def without_strange_islands(
     areas = stats[1:, cv2.CC_STAT_AREA]
     is_kept = (totals / areas > _ALIKE) & (areas > _CRUMB * areas.max())
     is_kept[totals.argmax()] = True
-    stays = np.concatenate([[True], is_kept])[np.asarray(labels)]
+    stays = np.take(np.concatenate([[True], is_kept]), np.asarray(labels, np.int64))
     return np.where(stays, logits, -_MOST_LOGIT).astype(np.float32)
 
 

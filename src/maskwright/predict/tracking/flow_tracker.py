@@ -24,7 +24,7 @@ from maskwright.predict.records import to_records
 from maskwright.predict.tracking.appearance import Appearance, cells_of, resemblance
 from maskwright.predict.tracking.choice import Answer, carried_answer, covers, judge, settle, share_out
 from maskwright.predict.tracking.drawn import Drawn, draw
-from maskwright.predict.tracking.followed import Followed
+from maskwright.predict.tracking.followed import WORTH, Followed
 from maskwright.predict.tracking.motion import Motion, MotionEstimator
 from maskwright.predict.tracking.newcomers import Newcomers
 from maskwright.predict.tracking.pace import Pace
@@ -35,6 +35,8 @@ from maskwright.predict.tracking.tracked import TrackedFrame, TrackedMask
 
 # A mask that lies in another's by such a share when it is prompted is a part of it: the two may overlap.
 _PART = 0.8
+# With such a share of its usual resemblance a carried mask that is worth more than a drawing stays unasked.
+_STAYS_ABOVE = 0.9
 
 
 class FlowTracker:
@@ -132,16 +134,20 @@ class FlowTracker:
         proposals: list[Proposal] = []
         for track, one in asked.items():
             near = nearness(one.mask, one.before, cells_hw) if one.is_seen else None
-            proposals += from_mask(track, one.expected, embedding.size_hw)
-            proposals += from_likeness(track, likeness[track], near, embedding.size_hw)
+            by_flow = from_mask(track, one.expected, embedding.size_hw)
+            by_looks = from_likeness(track, likeness[track], near, embedding.size_hw)
+            proposals += [proposal for proposal in (by_flow, by_looks) if proposal is not None]
         drawn: dict[str, Answer] = {}
         if proposals:
             batch = predict(self._model, embedding, [proposal.prompt for proposal in proposals])
             drawn = judge(proposals, batch, likeness, {track: one.expected for track, one in asked.items()})
-        settled = {
-            track: settle(drawn.get(track), carried[track], one.redrawn) if track in asked else carried[track][0]
-            for track, one in known.items()
-        }
+        settled: dict[str, Answer | None] = {}
+        for track, one in known.items():
+            one.num_unasked = 0 if track in asked else one.num_unasked + 1
+            settled[track] = carried[track][0]
+            if track in asked:
+                worth = one.redrawn + WORTH
+                settled[track] = settle(drawn.get(track), carried[track], redrawn=one.redrawn, worth_above=worth)
         found = {track: answer for track, answer in settled.items() if answer is not None}
         return share_out(found, likeness, self._may_overlap)
 
@@ -153,9 +159,9 @@ class FlowTracker:
         return [carried_answer(one.track, mask, trust, likeness) for mask, trust in masks]
 
     def _stays(self, one: Followed, carried: Sequence[Answer]) -> bool:
-        """Whether a carried mask is so good that the model is not asked."""
+        """Whether a carried mask is so good that the model is not asked this time."""
         usual = one.usual or 0.0
-        return one.needs_no_drawing and carried[0].resemblance > self._settings.stays_above * usual
+        return one.needs_no_drawing and carried[0].resemblance > _STAYS_ABOVE * usual
 
     def _take_keyframes(
         self,
@@ -187,8 +193,8 @@ class FlowTracker:
     def _redrawn(self, embedding: ImageEmbedding, drawn: Mapping[str, Drawn]) -> dict[str, float]:
         """Say how well the model draws masks that are known, when it is asked as it will be on later frames."""
         softs = {track: SoftMask.of_bits(decode(one.rle), self._estimator.grid_hw) for track, one in drawn.items()}
-        asked = {track: from_mask(track, soft, embedding.size_hw) for track, soft in softs.items()}
-        proposals = [some[0] for some in asked.values() if some]
+        asked = (from_mask(track, soft, embedding.size_hw) for track, soft in softs.items())
+        proposals = [proposal for proposal in asked if proposal is not None]
         if not proposals:
             return {}
         batch = predict(self._model, embedding, [proposal.prompt for proposal in proposals])

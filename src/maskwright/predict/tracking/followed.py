@@ -11,9 +11,11 @@ from maskwright.predict.tracking.settings import TrackSettings
 from maskwright.predict.tracking.soft_mask import SoftMask
 
 # What is left of trust after a frame: agreement of flow to this power, and less by this for each pixel moved.
-_BY_AGREEMENT, _BY_WAY, _STILL_PX = 0.5, 0.02, 0.1
+_BY_FRAME, _BY_AGREEMENT, _BY_WAY, _STILL_PX = 0.998, 0.5, 0.02, 0.1
 # How the last sure mask fades at each look, so that a newer one takes its place.
 _FADES = 0.97
+# A carried mask is preferred to a drawn one if it can be trusted so much more, and compared every so many looks.
+WORTH, _MOST_UNASKED = 0.05, 2
 # How fast what is usual follows what is seen.
 _USUAL_RATE, _AREA_RATE = 0.1, 0.2
 # Of the usual area: less than this is nothing, and what is found again lies between these.
@@ -44,6 +46,7 @@ class Followed:
     sure_trust: float = 0.0
     num_missed: int = 0
     answer: Answer | None = None
+    num_unasked: int = 0
 
     @property
     def is_seen(self) -> bool:
@@ -57,8 +60,8 @@ class Followed:
 
     @property
     def needs_no_drawing(self) -> bool:
-        """Whether the carried mask is worth more than what the model would draw."""
-        return self.is_seen and self.trust > self.redrawn
+        """Whether the carried mask is worth more than a drawing, and was compared with one not long ago."""
+        return self.is_seen and self.trust > self.redrawn + WORTH and self.num_unasked < _MOST_UNASKED
 
     def begin(self, mask: SoftMask, usual: float | None, redrawn: float, scores: Scores) -> None:
         """Take a keyframe: an empty mask says that it is not in the picture."""
@@ -83,7 +86,7 @@ class Followed:
             self._lose("outside")
             return
         self.mask, agreement, far = motion.carry(self.mask)
-        kept = agreement**_BY_AGREEMENT * math.exp(-_BY_WAY * max(0.0, far - _STILL_PX))
+        kept = _BY_FRAME * agreement**_BY_AGREEMENT * math.exp(-_BY_WAY * max(0.0, far - _STILL_PX))
         self.trust *= kept
         self.confidence *= kept
         if self.mask.area < _GONE * self.usual_area:

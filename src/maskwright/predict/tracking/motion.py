@@ -12,8 +12,8 @@ from maskwright.predict.tracking.soft_mask import SoftMask
 
 _ROUND_TRIP_PX = 1.5  # there and back; more means that one of the two frames does not show the place
 # A cut: the colours are others, and moving the last picture does not explain the new one. Neighbours in six clips
-# reached 0.05 and 0.06, fifth neighbours 0.15 and 0.13; clips joined at random began at 0.43 and 0.09.
-_CUT_COLOURS, _CUT_RESIDUAL = 0.3, 0.08
+# reached 0.05 and 0.11; clips joined at random began at 0.43 and 0.41. A lamp that is switched changes colours alone.
+_CUT_COLOURS, _CUT_UNLIKE = 0.3, 0.35
 _BINS = 8
 
 
@@ -100,8 +100,8 @@ class MotionEstimator:
         backward = self._flow.calc(gray, last, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
         forward = self._flow.calc(last, gray, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
         is_cut = False
-        if 1 - float(np.minimum(colours, last_colours).sum()) > _CUT_COLOURS:  # only then is the residual asked for
-            is_cut = _residual(gray, last, backward) > _CUT_RESIDUAL
+        if 1 - float(np.minimum(colours, last_colours).sum()) > _CUT_COLOURS:  # only then is the rest worth its time
+            is_cut = _unlike(gray, last, backward) > _CUT_UNLIKE
         return Motion(backward=backward, forward=forward, is_cut=is_cut)
 
 
@@ -111,14 +111,18 @@ def _histogram(pixels: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, "b b b"]
     return counts / counts.sum()
 
 
-def _residual(
+def _unlike(
     gray: UInt8[np.ndarray, "H W"], last: UInt8[np.ndarray, "H W"], backward: Float[np.ndarray, "H W 2"]
 ) -> float:
-    """Mean difference, of 1, between a frame and the last one moved onto it."""
+    """1 minus the correlation of a frame and the last one moved onto it; light and contrast do not count."""
     height, width = gray.shape
     xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    moved = cv2.remap(last, xs + backward[..., 0], ys + backward[..., 1], cv2.INTER_LINEAR)
-    return float(cv2.absdiff(gray, moved).mean()) / 255
+    moved = cv2.remap(
+        last, xs + backward[..., 0], ys + backward[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    if not gray.std() or not moved.std():
+        return float(gray.std() != moved.std())
+    return 1 - float(np.corrcoef(gray.ravel(), moved.ravel())[0, 1])
 
 
 __all__ = ["Motion", "MotionEstimator"]

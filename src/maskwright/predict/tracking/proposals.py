@@ -27,15 +27,14 @@ class Proposal:
     prompt: Prompt
 
 
-def from_mask(track: str, mask: SoftMask, size_hw: SizeHW) -> list[Proposal]:
-    """Ask about the place that a mask covers: by its box and itself, and by itself alone."""
+def from_mask(track: str, mask: SoftMask, size_hw: SizeHW) -> Proposal | None:
+    """Ask about the place that a mask covers, by its box and itself; None where it covers nothing."""
     rle = mask.rle(size_hw)
     box = box_xyxy(rle)
     if box[2] <= box[0]:
-        return []
-    drawn = MaskPrompt(rle)
-    both = CombinedPrompt([BoxPrompt(_padded(box, size_hw)), drawn])
-    return [Proposal(track=track, prompt=both), Proposal(track=track, prompt=drawn)]
+        return None
+    both = CombinedPrompt([BoxPrompt(_padded(box, size_hw)), MaskPrompt(rle)])
+    return Proposal(track=track, prompt=both)
 
 
 def from_likeness(
@@ -43,8 +42,8 @@ def from_likeness(
     likeness: Float[np.ndarray, "h w"],
     near: Float[np.ndarray, "h w"] | None,
     size_hw: SizeHW,
-) -> list[Proposal]:
-    """Ask about the place that looks like the track, by its box, and by box and mask.
+) -> Proposal | None:
+    """Ask about the place that looks like the track, by its box; None where nothing does.
 
     `near` says how near each cell is to where the track was, 0 to 1. None looks for one region anywhere.
     """
@@ -54,10 +53,9 @@ def from_likeness(
     region = cv2.resize(chance.astype(np.float32), size_hw[::-1]) > 0.5
     region = _likeliest(region, likeness, 1.0 if near is None else _TOGETHER)
     if region is None:
-        return []
-    rle = encode(region)
-    box = BoxPrompt(_padded(box_xyxy(rle), size_hw))
-    return [Proposal(track=track, prompt=CombinedPrompt([box, MaskPrompt(rle)])), Proposal(track=track, prompt=box)]
+        return None
+    box = BoxPrompt(_padded(box_xyxy(encode(region)), size_hw))
+    return Proposal(track=track, prompt=box)
 
 
 def nearness(carried: SoftMask, before: SoftMask, cells_hw: SizeHW) -> Float[np.ndarray, "h w"]:

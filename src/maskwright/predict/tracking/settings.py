@@ -26,13 +26,11 @@ class TrackSettings:
     flow_side: int = 320
     cells: int = 80
     # How much of its usual likeness an object must have to be believed, and to be believed when it was lost.
-    lost_below: float = 0.5
+    lost_below: float = 0.35
     found_above: float = 0.7
     # From which share of its usual likeness on a mask is learnt from, and how fast.
     learn_above: float = 0.8
     learn_rate: float = 0.1
-    # With which share of it a carried mask that needs no drawing stays without asking the model.
-    stays_above: float = 0.9
 
     def __post_init__(self) -> None:
         for name in ("budget_ms", "least_stride", "most_stride", "patience", "flow_side", "cells"):
