@@ -7,8 +7,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from maskwright.cli.__main__ import run
-from maskwright.evaluate import baseline_tracker
-from maskwright.predict import tracking
+from tiny_video_models import tiny_network
 
 EVALUATE = ["evaluate", "--data", "example:tabletop", "-m", "test-sam", "--tasks", "box"]
 
@@ -72,7 +71,9 @@ def test_everything_is_scored_by_recall(tmp_path, capsys):
         ),
         (["--data", "example:tabletop", "--baselines", "magic"], 2, "baselines are some of grabcut, box-fill"),
         (["--data", "x", "--tasks", "track,box"], 2, "track is asked by itself, because its data are videos"),
-        (["--data", "x", "--start", "box"], 2, "--start and --images are for --tasks track"),
+        (["--data", "x", "--start", "box"], 2, "--start, --budget and --images are for --tasks track"),
+        (["--data", "x", "--budget", "fast"], 2, "--start, --budget and --images are for --tasks track"),
+        (["--data", "x", "--tasks", "track", "--budget", "slow"], 2, "a budget is default, fast, accurate, or mill"),
         (["--data", "x", "--tasks", "track", "--start", "text"], 2, "tracks start from one of mask, box, click"),
         (["--data", "x", "--tasks", "track", "--baselines", "grabcut"], 2, "some of flow, previous-box, static"),
         (["--data", "nowhere", "--tasks", "track"], 1, "there is no such folder: nowhere"),
@@ -94,8 +95,9 @@ def test_one_model_is_not_evaluated_twice(capsys):
     assert "box-fill was given more than once" in capsys.readouterr().err
 
 
-def test_trackers_are_scored_on_video_beside_baselines(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(tracking, "make_tracker", lambda model: baseline_tracker("static", None), raising=False)
+@pytest.fixture
+def clip(tmp_path):
+    """Six frames on which a bright rectangle moves to the right, and its masks."""
     for folder in ("images", "masks"):
         (tmp_path / "clip" / folder).mkdir(parents=True)
     for index in range(6):
@@ -103,7 +105,10 @@ def test_trackers_are_scored_on_video_beside_baselines(tmp_path, capsys, monkeyp
         values[8:40, 8 + index : 30 + index] = 255
         PillowImage.fromarray(values).save(tmp_path / "clip" / "masks" / f"{index}.png")
         PillowImage.fromarray(np.stack([values // 2 + 40] * 3, -1)).save(tmp_path / "clip" / "images" / f"{index}.png")
+    return tmp_path
 
+
+def test_trackers_are_scored_on_video_beside_baselines(clip, capsys):
     code = run(
         ["evaluate", "--data", "clip", "--tasks", "track", "-m", "test-sam", "--baselines", "flow,previous-box,static"]
     )
@@ -112,6 +117,37 @@ def test_trackers_are_scored_on_video_beside_baselines(tmp_path, capsys, monkeyp
     assert code == 0
     assert "| test-sam | flow | previous-box | static |" in " ".join(told.out.split())
     assert "1 videos, 6 frames -> evaluation/report.html" in told.err
-    results = json.loads((tmp_path / "evaluation" / "results.json").read_text())
+    results = json.loads((clip / "evaluation" / "results.json").read_text())
     assert results["made_by"]["command"].startswith("maskwright")
+    assert results["made_by"]["budget"] == "default"
     assert results["trackers"][0]["sequences"][0]["objects"][0]["num_frames"] == 4
+
+
+def test_the_models_own_tracker_follows_by_the_budget(clip, capsys):
+    scores = {}
+    for budget in ("fast", "accurate"):
+        code = run(["evaluate", "--data", "clip", "--tasks", "track", "-m", "tiny", "--budget", budget, "--json"])
+        assert code == 0, capsys.readouterr().err
+        results = json.loads(capsys.readouterr().out)
+        assert results["made_by"]["budget"] == budget
+        scores[budget] = results["trackers"][0]["scores"]["J&F"]
+
+    assert min(scores.values()) > 0.8
+
+
+def test_video_models_are_scored_and_no_baseline_asks_them(clip, capsys):
+    pytest.importorskip("transformers", reason="video models need the extra: pip install 'maskwright[transformers]'")
+    tiny_network("sam2_video").save_pretrained(clip / "tiny-sam2")
+
+    code = run(
+        [
+            "evaluate", "--data", "clip", "--tasks", "track", "-m", "./tiny-sam2", "--budget", "fast",
+            "--baselines", "previous-box,static",
+        ]
+    )  # fmt: skip
+
+    told = capsys.readouterr()
+    assert code == 0, told.err
+    assert "| ./tiny-sam2 | static |" in " ".join(told.out.split())
+    assert "note: previous-box is left out: it asks a model on every frame" in told.err
+    assert "note: the budget fast does not concern video models, which draw every frame: ./tiny-sam2" in told.err

@@ -35,8 +35,8 @@ FLAGS = {
     ),
     "track": (
         "--at", "--point", "--negative", "--box", "--mask", "--text", "--prompts", "--replace", "--track", "--from",
-        "--to", "--episodes", "--cameras", "--budget", "--find-new", "--overlay", "--actor", "--collector", "--licence", "--model",
-        "--device", "--precision", "--out", "--json",
+        "--to", "--episodes", "--cameras", "--budget", "--find-new", "--overlay", "--actor", "--collector", "--licence",
+        "--model", "--device", "--precision", "--out", "--json",
     ),
     "tracks": (
         "--rename", "--merge", "--split", "--cut", "--delete", "--undo", "--dataset", "--episode", "--camera",
@@ -51,8 +51,8 @@ FLAGS = {
     "import": ("--format", "--images", "--actor", "--collector", "--licence", "--out", "--json"),
     "demo": ("--out", "--model", "--device", "--precision", "--json"),
     "evaluate": (
-        "--data", "--model", "--tasks", "--baselines", "--start", "--images", "--limit", "--closer", "--device",
-        "--precision", "--out", "--json",
+        "--data", "--model", "--tasks", "--baselines", "--start", "--budget", "--images", "--limit", "--closer",
+        "--device", "--precision", "--out", "--json",
     ),
     "train tiny": (
         "--out", "--preset", "--set", "--minutes", "--pack", "--scenes", "--pictures", "--validation", "--start",

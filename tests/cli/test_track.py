@@ -10,6 +10,7 @@ import robot_data
 from maskwright.cli.__main__ import run
 from maskwright.store import Query, open_store
 from moving_scene import scripted, write_scene
+from volume_data import box_volume, write_nifti
 
 NUM = 12
 
@@ -51,6 +52,16 @@ def test_a_correction_is_written_beside_its_frame_and_the_store_goes_on_alone(he
     assert sorted(masks()) == list(range(10))
     assert run(["track", "masks"]) == 0
     assert "everything is up to date" in capsys.readouterr().err
+
+
+def test_a_volume_is_sent_to_its_own_command(here, capsys):
+    pytest.importorskip("nibabel", reason="volumes need the extra: pip install 'maskwright[volumes]'")
+    write_nifti(here / "ct.nii.gz", box_volume())
+
+    assert run(["track", "ct.nii.gz", "--at", "5", "--box", "6,4,13,11:box"]) == 1
+
+    assert "maskwright volume ct.nii.gz --at N --box X1,Y1,X2,Y2:NAME -o labels.nii.gz" in capsys.readouterr().err
+    assert not (here / "masks").exists()
 
 
 def test_a_file_of_prompts_says_what_is_where(here, capsys):

@@ -37,7 +37,7 @@ def evaluate(
             "--model",
             "-m",
             metavar="NAME|FILE",
-            help="A registered model or a checkpoint file; repeat to compare. "
+            help="A registered model or a checkpoint file; for track also a video model. Repeat to compare. "
             f"[env: {settings.MODEL.env}; default: {settings.MODEL.default_text}]",
         ),
     ] = None,
@@ -58,6 +58,10 @@ def evaluate(
     start: Annotated[
         str, typer.Option("--start", metavar="KIND", help="track: what a tracker is given once: mask, box or click.")
     ] = "mask",
+    budget: Annotated[
+        str | None,
+        typer.Option("--budget", metavar="NAME|MS", help="track: fast, default, accurate, or milliseconds a frame."),
+    ] = None,
     images: Annotated[
         Path | None,
         typer.Option("--images", metavar="PATH", help="track: where the frames of a mask store are, if they moved."),
@@ -90,10 +94,20 @@ def evaluate(
         if wanted != ["track"]:
             raise typer.BadParameter("--tasks: track is asked by itself, because its data are videos")
         chosen = _Chosen(model or [settings.MODEL.get()], device, precision, closer is True)
-        _evaluate_tracks(data, chosen, beside, start=start, images=images, limit=limit, where=where, as_json=as_json)
+        _evaluate_tracks(
+            data,
+            chosen,
+            beside,
+            start=start,
+            budget=budget or "default",
+            images=images,
+            limit=limit,
+            where=where,
+            as_json=as_json,
+        )
         return
-    if images is not None or start != "mask":
-        raise typer.BadParameter("--start and --images are for --tasks track")
+    if images is not None or budget is not None or start != "mask":
+        raise typer.BadParameter("--start, --budget and --images are for --tasks track")
 
     from maskwright.evaluate import check_tasks, open_baselines
     from maskwright.workflows.labelled import open_labelled
@@ -145,22 +159,25 @@ def _evaluate_tracks(
     baselines: list[str],
     *,
     start: str,
+    budget: str,
     images: Path | None,
     limit: int | None,
     where: Path | None,
     as_json: bool,
 ) -> None:
     from maskwright.evaluate.tracking import Start, check_start
+    from maskwright.predict.tracking import tracker_settings
     from maskwright.workflows.track_scoring import check_baselines, score_trackers
     from maskwright.workflows.tracked_sequences import open_tracked
 
     try:
         check_baselines(baselines)
         check_start(start)
+        tracker_settings(budget)
     except SettingError as error:
-        raise typer.BadParameter(f"--baselines and --start: {error}") from error
+        raise typer.BadParameter(f"--baselines, --start and --budget: {error}") from error
     sequences = open_tracked(Path(data), images=images)[:limit]
-    models = {name: options.open_model(name, chosen.device, chosen.precision) for name in chosen.names}
+    models = {name: options.open_any_model(name, chosen.device, chosen.precision) for name in chosen.names}
     name = Path(data).resolve().name
     with progress_bar(name, quiet=as_json) as progress:
         scored = score_trackers(
@@ -169,6 +186,7 @@ def _evaluate_tracks(
             dataset=name,
             baselines=baselines,
             start=cast(Start, start),
+            budget=budget,
             closer=chosen.closer,
             out=where,
             command=shlex.join(["maskwright", *sys.argv[1:]]),

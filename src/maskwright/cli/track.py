@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +16,7 @@ from maskwright.cli.report import progress_bar, tell, tell_some
 from maskwright.cli.track_objects import WrittenPrompt, parse_objects
 from maskwright.cli.verbs import CONTEXT
 from maskwright.core import settings
-from maskwright.core.errors import PromptError, SettingError
+from maskwright.core.errors import InputError, PromptError, SettingError
 
 if TYPE_CHECKING:
     from maskwright.workflows.annotate_plan import Footage, Selection
@@ -138,6 +139,7 @@ def track(
             raise typer.BadParameter(f"--from must not lie after --to, got {first} and {last}") from None
         before = [TrackedBefore(path=source, selection=selection, options={})]
     footages = {path: Footage.open(path) for path in dict.fromkeys(one.path for one in before)}
+    _refuse_volumes(footages)
     said = _place(written, prompts, at, footages[before[0].path], before[0].selection)
     if not (said or find_new or is_store or (out or options.DEFAULT_OUT).exists()):
         raise typer.BadParameter(
@@ -233,6 +235,18 @@ def _open(model: str | None, device: str | None, precision: str | None, *, budge
 
     network = options.open_any_model(model, device, precision)
     return open_tracking(network, model_name=model or settings.MODEL.get(), budget=budget, find_new=find_new)
+
+
+def _refuse_volumes(footages: "Mapping[Path, Footage]") -> None:
+    """Send volumes to their own verb: its prompts are in voxels, and it writes labels on the volume's grid."""
+    from maskwright.datasets.volume_slices import VolumeSlices
+
+    for path, footage in footages.items():
+        if isinstance(footage.source, VolumeSlices):
+            raise InputError(
+                "expected a video or pictures, got a volume, which has a command of its own: maskwright volume "
+                f"{shlex.quote(str(path))} --at N --box X1,Y1,X2,Y2:NAME -o labels.nii.gz"
+            )
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -28,7 +28,7 @@ from maskwright.evaluate import (
     summarise,
     to_csv,
 )
-from maskwright.models import Model
+from maskwright.models import Model, VideoModel
 from maskwright.predict.embedding import model_ref
 from maskwright.predict.records import utc_now
 from maskwright.workflows.outputs import write_all
@@ -95,7 +95,7 @@ def score_models(
     )
 
 
-def _made_by(models: Mapping[str, Model], command: str | None, when: datetime) -> dict[str, Any]:
+def _made_by(models: Mapping[str, Model | VideoModel], command: str | None, when: datetime) -> dict[str, Any]:
     return {
         "created_at": when.isoformat(timespec="seconds"),
         "command": command,
