@@ -24,7 +24,7 @@ _MOST_LOGIT = 8.0
 _ALIKE, _CRUMB = 0.4, 0.02
 # A carried mask is confirmed by an answer whose IoU with it is such a share of what the model's redrawing has, if it
 # resembles its track nearly as much.
-_CONFIRMS, _AS_ALIKE = 0.75, 0.8
+_CONFIRMS, _AS_ALIKE = 0.85, 0.8
 # What likeness counts beside logits where two tracks claim a pixel, and the logit that the loser is left with.
 _CLAIM, _LOST_LOGIT = 3.0, -2.0
 

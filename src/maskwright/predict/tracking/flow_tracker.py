@@ -72,7 +72,8 @@ class FlowTracker:
         if motion is not None:
             self._carry(motion)
         others = [track for track in self._followed if track not in drawn]
-        is_due = self._pace.is_due() or (motion is not None and motion.is_cut)
+        doubt = max((self._followed[track].doubt for track in others), default=0.0)
+        is_due = self._pace.is_due(doubt) or (motion is not None and motion.is_cut)
         is_drawn = bool(drawn) or (is_due and bool(others)) or self._newcomers.are_due(self._index)
         if is_drawn:
             drawn |= self._look_at(image, embedding or embed(self._model, image), others, drawn)

@@ -11,11 +11,13 @@ from maskwright.predict.tracking.settings import TrackSettings
 from maskwright.predict.tracking.soft_mask import SoftMask
 
 # What is left of trust after a frame: agreement of flow to this power, and less by this for each pixel moved.
-_BY_FRAME, _BY_AGREEMENT, _BY_WAY, _STILL_PX = 0.998, 0.5, 0.02, 0.1
+_BY_FRAME, _BY_AGREEMENT, _BY_WAY, _STILL_PX = 0.998, 0.5, 0.05, 0.1
 # How the last sure mask fades at each look, so that a newer one takes its place.
 _FADES = 0.97
 # A carried mask is preferred to a drawn one if it can be trusted so much more, and compared every so many looks.
 WORTH, _MOST_UNASKED = 0.05, 2
+# Frames for which a lost track is looked for eagerly.
+_SEARCHED = 60
 # How fast what is usual follows what is seen.
 _USUAL_RATE, _AREA_RATE = 0.1, 0.2
 # Of the usual area: less than this is nothing, and what is found again lies between these.
@@ -29,7 +31,7 @@ class Followed:
     `usual` is the resemblance that its masks have to its likeness; None for a track that was never seen. `redrawn` is
     the IoU that the model's drawing of a known mask had with it, on the keyframe. `trust` is the IoU that `mask` may be
     expected to have with the truth, `sure_trust` that of `last_sure`. `answer` is the model's on this frame, None where
-    the mask was carried.
+    the mask was carried. `kept` is what carrying has left of trust since the model was asked last.
     """
 
     track: str
@@ -47,6 +49,7 @@ class Followed:
     num_missed: int = 0
     answer: Answer | None = None
     num_unasked: int = 0
+    kept: float = 1.0
 
     @property
     def is_seen(self) -> bool:
@@ -59,6 +62,13 @@ class Followed:
         return self.mask if self.is_seen else self.last_sure
 
     @property
+    def doubt(self) -> float:
+        """How much of the mask is in doubt, 0 to 1; of a track that is looked for, half, but not for ever."""
+        if self.is_seen:
+            return 1 - self.kept
+        return 0.5 if self.usual is not None and self.num_missed < _SEARCHED else 0.0
+
+    @property
     def needs_no_drawing(self) -> bool:
         """Whether the carried mask is worth more than a drawing, and was compared with one not long ago."""
         return self.is_seen and self.trust > self.redrawn + WORTH and self.num_unasked < _MOST_UNASKED
@@ -66,7 +76,7 @@ class Followed:
     def begin(self, mask: SoftMask, usual: float | None, redrawn: float, scores: Scores) -> None:
         """Take a keyframe: an empty mask says that it is not in the picture."""
         self.mask = self.before = mask
-        self.trust, self.redrawn = 1.0, redrawn
+        self.trust, self.redrawn, self.kept = 1.0, redrawn, 1.0
         self.answer, self.scores, self.confidence = None, scores, 1.0
         self.num_missed = 0
         if usual is None:
@@ -86,9 +96,10 @@ class Followed:
             self._lose("outside")
             return
         self.mask, agreement, far = motion.carry(self.mask)
-        kept = _BY_FRAME * agreement**_BY_AGREEMENT * math.exp(-_BY_WAY * max(0.0, far - _STILL_PX))
-        self.trust *= kept
-        self.confidence *= kept
+        left = _BY_FRAME * agreement**_BY_AGREEMENT * math.exp(-_BY_WAY * max(0.0, far - _STILL_PX))
+        self.trust *= left
+        self.confidence *= left
+        self.kept *= left
         if self.mask.area < _GONE * self.usual_area:
             self._lose()
 
@@ -98,6 +109,7 @@ class Followed:
         Returns whether the answer is so sure that it may be learnt from.
         """
         was_seen = self.is_seen
+        self.kept = 1.0
         if answer is None or not self._looks_right(answer, settings):
             if was_seen:
                 self._lose()

@@ -1,40 +1,43 @@
-"""Which frames the model draws: every n-th, n from the time that frames take."""
-
-import math
+"""Which frames the model draws: as many as the budget pays for, where masks have changed most since they were drawn."""
 
 from maskwright.predict.tracking.settings import TrackSettings
 
 _NEWEST = 0.3  # of the last frame in the averages
+# How much of a mask must be in doubt before a drawing is paid for.
+_DOUBT = 0.03
+# Frames' worth of budget that can be saved for when they are needed; a session begins with them.
+_SAVED_FRAMES = 10
 
 
 class Pace:
-    """Says before each frame whether the model draws it, and learns after it how long that took."""
+    """Says before each frame whether the model draws it, and learns after it how long that took.
+
+    Time that frames do not use is saved, up to a limit, and drawing is paid from it: on average frames keep to the
+    budget, a scene at rest is drawn seldom, and fast motion often. `most_stride` is kept whatever it costs.
+    """
 
     def __init__(self, settings: TrackSettings) -> None:
         self._settings = settings
         self._since = 0
-        self._drawn_ms: float | None = None
-        self._carried_ms: float | None = None
+        self._saved_ms = _SAVED_FRAMES * settings.budget_ms
+        self._drawn_ms = 0.0
+        self._carried_ms = 0.0
 
-    @property
-    def stride(self) -> int:
-        """Every how many frames the model draws."""
+    def is_due(self, doubt: float) -> bool:
+        """Whether the model draws this frame; `doubt` is the share of the worst mask that is in doubt."""
         settings = self._settings
-        if settings.stride is not None:
-            return settings.stride
-        if self._drawn_ms is None or self._carried_ms is None:
-            return settings.least_stride + 1  # the second frame is carried, so that both kinds have been timed
-        spare = settings.budget_ms - self._carried_ms
-        wanted = math.ceil((self._drawn_ms - self._carried_ms) / spare) if spare > 0 else settings.most_stride
-        return min(settings.most_stride, max(settings.least_stride, wanted))
-
-    def is_due(self) -> bool:
-        """Whether the model draws the next frame."""
         self._since += 1
-        return self._since >= self.stride
+        if settings.stride is not None:
+            return self._since >= settings.stride
+        if self._since >= settings.most_stride or self._since < settings.least_stride:
+            return self._since >= settings.most_stride
+        return doubt > _DOUBT and self._saved_ms >= self._drawn_ms - self._carried_ms
 
     def took(self, milliseconds: float, *, drawn: bool) -> None:
         """Tell how long a frame took."""
+        settings = self._settings
+        self._saved_ms = min(_SAVED_FRAMES * settings.budget_ms, self._saved_ms + settings.budget_ms - milliseconds)
+        self._saved_ms = max(0.0, self._saved_ms)
         if drawn:
             self._since = 0
             self._drawn_ms = _average(self._drawn_ms, milliseconds)
@@ -42,8 +45,8 @@ class Pace:
             self._carried_ms = _average(self._carried_ms, milliseconds)
 
 
-def _average(before: float | None, now: float) -> float:
-    return now if before is None else before + _NEWEST * (now - before)
+def _average(before: float, now: float) -> float:
+    return before + _NEWEST * (now - before) if before else now
 
 
 __all__ = ["Pace"]

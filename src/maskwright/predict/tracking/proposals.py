@@ -14,7 +14,7 @@ from maskwright.predict.tracking.soft_mask import SoftMask
 _PAD = 0.03  # of a box's sides: a carried box is not exact
 # Weights of likeness, and of having been near, in the odds that a cell is the object's.
 _LIKENESS, _NEARNESS, _FLOOR = 4.0, 1.0, 0.03
-_NEAR_PX = 6.0  # of a grid whose longer side is 320
+_NEAR_PX = 20.0  # of a grid whose longer side is 320
 # Of several regions that look alike, those with at least such a share of the likeliest are taken together.
 _TOGETHER = 0.2
 

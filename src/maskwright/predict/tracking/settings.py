@@ -9,9 +9,9 @@ from maskwright.core.errors import SettingError
 class TrackSettings:
     """How objects are followed. The defaults were measured: docs/log.md, "objects through time".
 
-    The model draws masks anew on every n-th frame and optical flow carries them in between. n is `stride`, or, where
-    that is None, the least n between `least_stride` and `most_stride` that keeps a frame below `budget_ms` on average,
-    by the time that frames took so far.
+    The model draws masks anew on some frames and optical flow carries them in between. With a `stride` it draws every
+    n-th frame; else it draws when masks have moved or have been covered, at least every `most_stride` frames, not more
+    often than every `least_stride`, and so that frames take `budget_ms` on average, by the time they took so far.
     """
 
     budget_ms: float = 100.0
@@ -23,11 +23,11 @@ class TrackSettings:
     # Every so many frames look for objects that have no track; 0 never does.
     find_new: int = 0
     # The longer side of the pictures that flow is computed on, and the number of cells of appearance along it.
-    flow_side: int = 320
+    flow_side: int = 480
     cells: int = 80
     # How much of its usual likeness an object must have to be believed, and to be believed when it was lost.
     lost_below: float = 0.35
-    found_above: float = 0.7
+    found_above: float = 0.55
     # From which share of its usual likeness on a mask is learnt from, and how fast.
     learn_above: float = 0.8
     learn_rate: float = 0.1
@@ -51,7 +51,7 @@ class TrackSettings:
 
 BUDGETS = {
     "default": TrackSettings(),
-    "fast": TrackSettings(budget_ms=50.0, least_stride=4, most_stride=15),
+    "fast": TrackSettings(budget_ms=50.0, least_stride=4, most_stride=15, flow_side=320),
     "accurate": TrackSettings(stride=1, flow_side=640),
 }
 
