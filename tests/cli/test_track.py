@@ -129,8 +129,8 @@ def test_an_overlay_video_shows_every_frame(here, capsys):
     with av.open(str(here / "seen.mp4")) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(frames) == NUM
-    assert frames[5].shape == (24, 48, 3)
-    inside, outside = frames[5][9, 12].astype(int), frames[5][20, 40].astype(int)
+    assert frames[5].shape == (96, 192, 3)  # small pictures are enlarged
+    inside, outside = frames[5][36, 48].astype(int), frames[5][80, 160].astype(int)
     assert abs(outside - 90).max() < 12
     assert abs(inside - outside).max() > 25
     assert {path.name for path in here.iterdir()} == {"scene", "masks", "seen.mp4"}

@@ -409,6 +409,16 @@ def test_a_prompt_where_its_track_has_a_keyframe_is_refused_unless_it_replaces_i
     assert len(masks_of(out)) == NUM
 
 
+def test_an_object_that_is_tracked_under_another_name_is_told(scene, out):
+    run(scene, out, (0, "mug", BOX))
+
+    done, _ = run(scene, out, (3, "cup", BoxPrompt((7, 6, 13, 12))), (3, "handle", BoxPrompt((7, 6, 9, 12))))
+
+    (note,) = done.notes
+    assert f"cup is where mug is (IoU 1.00). If they are one object: maskwright tracks {out} --merge mug,cup" in note
+    assert done.tracks == ("mug", "cup", "handle")
+
+
 def test_what_was_not_found_is_told_and_makes_no_track(scene, out):
     done, _ = run(scene, out, (2, "mug", PointPrompt([(3, 3)], [0])))
 

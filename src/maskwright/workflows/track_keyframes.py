@@ -4,11 +4,22 @@ A prompt that was drawn before is not drawn again, so the same command can be gi
 track has another keyframe is refused, unless it is to replace it.
 """
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from maskwright.core import CombinedPrompt, FrameRef, MaskPrompt, PointPrompt, Prompt, ResolvedRecord, prompt_parts
+from maskwright.core import (
+    CombinedPrompt,
+    FrameRef,
+    MaskPrompt,
+    MaskRecord,
+    PointPrompt,
+    Prompt,
+    ResolvedRecord,
+    prompt_parts,
+)
 from maskwright.core.errors import SettingError
+from maskwright.masks import iou_matrix
 from maskwright.predict.tracking.tracked import Tracker
 from maskwright.store import MaskStore, Query
 from maskwright.workflows.annotate_plan import Footage, Stretch
@@ -18,6 +29,7 @@ from maskwright.workflows.track_prompts import TrackPrompt, check_inside, check_
 from maskwright.workflows.track_records import Credits, keyframe_record
 from maskwright.workflows.track_writer import replacement, seen_frame
 
+_SAME = 0.8  # from which IoU on two keyframes are taken for one object: a part and its whole have less
 Prompts = Mapping[Place, Mapping[str, TrackPrompt]]
 
 
@@ -101,7 +113,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What prompts of one frame came to; `notes` are on those that found nothing."""
+    """What prompts of one frame came to; `notes` are on those that found nothing, or what another track has already."""
 
     num_keyframes: int
     num_replaced: int
@@ -143,10 +155,34 @@ def _draw(store: MaskStore, item: DecodedFrame, orders: Sequence[Order], tracker
             events += [replacement(one_old, record.id, credits) for one_old in old]
         else:
             notes.append(f"{item.name}: the model found nothing where {one.prompt.track} was said to be")
+    notes += _same_objects(store, item, records)
     if records:
         store.put(records, frames=[seen_frame(item)])
         store.append(events)
     return Drawn(num_keyframes=len(records), num_replaced=len(events), notes=tuple(notes))
+
+
+def _same_objects(store: MaskStore, item: DecodedFrame, records: Sequence[MaskRecord]) -> Iterator[str]:
+    """Tell which new keyframes have the pixels of another track, as when one object is given two names."""
+    ref, drawn = item.frame.ref, {record.track for record in records}
+    query = Query(
+        dataset=ref.dataset,
+        episode=ref.episode,
+        camera=ref.camera,
+        first_frame=ref.frame_index,
+        last_frame=ref.frame_index,
+        where="track IS NOT NULL",
+    )
+    known = [mask.record for mask in store.query(query) if mask.record.track not in drawn] if records else []
+    for number, record in enumerate(records):
+        others = [*known, *records[:number]]
+        likeness = iou_matrix([record.rle], [other.rle for other in others])[0]
+        for other, iou in zip(others, likeness, strict=True):
+            if iou >= _SAME:
+                yield (
+                    f"{item.name}: {record.track} is where {other.track} is (IoU {iou:.2f}). If they are one object: "
+                    f"maskwright tracks {store.path} --merge {shlex.quote(f'{other.track},{record.track}')}"
+                )
 
 
 def _label_of(store: MaskStore, ref: FrameRef, track: str) -> str | None:

@@ -1,10 +1,12 @@
 """An overlay video of tracks: each object in a colour of its own, with its name, on every frame."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 
@@ -12,6 +14,7 @@ from maskwright.core import Image, MaskRecord, ResolvedRecord, Scores
 from maskwright.core.errors import SettingError
 from maskwright.datasets.frame_source import Episode
 from maskwright.datasets.part_path import part_path
+from maskwright.masks import resize
 from maskwright.store import MaskStore, Query
 from maskwright.store.folder import publish_file
 from maskwright.workflows.annotate_plan import Footage, Selection, Stretch
@@ -19,6 +22,9 @@ from maskwright.workflows.overlay import draw_overlay
 from maskwright.workflows.stages import DecodedFrame, decode_frames
 
 _FPS = 30  # of sources that have none
+# Names would hide the objects of small pictures: these are enlarged, until the longer side has so many pixels.
+_LEAST_SIDE = 640
+_MOST_TIMES = 4
 
 
 def write_track_video(
@@ -31,7 +37,8 @@ def write_track_video(
 ) -> int:
     """Draw the tracks of one recording over its frames, into a video that replaces `out`; give the number of frames.
 
-    Frames that cannot be decoded are left out. A keyframe's name has a star, that of an occluded object says so.
+    Small pictures are enlarged a whole number of times. Frames that cannot be decoded are left out. A
+    keyframe's name has a star, that of an occluded object says so.
 
     Raises:
         SettingError: the selection is of several recordings, or no frame can be decoded.
@@ -96,13 +103,25 @@ def _by_frame(
 
 
 def _draw(image: Image, here: list[ResolvedRecord], names: tuple[str, ...]) -> UInt8[np.ndarray, "H W 3"]:
+    times = min(_MOST_TIMES, math.ceil(_LEAST_SIDE / max(image.size_hw)))
+    if times > 1:
+        image = Image(cv2.resize(image.pixels, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC))
     by_track = {mask.record.track: mask for mask in here if mask.record.area}
     if not by_track:
         return image.pixels
     some = next(iter(by_track.values())).record
     nothing = replace(some, area=0, box_xyxy=(0, 0, 0, 0), label=None, scores=Scores())
-    shown = [_shown(by_track[name]) if name in by_track else nothing for name in names]
+    shown = [_enlarged(_shown(by_track[name]), times) if name in by_track else nothing for name in names]
     return draw_overlay(image, shown, with_prompts=False)
+
+
+def _enlarged(record: MaskRecord, times: int) -> MaskRecord:
+    if times == 1:
+        return record
+    height, width = record.rle.size_hw
+    x1, y1, x2, y2 = (times * value for value in record.box_xyxy)
+    rle = resize(record.rle, (times * height, times * width))
+    return replace(record, rle=rle, area=times * times * record.area, box_xyxy=(x1, y1, x2, y2))
 
 
 def _shown(mask: ResolvedRecord) -> MaskRecord:
