@@ -18,7 +18,7 @@ from maskwright.predict.tracking.proposals import Proposal
 from maskwright.predict.tracking.soft_mask import SoftMask
 
 # Weights of a candidate's three scores; measured on four generated robot episodes and two real clips (docs/log.md).
-_BY_LIKENESS, _BY_MOTION, _BY_MODEL = 1.0, 0.3, 0.5
+_BY_LIKENESS, _BY_MOTION, _BY_MODEL = 1.0, 0.3, 0.25
 _MOST_LOGIT = 8.0
 # An island of a mask whose cells are less alike than this, or that is a crumb beside the largest, is not the object's.
 _ALIKE, _CRUMB = 0.4, 0.02
