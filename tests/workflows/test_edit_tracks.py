@@ -1,5 +1,8 @@
 """Whole tracks: listed, renamed, merged, split, cut, deleted, undone; and tracked again after each."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from maskwright.core import BoxPrompt
@@ -15,15 +18,21 @@ NUM = 12
 BOX, OTHER = BoxPrompt((4, 6, 10, 12)), BoxPrompt((20, 2, 24, 6))
 
 
-@pytest.fixture
-def scene(tmp_path):
-    return write_scene(tmp_path / "scene", NUM)
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory):
+    return write_scene(tmp_path_factory.mktemp("here") / "scene", NUM)
+
+
+@pytest.fixture(scope="module")
+def tracked(scene):
+    """A store with a mug and a box, to be copied."""
+    follow(scene, scene.parent / "masks", (0, "mug", BOX), (0, "box", OTHER))
+    return scene.parent / "masks"
 
 
 @pytest.fixture
-def out(tmp_path, scene):
-    follow(scene, tmp_path / "masks", (0, "mug", BOX), (0, "box", OTHER))
-    return tmp_path / "masks"
+def out(tmp_path, tracked):
+    return Path(shutil.copytree(tracked, tmp_path / "masks"))
 
 
 def follow(scene, out, *said):

@@ -1,8 +1,10 @@
 """`track`: a mask of each object on every frame, resumed, corrected, and none done twice."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -33,14 +35,32 @@ NUM = 20
 BOX = BoxPrompt((4, 6, 10, 12))
 
 
+@pytest.fixture(scope="module")
+def still(tmp_path_factory):
+    """Frames that no test changes."""
+    return write_scene(tmp_path_factory.mktemp("here") / "scene", NUM)
+
+
 @pytest.fixture
-def scene(tmp_path):
-    return write_scene(tmp_path / "scene", NUM)
+def scene(still, tmp_path):
+    return Path(shutil.copytree(still, tmp_path / "scene"))
 
 
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "masks"
+
+
+@pytest.fixture(scope="module")
+def mug_store(still):
+    run(still, still.parent / "masks", (0, "mug", BOX))
+    return still.parent / "masks"
+
+
+@pytest.fixture
+def tracked(mug_store, out):
+    """A store in which the mug was tracked from frame 0."""
+    return Path(shutil.copytree(mug_store, out))
 
 
 def place(footage, index):
@@ -165,70 +185,62 @@ def test_a_correction_does_again_what_it_affects_and_no_more(scene, out):
         assert store.count(Query(track="box")) == NUM
 
 
-def test_a_prompt_on_a_tracked_frame_is_a_correction(scene, out):
-    run(scene, out, (0, "mug", BOX))
+def test_a_prompt_on_a_tracked_frame_is_a_correction(scene, tracked):
+    done, _ = run(scene, tracked, (10, "mug", BoxPrompt((30, 6, 36, 12))))
 
-    done, _ = run(scene, out, (10, "mug", BoxPrompt((30, 6, 36, 12))))
-
-    masks = masks_of(out)
+    masks = masks_of(tracked)
     assert masks[10].record.track_point.source == "keyframe"
     assert [left_of(masks[index]) for index in (1, 9, 11)] == [5, 29, 31]
     assert (done.num_keyframes, done.num_masks, done.num_replaced) == (1, NUM - 2, NUM - 1)
 
 
-def test_clicks_alone_correct_the_mask_that_is_there(scene, out):
-    run(scene, out, (0, "mug", BOX))
+def test_clicks_alone_correct_the_mask_that_is_there(scene, tracked):
+    run(scene, tracked, (10, "mug", PointPrompt([(40, 20)])))
 
-    run(scene, out, (10, "mug", PointPrompt([(40, 20)])))
-
-    masks = masks_of(out)
+    masks = masks_of(tracked)
     assert masks[10].record.area == 36 + 9
     assert isinstance(masks[10].record.provenance.prompt, CombinedPrompt)
-    _, seen = run(scene, out, (10, "mug", PointPrompt([(40, 20)])))
+    _, seen = run(scene, tracked, (10, "mug", PointPrompt([(40, 20)])))
     assert seen == []
 
 
-def test_accepting_masks_as_they_are_costs_nothing(scene, out):
-    run(scene, out, (0, "mug", BOX))
-    masks = masks_of(out)
+def test_accepting_masks_as_they_are_costs_nothing(scene, tracked):
+    masks = masks_of(tracked)
     for index in (3, 4, 12):
-        decide(out, masks[index], Accept())
+        decide(tracked, masks[index], Accept())
 
-    _, seen = run(scene, out)
+    _, seen = run(scene, tracked)
 
     assert seen == []
 
 
-def test_an_accepted_mask_bounds_what_a_correction_does(scene, out):
-    run(scene, out, (0, "mug", BOX))
-    before = masks_of(out)
-    decide(out, before[6], Accept())
-    decide(out, before[12], moved(before[12], 2))
+def test_an_accepted_mask_bounds_what_a_correction_does(scene, tracked):
+    before = masks_of(tracked)
+    decide(tracked, before[6], Accept())
+    decide(tracked, before[12], moved(before[12], 2))
 
-    run(scene, out)
+    run(scene, tracked)
 
-    after = masks_of(out)
+    after = masks_of(tracked)
     assert [index for index in range(NUM) if after[index].record.id == before[index].record.id] == [*range(7), 12]
     assert after[6].status == "accepted"
     assert after[9].record.track_point.anchors == tuple(anchor(i, after[i].record.rle) for i in (6, 12))
 
 
-def test_a_rejected_mask_stays_away_until_a_keyframe_changes(scene, out):
-    run(scene, out, (0, "mug", BOX))
-    decide(out, masks_of(out)[7], Reject())
+def test_a_rejected_mask_stays_away_until_a_keyframe_changes(scene, tracked):
+    decide(tracked, masks_of(tracked)[7], Reject())
 
-    _, seen = run(scene, out)
+    _, seen = run(scene, tracked)
     assert seen == []
-    assert 7 not in masks_of(out)
+    assert 7 not in masks_of(tracked)
 
-    decide(out, masks_of(out)[12], moved(masks_of(out)[12], 2))
-    run(scene, out)
-    assert sorted(masks_of(out)) == list(range(NUM))
+    decide(tracked, masks_of(tracked)[12], moved(masks_of(tracked)[12], 2))
+    run(scene, tracked)
+    assert sorted(masks_of(tracked)) == list(range(NUM))
 
 
-def test_a_mask_that_a_person_puts_on_a_tracked_frame_takes_its_place(scene, out):
-    run(scene, out, (0, "mug", BOX))
-    old = masks_of(out)[8].record
+def test_a_mask_that_a_person_puts_on_a_tracked_frame_takes_its_place(scene, tracked):
+    old = masks_of(tracked)[8].record
     rle = encode(decode(old.rle)[:, ::-1])
     drawn = replace(
         old,
@@ -239,26 +251,25 @@ def test_a_mask_that_a_person_puts_on_a_tracked_frame_takes_its_place(scene, out
         track_point=None,
         provenance=Provenance(method="human_drawn", created_at=datetime.now(UTC), actor="ann"),
     )
-    with open_store(out) as store:
+    with open_store(tracked) as store:
         store.put([drawn])
 
-    run(scene, out)
+    run(scene, tracked)
 
-    masks = masks_of(out)
+    masks = masks_of(tracked)
     assert masks[8].record == drawn
     assert masks[9].record.track_point.anchors == (anchor(8, rle),)
 
 
-def test_an_empty_keyframe_ends_a_track(scene, out):
-    run(scene, out, (0, "mug", BOX))
-    decide(out, masks_of(out)[8], Edit(empty_mask(SIZE_HW)))
+def test_an_empty_keyframe_ends_a_track(scene, tracked):
+    decide(tracked, masks_of(tracked)[8], Edit(empty_mask(SIZE_HW)))
 
-    run(scene, out)
+    run(scene, tracked)
 
-    masks = masks_of(out)
+    masks = masks_of(tracked)
     assert sorted(masks) == list(range(9))  # and no phantom masks after it
     assert [masks[index].record.area for index in (7, 8)] == [36, 0]
-    _, seen = run(scene, out)
+    _, seen = run(scene, tracked)
     assert seen == []
 
 
@@ -394,28 +405,27 @@ def test_two_boxes_for_one_object_on_a_frame_are_refused(scene, out):
         run(scene, out, (3, "mug", BOX), (3, "mug", BoxPrompt((1, 1, 2, 2))))
 
 
-def test_a_prompt_where_its_track_has_a_keyframe_is_refused_unless_it_replaces_it(scene, out):
-    run(scene, out, (0, "mug", BOX))
+def test_a_prompt_where_its_track_has_a_keyframe_is_refused_unless_it_replaces_it(scene, tracked):
     other = BoxPrompt((1, 1, 3, 3))
 
     with pytest.raises(SettingError, match="the track mug has a keyframe on frame 0 already, prompted"):
-        run(scene, out, (0, "mug", other))
-    decide(out, masks_of(out)[0], Accept(), actor="bob")
+        run(scene, tracked, (0, "mug", other))
+    decide(tracked, masks_of(tracked)[0], Accept(), actor="bob")
     with pytest.raises(SettingError, match="accepted by bob. Edit that mask, or give --replace"):
-        run(scene, out, (0, "mug", other))
-    run(scene, out, (0, "mug", other), replace=True)
+        run(scene, tracked, (0, "mug", other))
+    run(scene, tracked, (0, "mug", other), replace=True)
 
-    assert {mask.record.area for mask in masks_of(out).values()} == {4}
-    assert len(masks_of(out)) == NUM
+    assert {mask.record.area for mask in masks_of(tracked).values()} == {4}
+    assert len(masks_of(tracked)) == NUM
 
 
-def test_an_object_that_is_tracked_under_another_name_is_told(scene, out):
-    run(scene, out, (0, "mug", BOX))
-
-    done, _ = run(scene, out, (3, "cup", BoxPrompt((7, 6, 13, 12))), (3, "handle", BoxPrompt((7, 6, 9, 12))))
+def test_an_object_that_is_tracked_under_another_name_is_told(scene, tracked):
+    done, _ = run(scene, tracked, (3, "cup", BoxPrompt((7, 6, 13, 12))), (3, "handle", BoxPrompt((7, 6, 9, 12))))
 
     (note,) = done.notes
-    assert f"cup is where mug is (IoU 1.00). If they are one object: maskwright tracks {out} --merge mug,cup" in note
+    assert (
+        f"cup is where mug is (IoU 1.00). If they are one object: maskwright tracks {tracked} --merge mug,cup" in note
+    )
     assert done.tracks == ("mug", "cup", "handle")
 
 
@@ -426,44 +436,38 @@ def test_what_was_not_found_is_told_and_makes_no_track(scene, out):
     assert masks_of(out) == {}
 
 
-def test_a_name_that_no_track_has_is_an_error(scene, out):
-    run(scene, out, (0, "mug", BOX))
-
+def test_a_name_that_no_track_has_is_an_error(scene, tracked):
     with pytest.raises(SettingError, match="no track is called 'mgu'"):
-        run(scene, out, tracks=["mgu"])
+        run(scene, tracked, tracks=["mgu"])
     with pytest.raises(SettingError, match="tracks are at the native rate"):
-        run(scene, out, selection=Selection(stride=2))
+        run(scene, tracked, selection=Selection(stride=2))
 
 
-def test_masks_that_no_tracker_made_are_followed_only_when_they_are_named(scene, out):
-    run(scene, out, (0, "mug", BOX))
-    record = masks_of(out)[0].record
-    with open_store(out) as store:
+def test_masks_that_no_tracker_made_are_followed_only_when_they_are_named(scene, tracked):
+    record = masks_of(tracked)[0].record
+    with open_store(tracked) as store:
         store.put([replace(record, id=new_id(), track="imported", track_point=None)])
 
-    run(scene, out)
-    assert len(masks_of(out, "imported")) == 1
-    run(scene, out, tracks=["imported"])
-    assert len(masks_of(out, "imported")) == NUM
+    run(scene, tracked)
+    assert len(masks_of(tracked, "imported")) == 1
+    run(scene, tracked, tracks=["imported"])
+    assert len(masks_of(tracked, "imported")) == NUM
 
 
-def test_two_masks_on_a_frame_after_a_kill_become_one(scene, out):
-    run(scene, out, (0, "mug", BOX))
-    stale = masks_of(out)[7].record
+def test_two_masks_on_a_frame_after_a_kill_become_one(scene, tracked):
+    stale = masks_of(tracked)[7].record
     point = replace(stale.track_point, anchors=("0:0000000000000000",))
-    with open_store(out) as store:
+    with open_store(tracked) as store:
         store.put([replace(stale, id="stale", track_point=point)])
 
-    done, seen = run(scene, out)
+    done, seen = run(scene, tracked)
 
     assert (seen, done.num_replaced) == ([], 1)
-    assert masks_of(out)[7].record.id == stale.id
+    assert masks_of(tracked)[7].record.id == stale.id
 
 
-def test_json_of_the_manifest_is_json(scene, out):
-    run(scene, out, (0, "mug", BOX))
-
-    assert json.loads(next((out / "runs").glob("track-*.json")).read_text())["format"] == "maskwright-run"
+def test_json_of_the_manifest_is_json(tracked):
+    assert json.loads(next((tracked / "runs").glob("track-*.json")).read_text())["format"] == "maskwright-run"
 
 
 def test_objects_that_nobody_named_are_found_and_followed(scene, out):

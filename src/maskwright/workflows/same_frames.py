@@ -49,7 +49,7 @@ def _digest(footage: Footage, known: SeenFrame) -> str | None:
 def _check_names(store: MaskStore, run: str, footage: Footage) -> None:
     """Refuse a folder in which new pictures stand before others, so that numbers mean other pictures than before."""
     paths: dict[str, tuple[Path, ...]] = getattr(footage.source, "paths", {})
-    if not paths:
+    if not paths or run not in store.runs():
         return
     with store.sql() as views:
         rows = views.execute(

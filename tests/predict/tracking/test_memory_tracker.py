@@ -301,7 +301,7 @@ def held_tensors(memory):
 def test_what_is_remembered_does_not_grow_with_frames_or_corrections(model):
     tracker = MemoryTracker(model)
     sizes = []
-    for i, image in enumerate(moving_frames(40)):
+    for i, image in enumerate(moving_frames(34)):
         tracker.step(image, {"mug": BOX if i % 2 else CLICK} if i % 3 == 0 else None)
         memory = tracker._followed["mug"].memory
         sizes.append(held_tensors(memory))
@@ -314,16 +314,16 @@ def test_what_is_remembered_does_not_grow_with_frames_or_corrections(model):
     assert session.frames_tracked_per_obj == {0: {}}
 
 
-def test_memory_of_the_process_stays_flat_over_a_hundred_frames(sam2):
+def test_memory_of_the_process_stays_flat_over_frames(sam2):
     images = list(moving_frames(50))
     tracker = MemoryTracker(sam2)
     used = []
-    for i in range(140):
+    for i in range(90):
         tracker.step(images[i % 50], {"mug": CLICK} if i == 0 else None)
-        if i % 100 == 39:
+        if i in (29, 89):
             used.append(resident_bytes())
 
-    # transformers' own session grows by 31 MB over these 100 frames.
+    # transformers' own session grows by 19 MB over these 60 frames.
     assert used[-1] - used[0] < 6e6
 
 
@@ -374,9 +374,11 @@ def num_unlike(ours, reference, track="1", row=0):
 
 
 def test_masks_agree_with_transformers_own_session_which_drops_nothing(model):
-    ours = follow(model, 20, {0: {"1": CLICK, "2": BOX}})
+    num_frames = 18  # pointers of the first frames are dropped after 16
 
-    reference = list(reference_masks(model, 20, {0: {1: CLICK, 2: BOX}}))
+    ours = follow(model, num_frames, {0: {"1": CLICK, "2": BOX}})
+
+    reference = list(reference_masks(model, num_frames, {0: {1: CLICK, 2: BOX}}))
 
     # Memories are encoded one by one here and as a batch there, so a pixel may fall to the other side of 0.
     assert max(num_unlike(ours, reference, "1", 0)) <= 1
@@ -385,9 +387,9 @@ def test_masks_agree_with_transformers_own_session_which_drops_nothing(model):
 
 def test_keyframes_by_masks_agree_with_transformers_own_session(model):
     mask = MaskPrompt(drawn_mask())
-    ours = follow(model, 10, {0: {"1": mask}, 4: {"1": mask}})
+    ours = follow(model, 8, {0: {"1": mask}, 3: {"1": mask}})
 
-    reference = list(reference_masks(model, 10, {0: {1: mask}, 4: {1: mask}}))
+    reference = list(reference_masks(model, 8, {0: {1: mask}, 3: {1: mask}}))
 
     assert max(num_unlike(ours, reference)) <= 1
 
