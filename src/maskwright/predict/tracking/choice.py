@@ -4,6 +4,7 @@ A model does not draw everything equally well. How well it redraws an object is 
 keyframe; a carried mask that can be trusted more than that stays, as long as the model's answer confirms it.
 """
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,8 @@ from maskwright.predict.tracking.soft_mask import SoftMask
 
 # Weights of a candidate's three scores; measured on four generated robot episodes and two real clips (docs/log.md).
 _BY_LIKENESS, _BY_MOTION, _BY_MODEL = 1.0, 0.3, 0.25
+# The logarithm of growth that a look may bring, and the weight of what is beyond it.
+_GROWS, _BY_GROWTH, _LEAST_AREA = 0.2, 0.5, 50.0
 _MOST_LOGIT = 8.0
 # An island of a mask whose cells are less alike than this, or that is a crumb beside the largest, is not the object's.
 _ALIKE, _CRUMB = 0.4, 0.02
@@ -31,7 +34,7 @@ _CLAIM, _LOST_LOGIT = 3.0, -2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
-    """A candidate on the grid of flow, and what speaks for it, each 0 to 1.
+    """A candidate on the grid of flow, and what speaks for it, each 0 to 1; `growth` is its area in usual areas.
 
     `prompt` None: it was carried, and `predicted_iou` is the trust that it has.
     """
@@ -43,11 +46,13 @@ class Answer:
     overlap: float
     predicted_iou: float
     stability: float
+    growth: float = 1.0
 
     @property
     def score(self) -> float:
-        """All that speaks for it."""
-        return _BY_LIKENESS * self.resemblance + _BY_MOTION * self.overlap + _BY_MODEL * self.predicted_iou
+        """All that speaks for it, less what speaks against it: sudden growth, which is mostly into a neighbour."""
+        evidence = _BY_LIKENESS * self.resemblance + _BY_MOTION * self.overlap + _BY_MODEL * self.predicted_iou
+        return evidence - _BY_GROWTH * max(0.0, math.log(self.growth) - _GROWS)
 
     @property
     def is_there(self) -> Bool[np.ndarray, "H W"]:
@@ -97,10 +102,11 @@ def judge(
     batch: MaskBatch,
     likeness: Mapping[str, Float[np.ndarray, "h w"]],
     expected: Mapping[str, SoftMask],
+    usual_areas: Mapping[str, float],
 ) -> dict[str, Answer]:
     """Take the best answer for each track; none for a track whose answers are all empty.
 
-    `expected` is where each track is if it is where it was carried.
+    `expected` is where each track is if it is where it was carried, `usual_areas` how large it has been lately.
     """
     best: dict[str, Answer] = {}
     where = {track: mask.grid() > 0.5 for track, mask in expected.items()}
@@ -123,6 +129,7 @@ def judge(
             overlap=float((mask & there).sum() / max(1, (mask | there).sum())),
             predicted_iou=float(batch.predicted_iou[i, 0]),
             stability=stability[i],
+            growth=float(mask.sum()) / max(expected[track].area, usual_areas[track], _LEAST_AREA),
         )
         if track not in best or answer.score > best[track].score:
             best[track] = answer

@@ -141,7 +141,8 @@ class FlowTracker:
         drawn: dict[str, Answer] = {}
         if proposals:
             batch = predict(self._model, embedding, [proposal.prompt for proposal in proposals])
-            drawn = judge(proposals, batch, likeness, {track: one.expected for track, one in asked.items()})
+            expected = {track: one.expected for track, one in asked.items()}
+            drawn = judge(proposals, batch, likeness, expected, {track: one.usual_area for track, one in asked.items()})
         settled: dict[str, Answer | None] = {}
         for track, one in known.items():
             one.num_unasked = 0 if track in asked else one.num_unasked + 1

@@ -16,6 +16,8 @@ _BY_FRAME, _BY_AGREEMENT, _BY_WAY, _STILL_PX = 0.998, 0.5, 0.05, 0.1
 _FADES = 0.97
 # A carried mask is preferred to a drawn one if it can be trusted so much more, and compared every so many looks.
 WORTH, _MOST_UNASKED = 0.05, 2
+# What it takes to be found after a cut.
+_FOUND_ELSEWHERE = 0.8
 # Frames for which a lost track is looked for eagerly.
 _SEARCHED = 60
 # How fast what is usual follows what is seen.
@@ -32,6 +34,7 @@ class Followed:
     the IoU that the model's drawing of a known mask had with it, on the keyframe. `trust` is the IoU that `mask` may be
     expected to have with the truth, `sure_trust` that of `last_sure`. `answer` is the model's on this frame, None where
     the mask was carried. `kept` is what carrying has left of trust since the model was asked last.
+    `is_elsewhere`: a cut has taken it away, and in another scene much looks a little like it.
     """
 
     track: str
@@ -50,6 +53,7 @@ class Followed:
     answer: Answer | None = None
     num_unasked: int = 0
     kept: float = 1.0
+    is_elsewhere: bool = False
 
     @property
     def is_seen(self) -> bool:
@@ -78,7 +82,7 @@ class Followed:
         self.mask = self.before = mask
         self.trust, self.redrawn, self.kept = 1.0, redrawn, 1.0
         self.answer, self.scores, self.confidence = None, scores, 1.0
-        self.num_missed = 0
+        self.num_missed, self.is_elsewhere = 0, False
         if usual is None:
             self.state = "outside"
             return
@@ -94,6 +98,7 @@ class Followed:
             return
         if motion.is_cut:
             self._lose("outside")
+            self.is_elsewhere = True
             return
         self.mask, agreement, far = motion.carry(self.mask)
         left = _BY_FRAME * agreement**_BY_AGREEMENT * math.exp(-_BY_WAY * max(0.0, far - _STILL_PX))
@@ -117,7 +122,7 @@ class Followed:
         self.mask = answer.soft()
         if not was_seen:
             self.before = self.mask
-        self.state, self.num_missed = "visible", 0
+        self.state, self.num_missed, self.is_elsewhere = "visible", 0, False
         self.confidence = min(1.0, self._share(answer)) * min(1.0, max(0.0, answer.predicted_iou))
         if answer.prompt is None:
             self.trust = answer.predicted_iou
@@ -146,7 +151,8 @@ class Followed:
         if self.is_seen:
             return self._share(answer) > settings.lost_below
         size = float(answer.is_there.sum()) / max(self.usual_area, 1.0)
-        return self._share(answer) > settings.found_above and _FOUND_LEAST < size < _FOUND_MOST
+        least = max(settings.found_above, _FOUND_ELSEWHERE) if self.is_elsewhere else settings.found_above
+        return self._share(answer) > least and _FOUND_LEAST < size < _FOUND_MOST
 
     def _share(self, answer: Answer) -> float:
         return answer.resemblance / max(self.usual or 0.0, 1e-6)
