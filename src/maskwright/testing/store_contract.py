@@ -300,7 +300,8 @@ class StoreContract:
 
         assert [one.record.id for one in store.query(Query(track="track 2"))] == [moved.id]
         assert [one.record.id for one in store.query(Query(track="track 1"))] == [kept.id]
-        assert [one.after.record.track for one in store.diff(before)] == ["track 2", None]
+        now = {one.after.record.id: one.after.record.track for one in store.diff(before)}
+        assert now == {moved.id: "track 2", freed.id: None}
         assert store.record(freed.id).record == replace(freed, track=None)
         store.append([make_event(moved, Revert(retrack.id))])
         assert [one.record for one in store.query(Query(track="track 1"))] == [moved, kept]
