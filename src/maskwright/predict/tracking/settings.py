@@ -51,7 +51,7 @@ class TrackSettings:
 
 BUDGETS = {
     "default": TrackSettings(),
-    "fast": TrackSettings(budget_ms=50.0, least_stride=4, most_stride=15, flow_side=320),
+    "fast": TrackSettings(budget_ms=50.0, least_stride=4, most_stride=15),
     "accurate": TrackSettings(stride=1, flow_side=640),
 }
 
