@@ -93,7 +93,7 @@ def speed() -> None:
         Contender("optical flow alone (DIS medium)", "track:baseline", {"name": "flow"}),
         Contender("tiny by the last box, each frame", "track:baseline", {"name": "previous-box"}),
     ]
-    timings = compare(contenders, rounds=2)
+    timings = compare(contenders, rounds=1)
     p95 = "; ".join(
         f"{one.name}: p95 {np.percentile(one.result[1:], 95):.0f} ms" for one in timings if one.result is not None
     )
@@ -111,7 +111,7 @@ def objects() -> None:
     """One object beside sixteen, the model on every fourth frame."""
     counts = (1, 4, 16)
     contenders = [Contender(f"{count} objects", "track:every_fourth", {"objects": count}) for count in counts]
-    timings = compare(contenders, rounds=3)
+    timings = compare(contenders, rounds=1)
     report(
         "track",
         f"follow 1 to 16 objects with tiny, 640x480, drawn on every fourth of {FRAMES} frames",
