@@ -1,4 +1,4 @@
-"""How fast are objects followed, what do more of them cost, and does memory stay flat?
+"""How fast and how well are objects followed, what do more of them cost, and does memory stay flat?
 
 python benchmarks/track.py [speed|objects|memory]
 """
@@ -16,13 +16,14 @@ from harness import Contender, Timing, compare, report
 SIZE_HW = (480, 640)
 FRAMES = 60
 MANY = 10_000
+OBJECTS = ("gripper", "mug", "bin")
 
 
-def demo() -> tuple[list[Any], dict[str, Any]]:
-    """The front camera of the demo episode, enlarged to 640x480, and the true masks of its first frame."""
+def demo() -> tuple[list[Any], list[dict[str, Any]]]:
+    """The front camera of the demo episode, enlarged to 640x480, and the true masks of three objects on each frame."""
     import cv2
 
-    from maskwright.core import Image, MaskPrompt
+    from maskwright.core import Image
     from maskwright.datasets import lerobot, open_source
     from maskwright.datasets.loss_report import LossLog
     from maskwright.masks import resize
@@ -35,9 +36,12 @@ def demo() -> tuple[list[Any], dict[str, Any]]:
         for frame in source.frames(episode, "front")
     ]
     labelled = lerobot.read(EPISODE, log=LossLog())
-    first = next(one for one in labelled if one.ref is not None and one.ref.camera == "front")
-    masks = {str(one.record.label): MaskPrompt(resize(one.record.rle, SIZE_HW)) for one in first.masks}
-    return images[:FRAMES], masks
+    front = (one.masks for one in labelled if one.ref is not None and one.ref.camera == "front")
+    truths = [
+        {str(one.record.label): resize(one.record.rle, SIZE_HW) for one in masks if one.record.label in OBJECTS}
+        for masks in islice(front, FRAMES)
+    ]
+    return images[:FRAMES], truths
 
 
 def squares(count: int) -> dict[str, Any]:
@@ -54,14 +58,13 @@ def squares(count: int) -> dict[str, Any]:
     return prompts
 
 
-def following(budget: str, objects: int | None = None) -> Callable[[], np.ndarray]:
-    """A whole pass over the episode with three of its objects, or with so many squares; gives ms by frame."""
+def following(budget: str) -> Callable[[], np.ndarray]:
+    """A whole pass over the episode with three of its objects; gives ms by frame, and last the mean IoU."""
     from maskwright.models import load_model
     from maskwright.predict.tracking import make_tracker, tracker_settings
 
-    model, (images, masks) = load_model("tiny"), demo()
-    prompts = dict(islice(masks.items(), 3)) if objects is None else squares(objects)
-    return lambda: _pass(lambda: make_tracker(model, tracker_settings(budget)), images, prompts)
+    model, (images, truths) = load_model("tiny"), demo()
+    return lambda: _scored(lambda: make_tracker(model, tracker_settings(budget)), images, truths)
 
 
 def baseline(name: str) -> Callable[[], np.ndarray]:
@@ -70,18 +73,33 @@ def baseline(name: str) -> Callable[[], np.ndarray]:
     from maskwright.evaluate.tracker_baselines import baseline_tracker
     from maskwright.models import load_model
 
-    images, masks = demo()
+    images, truths = demo()
     segmenter = ModelSegmenter(load_model("tiny"))
-    return lambda: _pass(lambda: baseline_tracker(name, segmenter), images, dict(islice(masks.items(), 3)))
+    return lambda: _scored(lambda: baseline_tracker(name, segmenter), images, truths)
 
 
-def _pass(make: Callable[[], Any], images: Sequence[Any], prompts: dict[str, Any]) -> np.ndarray:
-    session, took = make(), []
+def _scored(make: Callable[[], Any], images: Sequence[Any], truths: Sequence[dict[str, Any]]) -> np.ndarray:
+    from maskwright.core import MaskPrompt
+    from maskwright.masks import empty_mask, iou
+
+    took, frames = _pass(make, images, {name: MaskPrompt(rle) for name, rle in truths[0].items()})
+    found = [{mask.track: mask.rle for mask in frame.masks} for frame in frames]
+    nothing = empty_mask(SIZE_HW)
+    ious = [
+        iou(masks.get(name, nothing), rle)
+        for masks, truth in zip(found[1:], truths[1:], strict=True)
+        for name, rle in truth.items()
+    ]
+    return np.array([*took, np.mean(ious)])
+
+
+def _pass(make: Callable[[], Any], images: Sequence[Any], prompts: dict[str, Any]) -> tuple[list[float], list[Any]]:
+    session, took, frames = make(), [], []
     for number, image in enumerate(images):
         began = time.perf_counter()
-        session.step(image, prompts if number == 0 else None)
+        frames.append(session.step(image, prompts if number == 0 else None))
         took.append(1000 * (time.perf_counter() - began))
-    return np.array(took)
+    return took, frames
 
 
 def speed() -> None:
@@ -94,8 +112,10 @@ def speed() -> None:
         Contender("tiny by the last box, each frame", "track:baseline", {"name": "previous-box"}),
     ]
     timings = compare(contenders, rounds=1)
-    p95 = "; ".join(
-        f"{one.name}: p95 {np.percentile(one.result[1:], 95):.0f} ms" for one in timings if one.result is not None
+    told = "; ".join(
+        f"{one.name}: IoU {one.result[-1]:.3f}, p95 {np.percentile(one.result[1:-1], 95):.0f} ms"
+        for one in timings
+        if one.result is not None
     )
     timings = [Timing(one.name, one.seconds, one.peak_mb, one.added_mb, None) for one in timings]
     report(
@@ -103,7 +123,7 @@ def speed() -> None:
         f"follow 3 objects with tiny, 640x480, {FRAMES} frames",
         timings,
         items=FRAMES,
-        note=f"ms a frame; {p95}",
+        note=f"ms a frame, that of the keyframe with them; mean IoU of gripper, mug and bin; {told}",
     )
 
 
@@ -136,15 +156,17 @@ def every_fourth(objects: int) -> Callable[[], None]:
 
 def memory() -> None:
     """Resident memory over the episode again and again, by tenths."""
+    from maskwright.core import MaskPrompt
     from maskwright.models import load_model
     from maskwright.predict.tracking import make_tracker, tracker_settings
 
-    images, masks = demo()
+    images, truths = demo()
+    prompts = {name: MaskPrompt(rle) for name, rle in truths[0].items()}
     session = make_tracker(load_model("tiny"), tracker_settings("fast"))
     seen: list[tuple[float, float]] = []
     there_and_back = [*images, *images[-2:0:-1]]  # no jump at the end, which would be a cut
     for number, image in enumerate(islice(cycle(there_and_back), MANY)):
-        session.step(image, dict(islice(masks.items(), 3)) if number == 0 else None)
+        session.step(image, prompts if number == 0 else None)
         seen.append((time.perf_counter(), _resident_mb()))
     timings = []
     for tenth in range(1, 10):

@@ -60,11 +60,8 @@ def annotate(
     label: Annotated[
         str | None, typer.Option("--label", metavar="NAME", help="Label of masks that have none of their own.")
     ] = None,
-    episodes: Annotated[
-        str | None,
-        typer.Option("--episodes", metavar="LIST", help="Some episodes: names, positions from 0, or ranges 2-5."),
-    ] = None,
-    cameras: Annotated[str | None, typer.Option("--cameras", metavar="LIST", help="Some cameras, by name.")] = None,
+    episodes: options.Episodes = None,
+    cameras: options.Cameras = None,
     stride: Annotated[int, typer.Option("--stride", metavar="N", min=1, help="One frame in N.")] = 1,
     start: Annotated[int, typer.Option("--start", metavar="N", min=0, help="First frame of each episode, from 0.")] = 0,
     stop: Annotated[
@@ -73,13 +70,8 @@ def annotate(
     actor: Annotated[
         str | None, typer.Option("--actor", metavar="NAME", help="Who annotates; goes into each mask's provenance.")
     ] = None,
-    collector: Annotated[
-        str | None, typer.Option("--collector", metavar="NAME", help="Who recorded the frames.")
-    ] = None,
-    licence: Annotated[
-        str | None,
-        typer.Option("--licence", metavar="TERMS", help="Terms of the frames; default: as the data set says."),
-    ] = None,
+    collector: options.Collector = None,
+    licence: options.Licence = None,
     model: options.ModelName = None,
     device: options.Device = None,
     precision: options.Precision = None,

@@ -42,6 +42,16 @@ Out = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="One JSON object a picture on stdout; without --out no file is written.")
 ]
+Episodes = Annotated[
+    str | None,
+    typer.Option("--episodes", metavar="LIST", help="Some episodes: names, positions from 0, or ranges 2-5."),
+]
+Cameras = Annotated[str | None, typer.Option("--cameras", metavar="LIST", help="Some cameras, by name.")]
+Collector = Annotated[str | None, typer.Option("--collector", metavar="NAME", help="Who recorded the frames.")]
+Licence = Annotated[
+    str | None,
+    typer.Option("--licence", metavar="TERMS", help="Terms of the frames; default: as the data set says."),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither look embeddings up on disk nor keep them there.")]
 WindowText = Annotated[
     str | None,
@@ -144,10 +154,14 @@ def where_to_write(out: Path | None, as_json: bool) -> Path | None:
 __all__ = [
     "DEFAULT_OUT",
     "AsJson",
+    "Cameras",
     "Cleanup",
+    "Collector",
     "Device",
+    "Episodes",
     "FrameNumber",
     "Images",
+    "Licence",
     "ModelName",
     "NoCache",
     "Out",

@@ -71,11 +71,8 @@ def track(
     last: Annotated[
         int | None, typer.Option("--to", metavar="N", min=0, help="Last frame to track on; default: the last there is.")
     ] = None,
-    episodes: Annotated[
-        str | None,
-        typer.Option("--episodes", metavar="LIST", help="Some episodes: names, positions from 0, or ranges 2-5."),
-    ] = None,
-    cameras: Annotated[str | None, typer.Option("--cameras", metavar="LIST", help="Some cameras, by name.")] = None,
+    episodes: options.Episodes = None,
+    cameras: options.Cameras = None,
     budget: Annotated[
         str | None,
         typer.Option("--budget", metavar="NAME|MS", help="fast, default, accurate, or milliseconds a frame."),
@@ -90,13 +87,8 @@ def track(
     actor: Annotated[
         str | None, typer.Option("--actor", metavar="NAME", help="Who tracks; goes into each mask's provenance.")
     ] = None,
-    collector: Annotated[
-        str | None, typer.Option("--collector", metavar="NAME", help="Who recorded the frames.")
-    ] = None,
-    licence: Annotated[
-        str | None,
-        typer.Option("--licence", metavar="TERMS", help="Terms of the frames; default: as the data set says."),
-    ] = None,
+    collector: options.Collector = None,
+    licence: options.Licence = None,
     model: options.ModelName = None,
     device: options.Device = None,
     precision: options.Precision = None,

@@ -183,7 +183,8 @@ def _came_from(
     if min(height, width) < _LEAST_SIDE:
         return x, y
     # None: any array given here would be taken as a first guess.
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(now, before, None)  # type: ignore[call-overload]
+    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = estimator.calc(now, before, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
     return x + flow[..., 0], y + flow[..., 1]
 
 

@@ -507,7 +507,7 @@ class StoreContract:
     # Everything
 
     def test_whatever_is_done_the_store_answers_as_the_model(self) -> None:
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             store_machine(self.create, self.reopen, self.compact),
             settings=settings(
                 max_examples=self.num_examples,

@@ -77,7 +77,7 @@ def score_models(
     ]
     evaluation = evaluate(segmenters, dataset, tasks=tasks, progress=progress)
     summaries = summarise(evaluation)
-    made_by = _made_by(models, command, clock())
+    made_by = describe_making(models, command, clock())
     results = results_json(evaluation, summaries, made_by)
     if out is not None:
         page = html_report(evaluation, summaries, dataset, made_by)
@@ -95,7 +95,7 @@ def score_models(
     )
 
 
-def _made_by(models: Mapping[str, Model | VideoModel], command: str | None, when: datetime) -> dict[str, Any]:
+def describe_making(models: Mapping[str, Model | VideoModel], command: str | None, when: datetime) -> dict[str, Any]:
     return {
         "created_at": when.isoformat(timespec="seconds"),
         "command": command,

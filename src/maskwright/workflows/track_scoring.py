@@ -27,7 +27,7 @@ from maskwright.models import Model, VideoModel
 from maskwright.predict.records import utc_now
 from maskwright.predict.tracking import Tracker, make_tracker, tracker_settings
 from maskwright.workflows.outputs import write_all
-from maskwright.workflows.scoring import REPORT, RESULTS, ROWS, _made_by
+from maskwright.workflows.scoring import REPORT, RESULTS, ROWS, describe_making
 
 MakeTracker = Callable[[Model | VideoModel], Tracker]
 
@@ -84,7 +84,7 @@ def score_trackers(
     notes += _of_budget(models, budget)
     evaluation = replace(evaluation, notes=(*evaluation.notes, *notes))
     summaries = summarise_tracking(evaluation)
-    made_by = _made_by(models, command, clock()) | {"budget": budget}
+    made_by = describe_making(models, command, clock()) | {"budget": budget}
     results = tracking_json(evaluation, summaries, made_by)
     if out is not None:
         page = tracking_report(evaluation, summaries, sequences, made_by)

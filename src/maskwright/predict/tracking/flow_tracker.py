@@ -1,8 +1,9 @@
 """`FlowTracker`: follows objects with any promptable model: flow carries masks, the model draws them anew.
 
-On every frame optical flow moves the masks. Every n-th frame is embedded, once for all tracks; each track's place by
-flow and its place by likeness become prompts, and the answers are scored by both and by the model. A track whose best
-answer no longer looks like it is lost: it has no mask until an answer looks like it again, anywhere in the picture.
+On every frame optical flow moves the masks. As often as the budget allows a frame is embedded, once for all tracks;
+each track's place by flow and its place by likeness become prompts, and answers are scored by both and by the model.
+A track whose best answer no longer looks like it is lost: it has no mask until an answer looks like it again, anywhere
+in the picture.
 What is kept is the last small picture, a mask or three for each track, and the model of appearance.
 """
 
@@ -180,11 +181,12 @@ class FlowTracker:
         if covered:
             self._appearance.learn_keyframe(cells, covered)
         likeness = self._appearance.likeness(cells, cells_hw) if covered else {}
-        redrawn = self._redrawn(embedding, drawn)
+        softs = {track: SoftMask.of_bits(mask, self._estimator.grid_hw) for track, mask in masks.items()}
+        redrawn = self._redrawn(embedding, drawn, softs)
         for track, one in drawn.items():
-            soft = SoftMask.of_bits(masks[track], self._estimator.grid_hw)
             usual = resemblance(covered[track], likeness[track]) if track in covered else None
-            self._followed.setdefault(track, Followed(track)).begin(soft, usual, redrawn.get(track, 1.0), one.scores)
+            followed = self._followed.setdefault(track, Followed(track))
+            followed.begin(softs[track], usual, redrawn.get(track, 1.0), one.scores)
         self._find_parts(drawn)
         for track, other in self._followed.items():
             if track not in drawn:
@@ -192,9 +194,10 @@ class FlowTracker:
                     if frozenset((track, name)) not in self._may_overlap:
                         other.give_way(self._followed[name].mask)
 
-    def _redrawn(self, embedding: ImageEmbedding, drawn: Mapping[str, Drawn]) -> dict[str, float]:
+    def _redrawn(
+        self, embedding: ImageEmbedding, drawn: Mapping[str, Drawn], softs: Mapping[str, SoftMask]
+    ) -> dict[str, float]:
         """Say how well the model draws masks that are known, when it is asked as it will be on later frames."""
-        softs = {track: SoftMask.of_bits(decode(one.rle), self._estimator.grid_hw) for track, one in drawn.items()}
         asked = (from_mask(track, soft, embedding.size_hw) for track, soft in softs.items())
         proposals = [proposal for proposal in asked if proposal is not None]
         if not proposals:
