@@ -14,15 +14,29 @@
     │   ├── CheckpointError         a checkpoint is truncated, unsafe, or of another architecture
     │   ├── DownloadError           a download failed or its hash does not match
     │   └── UnsupportedPrompt       this model cannot take that kind of prompt (text, for most)
-    └── StoreError                  a mask store cannot do what it was asked
-        ├── StoreMissing            there is no store at that path
-        ├── StoreVersionError       the store was written by a newer version, or one too old to read
-        ├── StoreDamaged            a file of the store is missing or cannot be read
-        ├── StoreBusy               another process held the store for longer than one waits
-        ├── StoreFull               no space is left to write what was asked
-        ├── StoreReadOnly           the store was opened, or lies, where nothing can be written
-        ├── UnknownRecord           no mask, event, tag or moment of that name is in the store
-        └── DuplicateRecord         a mask, event, frame or tag of that name is in the store already
+    ├── StoreError                  a mask store cannot do what it was asked
+    │   ├── StoreMissing            there is no store at that path
+    │   ├── StoreVersionError       the store was written by a newer version, or one too old to read
+    │   ├── StoreDamaged            a file of the store is missing or cannot be read
+    │   ├── StoreBusy               another process held the store for longer than one waits
+    │   ├── StoreFull               no space is left to write what was asked
+    │   ├── StoreReadOnly           the store was opened, or lies, where nothing can be written
+    │   ├── UnknownRecord           no mask, event, tag or moment of that name is in the store
+    │   └── DuplicateRecord         a mask, event, frame or tag of that name is in the store already
+    └── ServeError                  a server cannot do what it was asked, or cannot be reached
+        ├── RequestError            a request is malformed: a field is missing, unknown or of another type
+        ├── NotSignedIn             no token, or one that is not known or no longer valid
+        ├── NotAllowed              the token does not reach so far, or the server does not do it
+        ├── TooLarge                a body, picture or stream is beyond the server's limits
+        ├── UnknownImage            the server does not have that picture (any more); send it again
+        ├── UnknownJob              the server knows no job or track session of that name
+        ├── EditConflict            somebody changed it since it was read
+        ├── KeyReused               an idempotency key came back with another request
+        ├── TooManyRequests         the queue is full, or the token asks faster than it may; says when to come back
+        ├── DeadlinePassed          nobody got to it in the time that it had
+        ├── Cancelled               it was cancelled
+        ├── ServerStopping          the server is stopping or has not begun yet
+        └── ServerUnreachable       no answer came, or one that is not the server's
 
 A message says what was expected, what was got and what to do next; a path or URL goes last.
 """
@@ -118,6 +132,66 @@ class UnknownRecord(StoreError):
 
 class DuplicateRecord(StoreError):
     """A mask, event, frame or tag of that name is in the store already."""
+
+
+class ServeError(MaskwrightError):
+    """A server cannot do what it was asked, or cannot be reached."""
+
+
+class RequestError(ServeError, InputError):
+    """A request is malformed."""
+
+
+class NotSignedIn(ServeError):
+    """There is no token, or one that is not known or no longer valid."""
+
+
+class NotAllowed(ServeError):
+    """The token does not reach so far, or the server does not do it."""
+
+
+class TooLarge(ServeError, InputError):
+    """A body, picture or stream is beyond the server's limits."""
+
+
+class UnknownImage(ServeError):
+    """The server does not have that picture, or no longer."""
+
+
+class UnknownJob(ServeError):
+    """The server knows no job or track session of that name."""
+
+
+class EditConflict(ServeError):
+    """Somebody changed it since it was read."""
+
+
+class KeyReused(ServeError):
+    """An idempotency key came back with another request."""
+
+
+class TooManyRequests(ServeError):
+    """The queue is full, or a token asks faster than it may. `retry_after_s` says when to come back."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlinePassed(ServeError):
+    """Nobody got to it in the time that it had."""
+
+
+class Cancelled(ServeError):
+    """It was cancelled."""
+
+
+class ServerStopping(ServeError):
+    """The server is stopping, or has not begun yet."""
+
+
+class ServerUnreachable(ServeError):
+    """No answer came, or one that is not the server's."""
 
 
 __all__ = [name for name, value in list(globals().items()) if isinstance(value, type)]

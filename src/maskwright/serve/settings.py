@@ -1,0 +1,45 @@
+"""How a server is run, as one value. The command line fills it in; its defaults are the defaults of the options."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """Addresses, limits and bounds. `store` None serves the model alone; `token_file` None asks for no token."""
+
+    store: Path | None = None
+    models: tuple[str, ...] = ("tiny",)
+    device: str | None = None
+    precision: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8080
+    grpc_port: int | None = None
+    token_file: Path | None = None
+    # Origins of pages that may call from a browser, besides the server's own.
+    origins: tuple[str, ...] = ()
+    max_body_bytes: int = 64 * _MIB
+    max_pixels: int = 64_000_000
+    max_prompts: int = 256
+    max_track_frames: int = 100_000
+    max_tracks: int = 16  # sessions at a time
+    max_connections: int = 512
+    # Requests that may wait, of all clients together and of one.
+    max_queued: int = 256
+    max_queued_per_client: int = 64
+    deadline_s: float = 30.0
+    drain_s: float = 20.0
+    # Requests a second that a token may make on average, and at once.
+    rate_per_s: float = 50.0
+    burst: int = 100
+    # Pictures that clients sent: bytes of pixels in memory, bytes of files on disk.
+    image_memory_bytes: int = 512 * _MIB
+    image_disk_bytes: int = 4096 * _MIB
+    embedding_memory_bytes: int = 1024 * _MIB
+    # 1 turns batching off: every piece of work runs alone, one at a time.
+    max_batch: int = 32
+
+
+__all__ = ["ServeSettings"]
