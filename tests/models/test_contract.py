@@ -80,7 +80,7 @@ class HqContract(ModelContract):
 
     def _sams_mask(self, model, features, prompt):
         with torch.no_grad():
-            for _, decoding in model._decodings(features, prompt):
+            for _, _, decoding in model._decodings(features, prompt):
                 zero = torch.zeros(1, dtype=torch.long)
                 return MaskDecoder.draw(model.mask_decoder, decoding, zero, zero)[:, None]
 

@@ -4,7 +4,7 @@ A model turns pixels of its own square frame into `Features`, and features plus 
 It knows nothing of files, records, caches or image pixels: `ModelFrame` (frame.py) is where the two frames meet.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -35,6 +35,20 @@ class Features:
     def num_images(self) -> int:
         """How many images the batch holds."""
         return self.image_embedding.shape[0]
+
+    def of_prompts(self, prompts: slice) -> "Features":
+        """Take what some of the prompts need: all, where all prompts are on one image; else the images of theirs."""
+        if self.num_images == 1:
+            return self
+        return Features(image_embedding=self.image_embedding[prompts], extra=tuple(x[prompts] for x in self.extra))
+
+    @classmethod
+    def side_by_side(cls, each: Sequence["Features"]) -> "Features":
+        """Put several together, in order."""
+        return cls(
+            image_embedding=torch.cat([one.image_embedding for one in each]),
+            extra=tuple(torch.cat(column) for column in zip(*(one.extra for one in each), strict=True)),
+        )
 
     def to(self, *args: object, **kwargs: object) -> "Features":
         """Move or cast every tensor, as `Tensor.to` does."""
@@ -70,6 +84,16 @@ class FramePrompts:
             labels=self.labels[index],
             mask_logits=None if self.mask_logits is None else self.mask_logits[index],
             text=None if self.text is None else self.text[index],
+        )
+
+    @classmethod
+    def side_by_side(cls, each: Sequence["FramePrompts"]) -> "FramePrompts":
+        """Put prompts of one shape together, in order; phrases cannot be."""
+        masks = [one.mask_logits for one in each if one.mask_logits is not None]
+        return cls(
+            points=torch.cat([one.points for one in each]),
+            labels=torch.cat([one.labels for one in each]),
+            mask_logits=torch.cat(masks) if masks else None,
         )
 
 
@@ -118,7 +142,10 @@ class Model(Protocol):
         ...
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
-        """Decode prompts on one image: M is `num_candidates` with `multimask`, else 1. Features hold one image."""
+        """Decode prompts: M is `num_candidates` with `multimask`, else 1.
+
+        Features hold one image for all prompts, or one for each; phrases are asked of one image.
+        """
         ...
 
     def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:

@@ -7,6 +7,7 @@ the package in its place, and `mw.predict(model, embedding, prompts)` has to wor
 import sys
 from types import ModuleType
 
+from maskwright.predict.across import Question, predict_across
 from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
 from maskwright.predict.closer import look_closer
 from maskwright.predict.embedding import ImageEmbedding, embed, embed_batch
@@ -31,6 +32,7 @@ __all__ = [
     "Look",
     "MaskBatch",
     "PromptTree",
+    "Question",
     "embed",
     "embed_batch",
     "everything",
@@ -39,6 +41,7 @@ __all__ = [
     "look_closer",
     "masks_from_logits",
     "predict",
+    "predict_across",
     "predict_tree",
     "preset_for",
     "refine",

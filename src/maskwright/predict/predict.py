@@ -15,7 +15,7 @@ from torch import Tensor
 from maskwright.core import ModelRef, Prompt, SizeHW
 from maskwright.core.errors import ModelError, PromptError, SettingError
 from maskwright.models.frame import ModelFrame
-from maskwright.models.protocol import Model
+from maskwright.models.protocol import Decoded, Model
 from maskwright.predict.embedding import ImageEmbedding
 from maskwright.predict.frame_prompts import group_prompts
 
@@ -79,29 +79,40 @@ def predict(
         SettingError: the model makes fewer than `num_masks` candidates, or multimask is off and more than one is asked.
         ModelError: the embedding was made by another model.
     """
-    _check_arguments(model, embedding, prompts, num_masks, multimask, previous)
-    N, side = len(prompts), model.frame.logits_side
-    logits = torch.empty(N, num_masks, side, side, device=model.device, dtype=torch.float32)
-    scores = torch.empty(N, num_masks, device=model.device, dtype=torch.float32)
+    check_arguments(model, embedding, prompts, num_masks, multimask, previous)
+    batch = unanswered(model, embedding, prompts, num_masks, is_refined=previous is not None)
     hints = None if previous is None else previous.logits[:, 0]
     with torch.no_grad():
         for group in group_prompts(model, embedding.frame, prompts, hints):
             several = (group.is_ambiguous or num_masks > 1) if multimask is None else multimask
             decoded = model.decode(embedding.features, group.prompts, multimask=several)
-            best = decoded.predicted_iou.topk(num_masks, dim=1).indices  # n num_masks
-            rows = torch.arange(len(group.indices), device=model.device)[:, None]
-            logits[list(group.indices)] = decoded.logits[rows, best].float()
-            scores[list(group.indices)] = decoded.predicted_iou[rows, best].float()
+            fill(batch, group.indices, decoded)
+    return batch
+
+
+def unanswered(
+    model: Model, embedding: ImageEmbedding, prompts: Sequence[Prompt], num_masks: int, *, is_refined: bool
+) -> MaskBatch:
+    """Make the batch that `fill` writes answers into."""
+    N, side = len(prompts), model.frame.logits_side
     return MaskBatch(
-        logits=logits,
-        predicted_iou=scores,
+        logits=torch.empty(N, num_masks, side, side, device=model.device, dtype=torch.float32),
+        predicted_iou=torch.empty(N, num_masks, device=model.device, dtype=torch.float32),
         prompts=tuple(prompts),
         frame=embedding.frame,
         image_digest=embedding.image_digest,
         model=embedding.model,
         threshold=model.mask_threshold,
-        is_refined=previous is not None,
+        is_refined=is_refined,
     )
+
+
+def fill(batch: MaskBatch, indices: Sequence[int], decoded: Decoded) -> None:
+    """Write the best candidates of some prompts into a batch that is being made."""
+    best = decoded.predicted_iou.topk(batch.logits.shape[1], dim=1).indices  # n num_masks
+    rows = torch.arange(len(indices), device=best.device)[:, None]
+    batch.logits[list(indices)] = decoded.logits[rows, best].float()
+    batch.predicted_iou[list(indices)] = decoded.predicted_iou[rows, best].float()
 
 
 def refine(
@@ -125,7 +136,7 @@ def refine(
     return batch
 
 
-def _check_arguments(
+def check_arguments(
     model: Model,
     embedding: ImageEmbedding,
     prompts: Sequence[Prompt],
@@ -133,6 +144,7 @@ def _check_arguments(
     multimask: bool | None,
     previous: MaskBatch | None,
 ) -> None:
+    """Check what `predict` was asked; it says what is raised."""
     _check_prompts(prompts)
     if not 1 <= num_masks <= model.num_candidates:
         most = f"1 to {model.num_candidates}" if model.num_candidates > 1 else "1"
@@ -161,4 +173,4 @@ def _check_prompts(prompts: Sequence[Prompt]) -> None:
             raise PromptError(f"prompts[{i}] must be one of {expected}, got a {type(prompt).__name__}")
 
 
-__all__ = ["STABILITY_OFFSET", "MaskBatch", "predict", "refine"]
+__all__ = ["STABILITY_OFFSET", "MaskBatch", "check_arguments", "fill", "predict", "refine", "unanswered"]

@@ -131,6 +131,21 @@ class ModelContract:
             self.assert_close(together.logits[i : i + 1], alone.logits)
         assert not torch.allclose(together.logits, previous)
 
+    @pytest.mark.parametrize("multimask", [False, True])
+    def test_prompts_on_images_of_their_own_decode_as_each_alone(
+        self, model: Model, pixels: Tensor, prompts: FramePrompts, multimask: bool
+    ) -> None:
+        with torch.no_grad():
+            both = model.encode(pixels)
+        owner = [i % 2 for i in range(prompts.num_prompts)]
+
+        together = self.decode(model, Features.side_by_side([both[i] for i in owner]), prompts, multimask=multimask)
+
+        for i in (0, 1, 9, 10):
+            alone = self.decode(model, both[owner[i]], prompts[i : i + 1], multimask=multimask)
+            self.assert_close(together.logits[i : i + 1], alone.logits)
+            self.assert_close(together.predicted_iou[i : i + 1], alone.predicted_iou)
+
     def test_a_mask_without_points_is_a_prompt(self, model: Model, features: Features) -> None:
         side = model.frame.logits_side
         nothing = FramePrompts(

@@ -52,7 +52,7 @@ class HqMaskDecoder(MaskDecoder):
     def draw_hq(
         self,
         decoding: Decoding,
-        fused: Float[Tensor, "1 C h4 w4"],
+        fused: Float[Tensor, "_P C h4 w4"],
         prompt_index: Int[Tensor, " Q"],
         mask_index: Int[Tensor, " Q"],
         *,
@@ -66,14 +66,15 @@ class HqMaskDecoder(MaskDecoder):
         candidates: list[Tensor] = []
         for piece in self.pieces(len(drawn), decoding.cells):
             pixels = self.upscale(decoding.cells[drawn[piece]])  # p L16 C
-            qualities.append(self._quality(tokens[piece, -1], pixels, fused))
+            late = fused if len(fused) == 1 else fused[drawn[piece]]
+            qualities.append(self._quality(tokens[piece, -1], pixels, late))
             if not token_only:
                 candidates.append(torch.bmm(hyper[piece], pixels.transpose(1, 2)))  # p M1 L16
         quality = torch.cat(qualities)[row]
         return quality if token_only else to_picture(torch.cat(candidates)[row, mask_index]) + quality
 
     def _quality(
-        self, tokens: Float[Tensor, "P D"], pixels: Float[Tensor, "P L16 C"], fused: Float[Tensor, "1 C h4 w4"]
+        self, tokens: Float[Tensor, "P D"], pixels: Float[Tensor, "P L16 C"], fused: Float[Tensor, "_P C h4 w4"]
     ) -> Float[Tensor, "P h4 w4"]:
         """Draw the high-quality token's mask for each prompt."""
         first, norm, last = (self.embedding_maskfeature[i] for i in (0, 1, 3))
@@ -81,7 +82,11 @@ class HqMaskDecoder(MaskDecoder):
         assert last.bias is not None
         vectors = self.hf_mlp(tokens)  # P C
         kernels = torch.einsum("pc,cijk->pijk", vectors, last.weight)
-        late = torch.einsum("pc,chw->phw", vectors, fused[0]) + (vectors @ last.bias)[:, None, None]
+        if len(fused) == 1:
+            late = torch.einsum("pc,chw->phw", vectors, fused[0])
+        else:
+            late = torch.einsum("pc,pchw->phw", vectors, fused)
+        late = late + (vectors @ last.bias)[:, None, None]
         masks = []
         for one, kernel in zip(pixels, kernels, strict=True):
             x = F.gelu(norm(first(_as_map(one))))

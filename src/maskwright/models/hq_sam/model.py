@@ -59,13 +59,13 @@ class HqSamModel(SamModel):
         return Features(image_embedding=embedding, extra=(self.mask_decoder.fuse(embedding, early),))
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
-        """Decode prompts on one image; one mask each, of the best candidate with `multimask`, else of candidate 0."""
+        """Decode prompts; one mask each, of the best candidate with `multimask`, else of candidate 0."""
         logits: list[Tensor] = []
         scores: list[Tensor] = []
-        for step, decoding in self._decodings(features, prompts):
+        for seen, step, decoding in self._decodings(features, prompts):
             score, candidate = _choose(decoding.predicted_iou, multimask=multimask)
             rows = torch.arange(step.num_prompts, device=self.device)
-            logits.append(self._draw(features, decoding, rows, candidate)[:, None])
+            logits.append(self._draw(seen, decoding, rows, candidate)[:, None])
             scores.append(score)
         return Decoded(logits=torch.cat(logits), predicted_iou=torch.cat(scores))
 
@@ -76,11 +76,11 @@ class HqSamModel(SamModel):
         scores = [torch.zeros(0, device=device)]
         kept = [torch.zeros(0, dtype=torch.long, device=device)]
         start = 0
-        for step, decoding in self._decodings(features, prompts):
+        for seen, step, decoding in self._decodings(features, prompts):
             score, candidate = _choose(decoding.predicted_iou, multimask=True)
             rows = keep(score)[:, 0].nonzero()[:, 0]
             if len(rows):
-                logits.append(self._draw(features, decoding, rows, candidate[rows]))
+                logits.append(self._draw(seen, decoding, rows, candidate[rows]))
                 scores.append(score[rows, 0])
                 kept.append(rows + start)
             start += step.num_prompts

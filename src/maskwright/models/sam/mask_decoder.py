@@ -86,8 +86,9 @@ class MaskDecoder(nn.Module):
         drawn, row = torch.unique(prompt_index, return_inverse=True)
         hyper = self.hyper_weights(decoding.mask_tokens[drawn])  # P M1 C
         logits = [
-            torch.bmm(hyper[piece], self.upscale(decoding.cells[drawn[piece]], skips).transpose(1, 2))
+            torch.bmm(hyper[piece], self.upscale(decoding.cells[rows], skips_of(skips, rows)).transpose(1, 2))
             for piece in self.pieces(len(drawn), decoding.cells)
+            for rows in (drawn[piece],)
         ]
         return to_picture(torch.cat(logits)[row, mask_index])  # of P M1 L16
 
@@ -129,6 +130,13 @@ def transposed_conv(x: Float[Tensor, "P L D"], layer: nn.ConvTranspose2d) -> Flo
     return F.linear(x, weight, bias).unflatten(-1, (4, -1)).flatten(1, 2)
 
 
+def skips_of(skips: Skips | None, prompts: Int[Tensor, " P"]) -> Skips | None:
+    """Take the maps of some prompts, where there is one for each."""
+    if skips is None or skips[0].shape[0] == 1:
+        return skips
+    return skips[0][prompts], skips[1][prompts]
+
+
 def to_picture(pixels: Float[Tensor, "Q L16"]) -> Float[Tensor, "Q h4 w4"]:
     """Put pixels that were upscaled twice from a square grid of cells into picture order."""
     grid = round((pixels.shape[-1] // 16) ** 0.5)
@@ -147,4 +155,4 @@ def to_cells(skip8: Float[Tensor, "B E h2 w2"], skip4: Float[Tensor, "B C h4 w4"
     return cells8, cells4
 
 
-__all__ = ["Decoding", "MaskDecoder", "Skips", "to_cells", "to_picture", "transposed_conv"]
+__all__ = ["Decoding", "MaskDecoder", "Skips", "skips_of", "to_cells", "to_picture", "transposed_conv"]

@@ -85,15 +85,15 @@ class SamModel(nn.Module):
         return Features(image_embedding=embedding.float())
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
-        """Decode prompts on one image: candidates 1..3 with `multimask`, else candidate 0."""
+        """Decode prompts on one image, or each on its own: candidates 1..3 with `multimask`, else candidate 0."""
         wanted = torch.arange(1, self.mask_decoder.num_mask_tokens) if multimask else torch.zeros(1, dtype=torch.long)
         wanted = wanted.to(self.device)
         logits: list[Tensor] = []
         scores: list[Tensor] = []
-        for step, decoding in self._decodings(features, prompts):
+        for seen, step, decoding in self._decodings(features, prompts):
             N, M = step.num_prompts, len(wanted)
             rows = torch.arange(N, device=self.device).repeat_interleave(M)
-            logits.append(self._draw(features, decoding, rows, wanted.repeat(N)).unflatten(0, (N, M)))
+            logits.append(self._draw(seen, decoding, rows, wanted.repeat(N)).unflatten(0, (N, M)))
             scores.append(decoding.predicted_iou[:, wanted])
         return Decoded(logits=torch.cat(logits), predicted_iou=torch.cat(scores))
 
@@ -101,11 +101,11 @@ class SamModel(nn.Module):
         """Decode candidates 1..3 of each prompt and draw only those whose predicted IoU `keep` accepts."""
         found: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         start = 0
-        for step, decoding in self._decodings(features, prompts):
+        for seen, step, decoding in self._decodings(features, prompts):
             scores = decoding.predicted_iou[:, 1:]
             rows, candidates = keep(scores).nonzero(as_tuple=True)
             if len(rows):
-                logits = self._draw(features, decoding, rows, candidates + 1)
+                logits = self._draw(seen, decoding, rows, candidates + 1)
                 found.append((logits, scores[rows, candidates], rows + start, candidates))
             start += step.num_prompts
         if not found:
@@ -115,8 +115,10 @@ class SamModel(nn.Module):
         logits, predicted_iou, prompt_index, mask_index = (torch.cat(x) for x in zip(*found, strict=True))
         return DecodedSome(logits=logits, predicted_iou=predicted_iou, prompt_index=prompt_index, mask_index=mask_index)
 
-    def _decodings(self, features: Features, prompts: FramePrompts) -> Iterator[tuple[FramePrompts, Decoding]]:
-        """Run the decoder's transformer over a few prompts at a time."""
+    def _decodings(
+        self, features: Features, prompts: FramePrompts
+    ) -> Iterator[tuple[Features, FramePrompts, Decoding]]:
+        """Run the decoder's transformer over a few prompts at a time; gives the features of their images with them."""
         positions = self.prompt_encoder.positions()
         cells = features.image_embedding.flatten(2).transpose(1, 2).contiguous()
         per_step = prompts_per_step(cells)
@@ -124,7 +126,9 @@ class SamModel(nn.Module):
             step = prompts[i : i + per_step]
             sparse = self.prompt_encoder.tokens(step.points, step.labels)
             dense = self.prompt_encoder.dense(step.mask_logits)
-            yield step, self.mask_decoder.run(cells + dense, positions, sparse)
+            seen = slice(i, i + per_step) if len(cells) > 1 else slice(None)
+            decoding = self.mask_decoder.run(cells[seen] + dense, positions, sparse)
+            yield features.of_prompts(seen), step, decoding
 
     def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
         skips = (features.extra[0], features.extra[1]) if features.extra else None

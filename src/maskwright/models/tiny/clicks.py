@@ -90,6 +90,8 @@ def _clicked_islands(
     logits: Float[Tensor, "Q h w"], at: Int[Tensor, "Q K"], is_seed: Bool[Tensor, "Q K"]
 ) -> Float[Tensor, "Q h w"]:
     """Sink the islands that no positive click lies on; masks without such clicks stay as they are."""
+    if not is_seed.any():
+        return logits
     seeds = torch.zeros_like(logits, dtype=torch.bool).flatten(1).scatter(1, at, is_seed).view(logits.shape)
     masks = logits > 0
     kept = flood(masks, seeds)

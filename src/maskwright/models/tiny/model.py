@@ -88,7 +88,7 @@ class TinySam(SamModel):
         return Decoded(logits=logits, predicted_iou=decoding.predicted_iou)
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
-        """Decode prompts on one image as `SamModel` does, keep what boxes promise, and answer phrases by pointing."""
+        """Decode prompts as `SamModel` does, keep what boxes promise, and answer phrases, on one image, by pointing."""
         if prompts.text is not None:
             return self._answer_phrases(features, prompts, num_masks=self.num_candidates if multimask else 1)
         drawn = self._drawn(features, prompts, multimask=multimask)
@@ -113,12 +113,14 @@ class TinySam(SamModel):
         return self.prompt_encoder, self.mask_decoder
 
     def _correct(self, features: Features, prompts: FramePrompts) -> Decoded:
-        """Decode corrections on one image, a few at a time as `SamModel.decode` does."""
+        """Decode corrections, a few at a time as `SamModel.decode` does."""
         per_step = prompts_per_step(features.image_embedding.flatten(2).transpose(1, 2))
         found = []
         for start in range(0, prompts.num_prompts, per_step):
             step = prompts[start : start + per_step]
-            found.append(self.decode_training(features, step.points.new_zeros(step.num_prompts).long(), step))
+            seen = features.of_prompts(slice(start, start + per_step))
+            image_index = torch.arange(step.num_prompts, device=step.points.device) % seen.num_images
+            found.append(self.decode_training(seen, image_index, step))
         return Decoded(
             logits=torch.cat([one.logits for one in found]) + _CORRECTED_LEAN,
             predicted_iou=torch.cat([one.predicted_iou for one in found]),
