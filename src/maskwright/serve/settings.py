@@ -25,6 +25,7 @@ class ServeSettings:
     max_prompts: int = 256
     max_track_frames: int = 100_000
     max_tracks: int = 16  # sessions at a time
+    track_idle_s: float = 120.0  # a session ends when no frame has come for so long
     max_connections: int = 512
     # Requests that may wait, of all clients together and of one.
     max_queued: int = 256
