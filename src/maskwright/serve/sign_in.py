@@ -1,0 +1,37 @@
+"""`SignIn`: nothing but health, version and the description of the API is answered before the guard knows who asks."""
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from maskwright.core.errors import NotSignedIn, TooManyRequests
+from maskwright.serve.guard import Guard
+from maskwright.serve.meter import Meter
+from maskwright.serve.values import Caller
+
+OPEN_PATHS = frozenset(["/v1/health/live", "/v1/health/ready", "/v1/version", "/openapi.json", "/docs"])
+
+
+class SignIn:
+    """ASGI middleware: puts the caller into the scope's state, where `access.caller_of` finds it."""
+
+    def __init__(self, app: ASGIApp, guard: Guard, meter: Meter) -> None:
+        self._app, self._guard, self._meter = app, guard, meter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask the guard."""
+        if scope["type"] in ("http", "websocket"):
+            scope["state"]["caller"] = self._caller(scope)
+        await self._app(scope, receive, send)
+
+    def _caller(self, scope: Scope) -> Caller:
+        request_id = scope["state"]["request_id"]
+        if scope["path"] in OPEN_PATHS:
+            return Caller(name="anyone", scope="read", request_id=request_id)
+        try:
+            return self._guard.admit(Headers(scope=scope).get("authorization"), request_id)
+        except (NotSignedIn, TooManyRequests) as error:
+            self._meter.refused.labels("rate" if isinstance(error, TooManyRequests) else "token").inc()
+            raise
+
+
+__all__ = ["OPEN_PATHS", "SignIn"]
