@@ -6,6 +6,7 @@ history is one look-up, and what changed since a moment another.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -19,6 +20,16 @@ from maskwright.store.ledger import Ledger
 from maskwright.store.resolve import touched_by
 
 _COLUMNS = "e.id, e.record_id, e.actor, e.at, e.action"
+_LAST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedEvent:
+    """An event with its place in the log, which only grows, and the moment of the write that brought it."""
+
+    position: int
+    moment: int
+    event: ReviewEvent
 
 
 def check(event: ReviewEvent, size_of: Callable[[str], SizeHW]) -> None:
@@ -68,14 +79,42 @@ def append(
         )
 
 
-def events_of(ledger: Ledger, record_id: str, seq: int) -> tuple[ReviewEvent, ...]:
-    """List the events that touch a record as of a moment, oldest first."""
+def events_of(ledger: Ledger, record_id: str, seq: int, *, until: int | None = None) -> tuple[ReviewEvent, ...]:
+    """List the events that touch a record as of a moment, oldest first, to the position `until` if it is given."""
     rows = ledger.rows(
         f"SELECT {_COLUMNS} FROM touches t JOIN events e USING (position) "
-        "WHERE t.record_id = ? AND t.seq <= ? ORDER BY position",
-        (record_id, seq),
+        "WHERE t.record_id = ? AND t.seq <= ? AND position <= ? ORDER BY position",
+        (record_id, seq, _LAST if until is None else until),
     )
     return tuple(_event(row) for row in rows)
+
+
+def logged(ledger: Ledger, event_id: str) -> LoggedEvent | None:
+    """Find an event by its id."""
+    row = ledger.row(f"SELECT position, seq, {_COLUMNS} FROM events e WHERE id = ?", (event_id,))
+    return None if row is None else LoggedEvent(position=row[0], moment=row[1], event=_event(row[2:]))
+
+
+def logged_after(ledger: Ledger, position: int, limit: int) -> list[LoggedEvent]:
+    """List events after a position, in the order in which they were added."""
+    rows = ledger.rows(
+        f"SELECT position, seq, {_COLUMNS} FROM events e WHERE position > ? ORDER BY position LIMIT ?",
+        (position, limit),
+    )
+    return [LoggedEvent(position=row[0], moment=row[1], event=_event(row[2:])) for row in rows]
+
+
+def touched_at(ledger: Ledger, positions: Sequence[int]) -> tuple[str, ...]:
+    """List the records that events at some positions touch."""
+    marks = ", ".join("?" * len(positions))
+    rows = ledger.rows(f"SELECT DISTINCT record_id FROM touches WHERE position IN ({marks})", positions)
+    return tuple(sorted(row[0] for row in rows))
+
+
+def records_touched(ledger: Ledger, after: int, until: int) -> set[str]:
+    """List the records that events touched after one moment and until another."""
+    rows = ledger.rows("SELECT DISTINCT record_id FROM touches WHERE seq > ? AND seq <= ?", (after, until))
+    return {row[0] for row in rows}
 
 
 def changed_between(ledger: Ledger, after: int, until: int) -> list[int]:
@@ -149,4 +188,16 @@ def _event(row: Sequence[Any]) -> ReviewEvent:
     )
 
 
-__all__ = ["all_events", "append", "changed_between", "check", "events_of", "histories"]
+__all__ = [
+    "LoggedEvent",
+    "all_events",
+    "append",
+    "changed_between",
+    "check",
+    "events_of",
+    "histories",
+    "logged",
+    "logged_after",
+    "records_touched",
+    "touched_at",
+]

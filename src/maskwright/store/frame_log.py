@@ -57,7 +57,7 @@ def register(ledger: Ledger, frames: Sequence[tuple[SeenFrame, int]], run: str, 
     kind = "INSERT OR IGNORE" if run == NO_RUN else "INSERT"
     rows = [_values(frame, num_masks, run, seq) for frame, num_masks in frames]
     try:
-        ledger.write(f"{kind} INTO frames({_COLUMNS}, num_masks, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        ledger.write(f"{kind} INTO frames({COLUMNS}, num_masks, seq) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)", rows)
     except sqlite3.IntegrityError as error:
         raise DuplicateRecord(f"a run writes each frame once; run {run} has {_known(frames)}") from error
 
@@ -99,11 +99,11 @@ def frames_in_order(ledger: Ledger, seq: int, *, page: int = 1000) -> Iterator[S
     last: tuple[Any, ...] = (-1, "", "", "", -1, "", "", "")
     previous: tuple[Any, ...] = ()
     while rows := ledger.rows(
-        f"SELECT {_COLUMNS} FROM frames WHERE ({_ORDER}) > (?,?,?,?,?,?,?,?) AND seq <= ? ORDER BY {_ORDER} LIMIT ?",
+        f"SELECT {COLUMNS} FROM frames WHERE ({ORDER}) > (?,?,?,?,?,?,?,?) AND seq <= ? ORDER BY {ORDER} LIMIT ?",
         (*last, seq, page),
     ):
         for row in rows:
-            frame = _frame(row)
+            frame = frame_of(row)
             identity = (*frame.key, frame.name if frame.ref is None else "")
             if identity != previous:
                 yield frame
@@ -111,8 +111,8 @@ def frames_in_order(ledger: Ledger, seq: int, *, page: int = 1000) -> Iterator[S
         last = rows[-1][:8]
 
 
-_ORDER = "is_loose, dataset, episode, camera, frame_index, image_digest, name, run"
-_COLUMNS = f"{_ORDER}, timestamp_s, height, width"
+ORDER = "is_loose, dataset, episode, camera, frame_index, image_digest, name, run"
+COLUMNS = f"{ORDER}, timestamp_s, height, width"
 
 
 def _known(frames: Sequence[tuple[SeenFrame, int]]) -> str:
@@ -126,7 +126,8 @@ def _values(frame: SeenFrame, num_masks: int, run: str, seq: int) -> tuple[Any, 
     return (*place, frame.ref.timestamp_s if frame.ref else None, *frame.size_hw, num_masks, seq)
 
 
-def _frame(row: Sequence[Any]) -> SeenFrame:
+def frame_of(row: Sequence[Any]) -> SeenFrame:
+    """Read a frame from the values of `COLUMNS`."""
     is_loose, dataset, episode, camera, index, digest, name, _, timestamp_s, height, width = row
     ref = None
     if not is_loose:
@@ -135,10 +136,13 @@ def _frame(row: Sequence[Any]) -> SeenFrame:
 
 
 __all__ = [
+    "COLUMNS",
     "NO_RUN",
+    "ORDER",
     "SeenFrame",
     "done_frames",
     "done_names",
+    "frame_of",
     "frames_in_order",
     "is_known",
     "key_of",

@@ -14,12 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from maskwright.core.errors import UnknownRecord
+from maskwright.core.errors import MaskwrightError, UnknownRecord
 from maskwright.core.record import MaskRecord
 from maskwright.core.resolved import ResolvedRecord
 from maskwright.core.review_event import ReviewEvent
 from maskwright.core.shapes import SizeHW
-from maskwright.store import compaction, event_log, folder, frame_log, moments, sweeping
+from maskwright.store import compaction, event_log, folder, frame_log, moments, sweeping, together
 from maskwright.store.bulk_writer import FLUSH_S, ROWS_PER_SEGMENT, Batch, BulkWriter
 from maskwright.store.catalogue import Catalogue, Place, unknown
 from maskwright.store.columns import table_of
@@ -28,10 +28,12 @@ from maskwright.store.frame_stream import by_frame, is_chosen, with_masks
 from maskwright.store.ledger import Ledger
 from maskwright.store.moments import Moment, Tag, Write
 from maskwright.store.overlay import OverlayCache
+from maskwright.store.pages import Pages
 from maskwright.store.query import ANY_STATUS, Query
 from maskwright.store.resolve import resolve
 from maskwright.store.scan import Scan
 from maskwright.store.segment import Keys, segment_path, sorted_keys, write_segment
+from maskwright.store.together import Proposal
 from maskwright.store.values import Change, History, StoredFrame, is_changed
 
 MOST_IN_LEDGER = 1_000  # a put of more masks makes a file
@@ -126,6 +128,24 @@ class MaskStore:
         with self._ledger.writing("review") as seq:
             event_log.append(self._ledger, events, seq, self._catalogue.ordinals)
         return seq
+
+    def append_each(self, proposals: Sequence[Proposal]) -> list[MaskwrightError | None]:
+        """Add the events of several parties as one write, each party's all or none, and list why some were refused.
+
+        What was not refused is on the disk when this returns. `Proposal` says how a party decides by the log as it is.
+
+        Raises:
+            StoreError: it cannot be written; nothing of any party is in the store.
+        """
+        try:
+            with self._ledger.writing("review") as seq:
+                return together.append_each(self._ledger, proposals, seq, self._catalogue.ordinals, self._size_of)
+        except together.NothingAdded as nothing:
+            return list(nothing.refusals)
+
+    def pages(self) -> Pages:
+        """Look into the store a page at a time, as a server does."""
+        return Pages(self._ledger, lambda: self._scan(None))
 
     def record(self, record_id: str, *, as_of: Moment = None) -> ResolvedRecord:
         """Read one mask as it is, or was.

@@ -39,6 +39,7 @@ OVERLAY_SCHEMA = pa.schema(
         pa.field("rle", pa.binary()),
     ]
 )
+_MOST_CHUNKS = 64  # of an overlay that grows event by event
 STATE_COLUMNS = ("status", "verified_by", "verified_at", "edited_by", "num_events", "decided_at")
 
 
@@ -49,26 +50,20 @@ class OverlayCache:
         self._folder = folder
         self._ledger = ledger
         self._fold_name: str | None = None
-        self._folded = empty(OVERLAY_SCHEMA)
         self._seq = 0
-        self._rows: dict[int, dict[str, Any]] = {}
-        self._table: pa.Table | None = None
+        self._table = empty(OVERLAY_SCHEMA)
 
     def newest(self, snapshot: Snapshot) -> pa.Table:
         """The overlay of a snapshot of now; snapshots come in the order of time."""
         fold = snapshot.fold
         if (fold and fold.name) != self._fold_name or snapshot.seq < self._seq:
             self._fold_name = fold.name if fold else None
-            self._folded = read_fold(self._folder, fold.name) if fold else empty(OVERLAY_SCHEMA)
-            self._rows, self._seq, self._table = {}, fold.seq if fold else 0, None
+            self._table = read_fold(self._folder, fold.name) if fold else empty(OVERLAY_SCHEMA)
+            self._seq = fold.seq if fold else 0
         if snapshot.seq > self._seq:
             changed = {row["ordinal"]: row for row in fold_rows(self._ledger, self._seq, snapshot.seq)}
-            if changed:
-                self._rows.update(changed)
-                self._table = None
+            self._table = _join(self._table, changed)
             self._seq = snapshot.seq
-        if self._table is None:
-            self._table = _join(self._folded, self._rows)
         return self._table
 
     def at(self, snapshot: Snapshot) -> pa.Table:
@@ -121,7 +116,8 @@ def _join(folded: pa.Table, rows: dict[int, dict[str, Any]]) -> pa.Table:
     if not len(folded):
         return newer
     is_older = ~np.isin(folded.column("ordinal").to_numpy(), list(rows))
-    return pa.concat_tables([folded.filter(pa.array(is_older)), newer])
+    joined = pa.concat_tables([folded.filter(pa.array(is_older)), newer])
+    return joined.combine_chunks() if joined.column(0).num_chunks > _MOST_CHUNKS else joined
 
 
 __all__ = ["OVERLAY_SCHEMA", "STATE_COLUMNS", "OverlayCache", "fold_rows", "read_fold"]

@@ -16,7 +16,7 @@ from maskwright.core.resolved import ResolvedRecord
 from maskwright.store.catalogue import Snapshot
 from maskwright.store.columns import RECORD_COLUMNS, record_of
 from maskwright.store.folder import StoreFolder
-from maskwright.store.frame_log import key_of
+from maskwright.store.frame_log import FrameKey, key_of
 from maskwright.store.overlay import STATE_COLUMNS
 from maskwright.store.query import ANY_STATUS, Query, sql_of
 from maskwright.store.views import files_for, masks_sql, records_sql
@@ -26,6 +26,8 @@ CHUNK = 4_000
 _FETCHED = ", ".join((*RECORD_COLUMNS, *STATE_COLUMNS))
 _STATE_AT = 1 + len(RECORD_COLUMNS)
 _FRAME = ("dataset", "episode", "camera", "frame_index")
+_LOOSE_DIGEST = "CASE WHEN dataset IS NULL THEN image_digest ELSE '' END"
+_ORDER = f"dataset IS NULL, dataset, episode, camera, frame_index, {_LOOSE_DIGEST}, ordinal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,32 @@ class Scan:
             for where, bounds in self._ranges(masks, condition, values):
                 narrowed = f"SELECT {columns} FROM {masks} WHERE {condition} AND {where}"
                 yield from resolved_of(cursor.execute(narrowed, [*values, *bounds]).fetchall())
+
+    def first(
+        self, query: Query, stretch: tuple[str, list[Any]], *, after: tuple[FrameKey, int] | None, limit: int
+    ) -> list[tuple[int, ResolvedRecord]]:
+        """Give the first masks that a query finds in a stretch of frames after a place, with their ordinals."""
+        follows, place = _follows(after)
+        with self._asking(query) as (cursor, masks, condition, values):
+            rows = cursor.execute(
+                f"SELECT ordinal, {_FETCHED} FROM {masks} WHERE ({condition}) AND {stretch[0]} AND {follows} "
+                f"ORDER BY {_ORDER} LIMIT {limit}",
+                [*values, *stretch[1], *place],
+            ).fetchall()
+        return list(zip((row[0] for row in rows), resolved_of(rows), strict=True))
+
+    def count_by_status(self, stretch: tuple[str, list[Any]]) -> dict[FrameKey, dict[str, int]]:
+        """Count the masks of each status on the frames of a stretch."""
+        counts: dict[FrameKey, dict[str, int]] = {}
+        with self._asking(Query(status=ANY_STATUS)) as (cursor, masks, _, _):
+            columns = f"dataset, episode, camera, frame_index, {_LOOSE_DIGEST}, status"
+            rows = cursor.execute(
+                f"SELECT {columns}, count(*) FROM {masks} WHERE {stretch[0]} GROUP BY ALL", stretch[1]
+            ).fetchall()
+        for dataset, episode, camera, index, digest, status, count in rows:
+            key = (True, "", "", "", -1, digest) if dataset is None else (False, dataset, episode, camera, index, "")
+            counts.setdefault(key, {})[status] = count
+        return counts
 
     def pick(self, ordinals: Sequence[int]) -> dict[str, ResolvedRecord]:
         """Read the masks of these ordinals that are there, by id."""
@@ -168,6 +196,23 @@ def resolved_of(rows: Sequence[tuple[Any, ...]]) -> Iterator[ResolvedRecord]:
         )
 
 
+def between(first: FrameKey, last: FrameKey) -> tuple[str, list[Any]]:
+    """Say that a frame lies from `first` to `last`, both of data sets or both loose."""
+    if first[0]:
+        return "dataset IS NULL AND image_digest BETWEEN ? AND ?", [first[5], last[5]]
+    return _between(first[1:5], last[1:5])
+
+
+def _follows(place: tuple[FrameKey, int] | None) -> tuple[str, list[Any]]:
+    if place is None:
+        return "true", []
+    (is_loose, *ref, digest), ordinal = place
+    if is_loose:
+        return "dataset IS NULL AND row(image_digest, ordinal) > row(?, ?)", [digest, ordinal]
+    columns = ", ".join(_FRAME)
+    return f"(dataset IS NULL OR row({columns}, ordinal) > row(?, ?, ?, ?, ?))", [*ref, ordinal]
+
+
 def _check_sql(condition: str, folder: StoreFolder) -> None:
     """Refuse text that is more or less than one condition, and so would change what the others mean."""
     import duckdb
@@ -233,4 +278,4 @@ def _between(first: tuple[Any, ...], last: tuple[Any, ...]) -> tuple[str, list[A
     return " AND ".join(conditions), values
 
 
-__all__ = ["Scan", "resolved_of", "told"]
+__all__ = ["Scan", "between", "resolved_of", "told"]
