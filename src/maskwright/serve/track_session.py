@@ -85,11 +85,13 @@ class TrackSession:
         self._last_sign = time.monotonic()
         self.ended: MaskwrightError | None = None
         self._task: asyncio.Task[None] | None = None
+        self._on_end: Callable[[TrackSession], None] | None = None
 
     def start(self, on_end: Callable[["TrackSession"], None]) -> None:
         """Begin to follow; `on_end` is called once, when the session is over."""
+        self._on_end = on_end
         self._task = asyncio.create_task(self._follow_all(), name=f"track {self.id}")
-        self._task.add_done_callback(lambda _: on_end(self))
+        self._task.add_done_callback(lambda _: self._let_go())  # also where it was cancelled before it began
 
     async def push(self, shown: ShownFrame, *, wait: bool) -> "asyncio.Future[TrackResult]":
         """Show the next frame, and get what will be its result; `wait` until there is room for it.
@@ -306,6 +308,9 @@ class TrackSession:
         self._waiting.clear()
         self._num_waiting_bytes = 0
         self._tracker = self._lent = None
+        on_end, self._on_end = self._on_end, None
+        if on_end is not None:
+            on_end(self)
 
 
 def _broken(error: Exception) -> MaskwrightError:

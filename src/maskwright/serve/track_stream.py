@@ -1,8 +1,10 @@
 """`stream`: frames in, results out, over a connection that carries both ways (web socket, gRPC)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
+from maskwright.serve.in_turn import in_turn
 from maskwright.serve.track_session import TrackSession
 from maskwright.serve.track_values import ShownFrame, TrackResult
 
@@ -10,32 +12,21 @@ from maskwright.serve.track_values import ShownFrame, TrackResult
 _MOST_UNREAD = 8
 
 
-async def stream(session: TrackSession, frames: AsyncIterator[ShownFrame]) -> AsyncIterator[TrackResult]:
+def stream(session: TrackSession, frames: AsyncGenerator[ShownFrame, None]) -> AsyncGenerator[TrackResult, None]:
     """Show frames to a session as they come, and give the result of each in order; ends when all have theirs.
 
     Whoever takes results slowly has his frames taken slowly. What `frames` raises, and the end of the session, is
-    raised after the results of the frames before it.
+    raised after the results of the frames before it. Close it when it is not read to the end.
     """
-    answers: asyncio.Queue[asyncio.Future[TrackResult] | Exception | None] = asyncio.Queue(_MOST_UNREAD)
+    return in_turn(_shown(session, frames), _MOST_UNREAD)
 
-    async def show() -> None:
-        try:
-            async for shown in frames:
-                await answers.put(await session.push(shown, wait=True))
-        except Exception as error:
-            await answers.put(error)
-        else:
-            await answers.put(None)
 
-    showing = asyncio.create_task(show())
-    try:
-        while (answer := await answers.get()) is not None:
-            if isinstance(answer, Exception):
-                raise answer
-            yield await answer
-    finally:
-        showing.cancel()
-        await asyncio.wait({showing})
+async def _shown(
+    session: TrackSession, frames: AsyncGenerator[ShownFrame, None]
+) -> AsyncGenerator["asyncio.Future[TrackResult]", None]:
+    async with aclosing(frames):
+        async for frame in frames:
+            yield await session.push(frame, wait=True)
 
 
 __all__ = ["stream"]
