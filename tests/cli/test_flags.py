@@ -70,6 +70,13 @@ FLAGS = {
         "--frames", "--stride", "--manual", "--assisted", "--wage", "--ms-per-frame", "--machine-price",
         "--masks-per-frame", "--everything", "--model", "--device", "--precision", "--json",
     ),
+    "serve": (
+        "--model", "--host", "--port", "--grpc-port", "--token-file", "--origin", "--device", "--precision",
+        "--max-upload", "--rate",
+    ),
+    "tokens add": ("--name", "--scope", "--days"),
+    "tokens list": ("--json",),
+    "tokens remove": ("--name",),
     "models list": ("--json",),
     "models show": ("--json",),
     "models pull": (),

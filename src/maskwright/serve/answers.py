@@ -46,7 +46,10 @@ def request_error(errors: Sequence[Mapping[str, Any]]) -> RequestError:
 def _in_words(error: Mapping[str, Any]) -> str:
     path = ""
     for part in error["loc"]:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+        if isinstance(part, int):
+            path += f"[{part}]"
+        elif not part[:1].isupper():  # the name of a union's member, which is no part of the path
+            path += f".{part}"
     message = str(error["msg"])
     return f"{path.lstrip('.') or 'the body'}: {message[:1].lower()}{message[1:]}"
 

@@ -18,6 +18,7 @@ from maskwright.core.errors import MaskwrightError
 from maskwright.serve.answers import error_answer
 from maskwright.serve.meter import Meter
 from maskwright.serve.problems import problem_of
+from maskwright.serve.sign_in import OPEN_PATHS
 
 _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("maskwright.access")
@@ -68,7 +69,8 @@ class _Exchange:
     @property
     def route(self) -> str:
         """The template of the path, so that metrics and logs have few names and no ids."""
-        return getattr(self.scope.get("route"), "path", "unmatched")
+        path = self.scope["path"]
+        return getattr(self.scope.get("route"), "path", path if path in OPEN_PATHS else "unmatched")
 
     async def send(self, message: Message) -> None:
         """Pass a message on, having looked at it."""

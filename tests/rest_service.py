@@ -1,0 +1,82 @@
+"""A service for tests of REST: the real engine and shelf on test-sam, called through ASGI without a socket."""
+
+import io
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+
+import httpx
+import numpy as np
+from direct_engine import DirectEngine
+from PIL import Image as PillowImage
+
+from maskwright.core.errors import UnknownImage
+from maskwright.datasets.images import read_image
+from maskwright.serve.app import build_app
+from maskwright.serve.guard import Guard
+from maskwright.serve.meter import Meter
+from maskwright.serve.service import Service
+from maskwright.serve.settings import ServeSettings
+
+AT_HOME = "http://127.0.0.1:8080"
+
+
+class Shelf:
+    def __init__(self, settings):
+        self.settings, self.kept = settings, {}
+
+    async def add(self, content):
+        image = read_image(content, max_pixels=self.settings.max_pixels)
+        self.kept[image.digest] = image
+        return image
+
+    async def get(self, digest):
+        if digest not in self.kept:
+            raise UnknownImage(f"no picture {digest}")
+        return self.kept[digest]
+
+
+class Engine(DirectEngine):
+    def is_embedded(self, image, model=None):
+        return False
+
+
+class Nothing:
+    async def drain(self, timeout_s):
+        pass
+
+
+def service_of(engine=None, **settings):
+    settings = ServeSettings(**{"models": ("test-sam",), **settings})
+    meter = Meter()
+    return Service(
+        settings=settings,
+        engine=engine or Engine(),
+        images=Shelf(settings),
+        guard=Guard(settings),
+        meter=meter,
+        jobs=Nothing(),
+        tracks=Nothing(),
+    )
+
+
+@asynccontextmanager
+async def client_of(service, *, base_url=AT_HOME, **options):
+    """A client of the application, which has been started."""
+    app = build_app(service)
+    async with app.router.lifespan_context(app):
+        await app.state.starting
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url=base_url, **options) as client:
+            yield client
+
+
+def picture(height=48, width=64, seed=0, form="PNG"):
+    """A picture's file."""
+    file = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    PillowImage.fromarray(pixels).save(file, form)
+    return file.getvalue()
+
+
+def click(x=20, y=20):
+    return {"kind": "PointPrompt", "points_xy": [[x, y]]}
