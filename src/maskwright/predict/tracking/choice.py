@@ -146,15 +146,19 @@ def share_out(
     for track, answer in answers.items():
         alike = cv2.resize(np.clip(likeness[track], -2, 2).astype(np.float32), answer.logits.shape[::-1])
         claims[track] = np.where(answer.is_there, answer.logits + _CLAIM * alike, -np.inf)
+    most = np.maximum.reduce(list(claims.values())) if claims else None
     shared: dict[str, Answer] = {}
     for track, answer in answers.items():
-        rivals = [
-            other for name, other in claims.items() if name != track and frozenset((name, track)) not in may_overlap
-        ]
-        if not rivals:
+        kin = [name for name in claims if frozenset((name, track)) in may_overlap]
+        if kin:
+            rivals = [claims[name] for name in claims if name not in kin]  # itself with them: it never beats itself
+            most_of_rivals = np.maximum.reduce(rivals)
+        else:
+            most_of_rivals = most
+        is_lost = answer.is_there & (most_of_rivals > claims[track])
+        if not is_lost.any():
             shared[track] = answer
             continue
-        is_lost = answer.is_there & (np.maximum.reduce(rivals) > claims[track])
         logits = np.where(is_lost, _LOST_LOGIT, answer.logits).astype(np.float32)
         cover = covers(logits > 0, likeness[track].shape)
         shared[track] = replace(answer, logits=logits, resemblance=resemblance(cover, likeness[track]))

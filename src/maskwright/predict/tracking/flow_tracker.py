@@ -138,6 +138,8 @@ class FlowTracker:
             near = nearness(one.mask, one.before, cells_hw) if one.is_seen else None
             by_flow = from_mask(track, one.expected, embedding.size_hw)
             by_looks = from_likeness(track, likeness[track], near, embedding.size_hw)
+            if by_flow is not None and by_looks is not None and by_flow.asks_the_same(by_looks):
+                by_looks = None
             proposals += [proposal for proposal in (by_flow, by_looks) if proposal is not None]
         drawn: dict[str, Answer] = {}
         if proposals:

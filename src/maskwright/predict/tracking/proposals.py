@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from maskwright.core import BoxPrompt, CombinedPrompt, MaskPrompt, Prompt, SizeHW
 from maskwright.core.shapes import BoxXYXY
-from maskwright.masks import box_xyxy, encode
+from maskwright.masks import box_iou, box_xyxy, encode
 from maskwright.predict.tracking.soft_mask import SoftMask
 
 _PAD = 0.03  # of a box's sides: a carried box is not exact
@@ -17,6 +17,8 @@ _LIKENESS, _NEARNESS, _FLOOR = 4.0, 1.0, 0.03
 _NEAR_PX = 20.0  # of a grid whose longer side is 320
 # Of several regions that look alike, those with at least such a share of the likeliest are taken together.
 _TOGETHER = 0.2
+# Boxes with such an IoU ask the same. From 0.8 on, drifting masks were no longer put right (docs/log.md).
+_SAME = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,11 @@ class Proposal:
 
     track: str
     prompt: Prompt
+    box_xyxy: BoxXYXY
+
+    def asks_the_same(self, other: "Proposal") -> bool:
+        """Whether the other asks about the same place."""
+        return float(box_iou(np.array([self.box_xyxy]), np.array([other.box_xyxy]))[0, 0]) > _SAME
 
 
 def from_mask(track: str, mask: SoftMask, size_hw: SizeHW) -> Proposal | None:
@@ -33,8 +40,9 @@ def from_mask(track: str, mask: SoftMask, size_hw: SizeHW) -> Proposal | None:
     box = box_xyxy(rle)
     if box[2] <= box[0]:
         return None
-    both = CombinedPrompt([BoxPrompt(_padded(box, size_hw)), MaskPrompt(rle)])
-    return Proposal(track=track, prompt=both)
+    padded = _padded(box, size_hw)
+    both = CombinedPrompt([BoxPrompt(padded), MaskPrompt(rle)])
+    return Proposal(track=track, prompt=both, box_xyxy=padded)
 
 
 def from_likeness(
@@ -54,8 +62,8 @@ def from_likeness(
     region = _likeliest(region, likeness, 1.0 if near is None else _TOGETHER)
     if region is None:
         return None
-    box = BoxPrompt(_padded(box_xyxy(encode(region)), size_hw))
-    return Proposal(track=track, prompt=box)
+    box = _padded(box_xyxy(encode(region)), size_hw)
+    return Proposal(track=track, prompt=BoxPrompt(box), box_xyxy=box)
 
 
 def nearness(carried: SoftMask, before: SoftMask, cells_hw: SizeHW) -> Float[np.ndarray, "h w"]:
