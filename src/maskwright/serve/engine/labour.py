@@ -1,0 +1,147 @@
+"""What a lane does with the pieces it is given: encode images, answer prompts, run a function over a model."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import torch
+
+from maskwright.core import MaskRecord
+from maskwright.core.errors import Cancelled, MaskwrightError, ServerStopping
+from maskwright.models import Model
+from maskwright.predict import ImageEmbedding, embed_batch, to_records
+from maskwright.predict.across import Question, predict_across
+from maskwright.predict.predict import MaskBatch
+from maskwright.serve.engine.answers import Calling, Encoding, Segmenting
+from maskwright.serve.engine.lanes import Lane, Lanes, too_late
+from maskwright.serve.engine.models import ServedModels
+from maskwright.serve.engine.pieces import Piece
+from maskwright.serve.engine.polite import Pause, PoliteModel
+from maskwright.serve.meter import Meter
+from maskwright.serve.values import Segment
+
+T = TypeVar("T")
+
+# Clicks that are let by get this many times what a step took, so that the rest goes on however many people click.
+_CLICKS_PER_STEP = 4.0
+_LEAST_TURN_S = 0.05
+
+
+class Labour:
+    """Does pieces and tells each how it went. An error that the piece's own words caused is not logged."""
+
+    def __init__(self, models: ServedModels, meter: Meter, *, lets_by: bool = True) -> None:
+        self._models = models
+        self._meter = meter
+        self._lets_by = lets_by
+        self._queue = meter.stage.labels("queue")
+        self._encode, self._decode, self._draw = (meter.stage.labels(name) for name in ("encode", "decode", "draw"))
+        self._sizes = {kind: meter.batch.labels(stage) for kind, stage in _STAGE_OF.items()}
+
+    def __call__(self, lanes: Lanes, lane: Lane, batch: Sequence[Piece]) -> None:
+        """Do pieces of one kind and model."""
+        kind = batch[0].kind
+        model = self._models.copy_on(lane.device, batch[0].model)
+        self._sizes[kind].observe(len(batch))
+        now = time.perf_counter()
+        for piece in batch:
+            assert isinstance(piece.content, Encoding | Segmenting | Calling)
+            self._queue.observe(now - piece.content.answer.asked_at)
+        match batch[0].content:
+            case Calling() as calling:
+                self._call(lanes, lane, model, batch[0], calling)
+            case Encoding():
+                self._encode_all(model, [piece.content for piece in batch if isinstance(piece.content, Encoding)])
+            case Segmenting():
+                self._segment_all(model, [piece.content for piece in batch if isinstance(piece.content, Segmenting)])
+        if lane.device.type == "cuda":
+            self._meter.gpu_bytes.labels(str(lane.device)).set(torch.cuda.memory_allocated(lane.device))
+
+    def _call(self, lanes: Lanes, lane: Lane, model: Model, piece: Piece, calling: Calling[T]) -> None:
+        began = time.perf_counter()
+        try:
+            calling.answer.give(calling.function(PoliteModel(model, self._pause(lanes, lane, piece))))
+        except MaskwrightError as error:
+            calling.answer.fail(error)
+        finally:
+            if calling.stage is not None:
+                self._meter.stage.labels(calling.stage).observe(time.perf_counter() - began)
+
+    def _pause(self, lanes: Lanes, lane: Lane, piece: Piece) -> Pause:
+        def pause(last_s: float) -> None:
+            check(lanes, piece)
+            if self._lets_by and piece.priority != "click":
+                lanes.let_clicks_by(lane, for_s=max(_LEAST_TURN_S, _CLICKS_PER_STEP * last_s))
+                check(lanes, piece)
+            lane.use_threads(lane.max_threads if lanes.is_alone() else 1)
+
+        return pause
+
+    def _encode_all(self, model: Model, pieces: Sequence[Encoding]) -> None:
+        began = time.perf_counter()
+        embeddings = embed_batch(model, [piece.image for piece in pieces], batch_size=len(pieces))
+        for piece, embedding in zip(pieces, embeddings, strict=True):
+            piece.keep(embedding)
+            piece.answer.give(embedding)
+        self._encode.observe(time.perf_counter() - began)
+
+    def _segment_all(self, model: Model, pieces: Sequence[Segmenting]) -> None:
+        """Answer pieces together; where one is wrong, each by itself, so that only that one fails."""
+        began = time.perf_counter()
+        try:
+            batches = answers_to(model, [(piece.embedding, piece.segment) for piece in pieces])
+        except MaskwrightError as error:
+            if len(pieces) == 1:
+                pieces[0].answer.fail(error)
+                return
+            for piece in pieces:
+                self._segment_all(model, [piece])
+            return
+        drawing = time.perf_counter()
+        self._decode.observe(drawing - began)
+        for piece, batch in zip(pieces, batches, strict=True):
+            try:
+                piece.answer.give(drawn(batch, piece.segment))
+            except MaskwrightError as error:
+                piece.answer.fail(error)
+        self._draw.observe(time.perf_counter() - drawing)
+
+
+def check(lanes: Lanes, piece: Piece) -> None:
+    """Go on only where somebody still waits for a piece.
+
+    Raises:
+        Cancelled, DeadlinePassed, ServerStopping: nobody does.
+    """
+    if lanes.is_stopping:
+        raise ServerStopping("the server stopped before this was done. Ask again when it runs")
+    if piece.deadline is not None and time.monotonic() >= piece.deadline:
+        raise too_late()
+    if piece.ticket.is_cancelled:
+        raise Cancelled("this was cancelled")
+
+
+def answers_to(model: Model, asked: Sequence[tuple[ImageEmbedding, Segment]]) -> list[MaskBatch]:
+    """Predict the masks of prompts on several images, and feed answers back in where that is asked for."""
+    questions = [
+        Question(embedding=embedding, prompts=one.prompts, num_masks=one.num_masks, multimask=one.multimask)
+        for embedding, one in asked
+    ]
+    batches = predict_across(model, questions)
+    for step in range(max(segment.refine_steps for _, segment in asked)):
+        again = [i for i, (_, segment) in enumerate(asked) if segment.refine_steps > step]
+        refined = predict_across(model, [replace(questions[i], previous=batches[i]) for i in again])
+        for i, batch in zip(again, refined, strict=True):
+            batches[i] = batch
+    return batches
+
+
+def drawn(batch: MaskBatch, segment: Segment) -> list[MaskRecord]:
+    """Turn an answer into records."""
+    return to_records(batch, labels=segment.labels, cleanup=segment.cleanup)
+
+
+_STAGE_OF = {"encode": "encode", "segment": "decode", "call": "call"}
+
+__all__ = ["Labour", "answers_to", "check", "drawn"]

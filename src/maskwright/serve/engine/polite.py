@@ -1,0 +1,107 @@
+"""`PoliteModel`: a model that pauses between its steps, so that what takes long can be cancelled and lets clicks by.
+
+A step is one call of the network. Where everything-mode asks for 64 points in one call, they are decoded a few at a
+time, as many as the network itself takes at once, so that the outcome is the same to the last bit.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks, Model
+from maskwright.models.sam.model import prompts_per_step
+
+T = TypeVar("T")
+
+# Called before each step with the seconds that the last one took; what it raises ends the work.
+Pause = Callable[[float], None]
+
+
+class PoliteModel:
+    """Does what `model` does, and calls `pause` before every step. Implements `Model`."""
+
+    def __init__(self, model: Model, pause: Pause) -> None:
+        self._model = model
+        self._pause = pause
+        self._last_s = 0.0
+        self.card = model.card
+        self.frame = model.frame
+        self.checkpoint_sha256 = model.checkpoint_sha256
+        self.mask_threshold = model.mask_threshold
+
+    def text_indices(self, phrase: str) -> tuple[int, ...]:
+        """Turn a phrase into vocabulary indices."""
+        return self._model.text_indices(phrase)
+
+    def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
+        """Encode frames: one step."""
+        return self._step(lambda: self._model.encode(pixels))
+
+    def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
+        """Decode prompts, a few a step."""
+        parts = [
+            self._step(lambda some=some: self._model.decode(features, some, multimask=multimask))
+            for some in _in_steps(features, prompts)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        return Decoded(
+            logits=torch.cat([part.logits for part in parts]),
+            predicted_iou=torch.cat([part.predicted_iou for part in parts]),
+        )
+
+    def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
+        """Decode prompts and draw what `keep` accepts, a few prompts a step."""
+        parts: list[DecodedSome] = []
+        starts: list[int] = []
+        start = 0
+        for some in _in_steps(features, prompts):
+            parts.append(self._step(lambda some=some: self._model.decode_some(features, some, keep=keep)))
+            starts.append(start)
+            start += some.num_prompts
+        if len(parts) == 1:
+            return parts[0]
+        return DecodedSome(
+            logits=torch.cat([part.logits for part in parts]),
+            predicted_iou=torch.cat([part.predicted_iou for part in parts]),
+            prompt_index=torch.cat([part.prompt_index + begin for part, begin in zip(parts, starts, strict=True)]),
+            mask_index=torch.cat([part.mask_index for part in parts]),
+        )
+
+    @property
+    def num_candidates(self) -> int:
+        """How many candidates the model makes."""
+        return self._model.num_candidates
+
+    @property
+    def device(self) -> torch.device:
+        """The model's device."""
+        return self._model.device
+
+    @property
+    def precision(self) -> torch.dtype:
+        """The encoder's number format."""
+        return self._model.precision
+
+    def _step(self, run: Callable[[], T]) -> T:
+        self._pause(self._last_s)
+        began = time.monotonic()
+        try:
+            return run()
+        finally:
+            self._last_s = time.monotonic() - began
+
+
+def _in_steps(features: Features, prompts: FramePrompts) -> list[FramePrompts]:
+    """Cut prompts where the network would; phrases are padded together, so they stay together."""
+    if features.num_images > 1 or prompts.text is not None:
+        return [prompts]
+    most = prompts_per_step(features.image_embedding.flatten(2).transpose(1, 2))
+    return [prompts[i : i + most] for i in range(0, max(1, prompts.num_prompts), most)]
+
+
+__all__ = ["Pause", "PoliteModel"]
