@@ -2,13 +2,12 @@
 
 import io
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 
 import httpx
 import numpy as np
-from direct_engine import DirectEngine
 from PIL import Image as PillowImage
 
+from direct_engine import DirectEngine
 from maskwright.core.errors import UnknownImage
 from maskwright.datasets.images import read_image
 from maskwright.serve.app import build_app

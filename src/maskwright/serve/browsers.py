@@ -7,7 +7,6 @@ nothing, and proxies may change names; there, only CORS tells origins apart.
 """
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -92,7 +91,8 @@ class BrowserRules:
             self._refuse(f"this server answers to localhost and 127.0.0.1 only, got the host {host[:100]!r}")
 
     def _check_origin(self, origin: str | None, host: str) -> None:
-        if origin is not None and origin not in self._origins and urlsplit(origin).netloc != host:
+        own = (f"http://{host}", f"https://{host}")
+        if origin is not None and origin not in self._origins and origin not in own:
             self._refuse(f"pages of {origin[:100]!r} may not call this server. Start it with --origin ORIGIN")
 
     def _refuse(self, why: str) -> None:
