@@ -45,6 +45,9 @@ class DirectEngine:
             raise TooManyRequests("the queue is full", retry_after_s=0.01)
         return await self._call(lambda: function(self.model), work)
 
+    def is_embedded(self, image, model=None):
+        return False
+
     def status(self):
         return EngineStatus(
             is_ready=self.is_ready, is_draining=self.is_draining, models=("test-sam",), devices=("cpu",)

@@ -53,6 +53,10 @@ class Engine(Protocol):
         """
         ...
 
+    def is_embedded(self, image: Image, model: str | None = None) -> bool:
+        """Whether a click on an image waits for no encoder."""
+        ...
+
     def status(self) -> EngineStatus:
         """Tell what it is at."""
         ...

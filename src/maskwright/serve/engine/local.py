@@ -154,6 +154,14 @@ class LocalEngine:
             with _too_late_to_begin(lanes, piece, calling.answer):
                 return await self._do(lanes, piece, calling.answer, waits_for_end=True)
 
+    def is_embedded(self, image: Image, model: str | None = None) -> bool:
+        """Whether a click on an image waits for no encoder: its embedding is in memory."""
+        lanes, kept = self._lanes, self._kept
+        if lanes is None or kept is None or not self._is_ready:
+            return False
+        key = EmbeddingKey.of(image.digest, model_ref(self._models.any_copy(self._models.resolve(model))))
+        return kept.at_hand(key, self._device_of(lanes, image.digest)) is not None
+
     def status(self) -> EngineStatus:
         """Tell what it is at."""
         lanes = self._lanes
