@@ -12,6 +12,7 @@ from typing import Any
 
 from maskwright.core.image import FrameRef
 from maskwright.core.resolved import ResolvedRecord
+from maskwright.core.review_event import ReviewEvent
 from maskwright.store import event_log, frame_pages
 from maskwright.store.event_log import LoggedEvent
 from maskwright.store.frame_log import FrameKey, SeenFrame, key_of
@@ -103,6 +104,11 @@ class Pages:
     def events(self, *, after: int, limit: int) -> list[LoggedEvent]:
         """Give events after a position, in the order in which they were added."""
         return event_log.logged_after(self._ledger, after, limit)
+
+    def events_of(self, record_id: str) -> tuple[ReviewEvent, ...]:
+        """List the events that touch a record, oldest first."""
+        with self._ledger.reading():
+            return event_log.events_of(self._ledger, record_id, self._ledger.head())
 
     def last_event(self) -> int:
         """The position of the newest event; 0 before the first."""

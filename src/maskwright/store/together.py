@@ -24,6 +24,15 @@ class LogView:
 
     ledger: Ledger
     moment: int
+    ordinals_of: Callable[[Sequence[str]], Mapping[str, int]]
+
+    def check_there(self, record_ids: Sequence[str]) -> None:
+        """Refuse ids of records that are not there.
+
+        Raises:
+            UnknownRecord: one is not.
+        """
+        self.ordinals_of(record_ids)
 
     def event(self, event_id: str) -> LoggedEvent | None:
         """An event by its id; None where there is none."""
@@ -71,7 +80,7 @@ def append_each(
         NothingAdded: no event was added.
         StoreError: the disk refused; nothing of any party is in the store.
     """
-    view = LogView(ledger, seq)
+    view = LogView(ledger, seq, ordinals_of)
     refusals: list[MaskwrightError | None] = []
     num_added = 0
     for proposal in proposals:
