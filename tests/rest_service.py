@@ -1,4 +1,4 @@
-"""A service for tests of REST: the real engine and shelf on test-sam, called through ASGI without a socket."""
+"""A service for tests of REST, called through ASGI without a socket."""
 
 import io
 from contextlib import asynccontextmanager
@@ -8,10 +8,9 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from direct_engine import DirectEngine
-from maskwright.core.errors import UnknownImage
-from maskwright.datasets.images import read_image
 from maskwright.serve.app import build_app
 from maskwright.serve.guard import Guard
+from maskwright.serve.image_shelf import ImageShelf
 from maskwright.serve.meter import Meter
 from maskwright.serve.service import Service
 from maskwright.serve.settings import ServeSettings
@@ -19,38 +18,19 @@ from maskwright.serve.settings import ServeSettings
 AT_HOME = "http://127.0.0.1:8080"
 
 
-class Shelf:
-    def __init__(self, settings):
-        self.settings, self.kept = settings, {}
-
-    async def add(self, content):
-        image = read_image(content, max_pixels=self.settings.max_pixels)
-        self.kept[image.digest] = image
-        return image
-
-    async def get(self, digest):
-        if digest not in self.kept:
-            raise UnknownImage(f"no picture {digest}")
-        return self.kept[digest]
-
-
-class Engine(DirectEngine):
-    def is_embedded(self, image, model=None):
-        return False
-
-
 class Nothing:
     async def drain(self, timeout_s):
         pass
 
 
-def service_of(engine=None, **settings):
+def service_of(engine=DirectEngine, **settings):
+    """Parts of a server on test-sam; `engine` LocalEngine for the real one, whose cache wants a folder of its own."""
     settings = ServeSettings(**{"models": ("test-sam",), **settings})
     meter = Meter()
     return Service(
         settings=settings,
-        engine=engine or Engine(),
-        images=Shelf(settings),
+        engine=DirectEngine() if engine is DirectEngine else engine(settings, meter),
+        images=ImageShelf(settings, meter),
         guard=Guard(settings),
         meter=meter,
         jobs=Nothing(),

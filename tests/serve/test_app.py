@@ -213,14 +213,8 @@ def test_a_client_that_goes_is_not_worked_for_any_longer():
             sent.append(message)
 
         headers = [(b"host", b"localhost"), (b"content-type", b"application/json")]
-        scope = {
-            "type": "http",
         scope = {"type": "http", "method": "POST", "path": "/v1/segment", "raw_path": b"/v1/segment"}
-            "path": "/v1/segment",
-            "raw_path": b"/v1/segment",
-            "headers": headers,
-        }
-        scope |= {"query_string": b"", "scheme": "http", "http_version": "1.1", "root_path": "", "server": None}
+        scope |= {"headers": headers, "query_string": b"", "scheme": "http", "http_version": "1.1", "root_path": ""}
         task = asyncio.create_task(app(scope, receive, send))
         await asyncio.sleep(0.1)
         is_gone.set()

@@ -9,10 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -31,6 +33,7 @@ from maskwright.serve.sign_in import SignIn
 from maskwright.serve.wire import ErrorOut
 
 ROUTES = ("health", "models", "images", "segment", "everything")
+_LATER = ("records", "events", "queries", "frames", "jobs", "tracks")
 
 _ANY_ERROR: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorOut, "description": "No token, or one that is not known"},
@@ -62,10 +65,12 @@ def build_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.is_draining = False
-    for name in ROUTES:
+    bodies: list[type[BaseModel]] = []
+    for name in (*ROUTES, *(one for one in _LATER if find_spec(f"maskwright.serve.routes.{one}"))):
         module = import_module(f"maskwright.serve.routes.{name}")
         app.include_router(module.router)
-    describe(app)
+        bodies += getattr(module, "BODIES", ())  # what routes read themselves, so that OpenAPI has it too
+    describe(app, bodies)
     return app
 
 
@@ -96,12 +101,22 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await starting
         await drain_sessions(service)
         await service.engine.drain(service.settings.drain_s)
+        await asyncio.to_thread(_close, service)
 
 
 async def drain_sessions(service: Service) -> None:
     """Begin no more tracks and jobs, and finish those there are as long as there is time. Twice does no harm."""
     seconds = service.settings.drain_s
+    if service.desk is not None:
+        await service.desk.drain()
     await asyncio.gather(service.tracks.drain(seconds), service.jobs.drain(seconds))
+
+
+def _close(service: Service) -> None:
+    """Write what is still to be written, and let files go."""
+    service.images.close()
+    if service.desk is not None:
+        service.desk.close()
 
 
 async def _on_known(request: Request, error: Exception) -> Response:

@@ -1,6 +1,6 @@
 """The description of the API: OpenAPI with the bodies that routes read themselves, and a page of it without scripts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
 
@@ -11,9 +11,8 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from maskwright.serve.wire import ErrorOut, EverythingIn, SegmentIn
+from maskwright.serve.wire import ErrorOut
 
-_READ_BY_ROUTES: tuple[type[BaseModel], ...] = (SegmentIn, EverythingIn)
 _REF = "#/components/schemas/{model}"
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em}"
@@ -63,12 +62,12 @@ def body_of(model: type[BaseModel], *, picture: str | None = None) -> dict[str, 
     return {"requestBody": {"required": True, "content": content}}
 
 
-def describe(app: FastAPI) -> None:
-    """Give an application its OpenAPI document and the page /docs."""
+def describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
+    """Give an application its OpenAPI document and the page /docs. `bodies` are those that routes read themselves."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, bodies)
         return app.openapi_schema
 
     async def docs(request: Request) -> HTMLResponse:
@@ -78,7 +77,7 @@ def describe(app: FastAPI) -> None:
     app.add_route("/docs", docs, include_in_schema=False)
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
+def _document(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> dict[str, Any]:
     found = get_openapi(
         title=app.title,
         version=app.version,
@@ -86,7 +85,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         separate_input_output_schemas=False,
     )
-    _, definitions = models_json_schema([(model, "validation") for model in _READ_BY_ROUTES], ref_template=_REF)
+    _, definitions = models_json_schema([(model, "validation") for model in bodies], ref_template=_REF)
     components = found.setdefault("components", {})
     components["schemas"] = dict(sorted({**definitions["$defs"], **components.get("schemas", {})}.items()))
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}

@@ -14,8 +14,10 @@ from starlette.requests import Request
 from maskwright.core import FrameRef, Image
 from maskwright.core.errors import Cancelled, NotAllowed, RequestError
 from maskwright.serve.service import Service
+from maskwright.serve.store_cursors import frame_id
 from maskwright.serve.values import Caller, Priority, Work
 from maskwright.serve.wire import OnPicture, parse
+from maskwright.store.frame_log import key_of
 
 A = TypeVar("A", bound=OnPicture)
 T = TypeVar("T")
@@ -48,7 +50,7 @@ async def read_asked(request: Request, kind: type[A], service: Service) -> Asked
 
     Raises:
         RequestError: it is neither, or does not say which picture is meant, or says it twice.
-        UnknownImage, ImageError, UnknownRecord: the picture cannot be had.
+        UnknownImage, ImageError: the picture cannot be had.
     """
     if _kind_of(request) == "multipart/form-data":
         return await _read_form(request, kind, service)
@@ -74,11 +76,18 @@ async def image_of_frame(service: Service, frame: FrameRef) -> Image:
 
     Raises:
         NotAllowed: this server has no store.
-        UnknownRecord: the frame is not in it, or its picture cannot be found any more.
+        UnknownImage: the frame is not in it, or its picture cannot be found any more.
     """
-    if service.desk is None:
+    desk = service.desk
+    if desk is None:
         raise NotAllowed("this server has no store, so there are no frames. Send the picture: POST /v1/images")
-    return await service.desk.image(frame)
+    seen = await desk.frame(frame_id(key_of(frame, None)))
+    # Decoding a frame of a video takes longer than a click.
+    image = None if seen.image_digest is None else service.images.at_hand(seen.image_digest)
+    if image is None:
+        image = await desk.picture(seen)
+        service.images.add_image(image)
+    return image
 
 
 async def read_picture(request: Request, service: Service) -> Image:

@@ -48,8 +48,8 @@ def make_service(settings: ServeSettings) -> Service:
         StoreError: the store is missing or cannot be opened.
     """
     guard = Guard(settings)
-    desk = None if settings.store is None else StoreDesk(settings)
     meter = Meter()
+    desk = None if settings.store is None else StoreDesk(settings, meter)
     engine = LocalEngine(settings, meter)
     return Service(
         settings=settings,

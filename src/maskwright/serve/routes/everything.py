@@ -14,6 +14,7 @@ from maskwright.serve.wire import EverythingIn, MasksOut
 from maskwright.serve.wire_masks import at_frame, everything_of, masks_json
 
 router = APIRouter(prefix="/v1")
+BODIES = (EverythingIn,)
 
 
 @router.post(
@@ -34,4 +35,4 @@ async def everything(request: Request, service: ServiceOf, who: Reader) -> Respo
     return json_answer(await anyio.to_thread.run_sync(write))
 
 
-__all__ = ["router"]
+__all__ = ["BODIES", "router"]

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from maskwright.core import Image
+from maskwright.core.errors import UnknownImage
 from maskwright.serve.access import Reader, ServiceOf
 from maskwright.serve.answers import json_answer
 from maskwright.serve.description import PICTURE_ERRORS, picture_body
@@ -58,7 +59,8 @@ async def get_image(digest: DigestInPath, service: ServiceOf, who: Reader) -> Re
 @router.head("/images/{digest}", summary="Whether a picture is known", responses=_UNKNOWN)
 async def has_image(digest: DigestInPath, service: ServiceOf, who: Reader) -> Response:
     """200 or 404: whether the picture has to be sent."""
-    await service.images.get(digest)
+    if not service.images.has(digest):
+        raise UnknownImage(f"the server does not have the picture {digest}, or no longer. Send it again")
     return Response(media_type="application/json")
 
 

@@ -14,6 +14,7 @@ from maskwright.serve.wire import MasksOut, SegmentIn
 from maskwright.serve.wire_masks import at_frame, masks_json, segment_of
 
 router = APIRouter(prefix="/v1")
+BODIES = (SegmentIn,)
 
 
 @router.post(
@@ -40,4 +41,4 @@ async def segment(request: Request, service: ServiceOf, who: Reader) -> Response
     return json_answer(write() if wanted.format == "rle" else await anyio.to_thread.run_sync(write))
 
 
-__all__ = ["router"]
+__all__ = ["BODIES", "router"]
