@@ -83,6 +83,13 @@ async def show(session, picture_, prompts=None, **more):
     return await (await session.push(ShownFrame(picture=picture_, prompts=prompts or {}, **more), wait=True))
 
 
+async def all_results(session):
+    found = []
+    while (result := await session.result_behind(len(found) - 1)) is not None:
+        found.append(result)
+    return found
+
+
 async def test_masks_are_those_of_propagate_on_the_same_frames():
     model = load_model("tiny")
     frames = [shot(number).image for number in range(3)]
@@ -154,7 +161,7 @@ async def test_tracks_are_forgotten_between_frames_and_at_once(engine):
 
     assert [one.track for one in result.tracked.masks] == ["b", "c"]
     assert [one.track for one in later.tracked.masks] == ["c"]
-    with pytest.raises(SettingError, match="there is no track 'b'; tracks that live: c"):
+    with pytest.raises(UnknownJob, match="there is no track 'b'; tracks that live: c"):
         await session.forget("b")
 
 
@@ -189,6 +196,7 @@ async def test_there_are_so_many_sessions_and_no_more(engine):
     ("options", "error", "message"),
     [
         (TrackOptions(budget="quick"), SettingError, "a budget is default, fast, accurate"),
+        (TrackOptions(budget="nan"), SettingError, "a budget in milliseconds must be finite"),
         (TrackOptions(find_new=-1), SettingError, "find_new counts frames"),
         (TrackOptions(model="huge"), UnknownModel, "no model 'huge' is served here; there are: test-sam"),
     ],
@@ -215,7 +223,7 @@ async def test_an_idle_session_ends_and_says_so(engine):
     await show(session, picture(0), {"mug": mask()})
     assert 0 < session.info().ends_in_s <= 0.05
 
-    followed = [result.index async for result in session.results()]
+    followed = [result.index for result in await all_results(session)]
 
     assert followed == [0]
     assert len(sessions) == 0
@@ -272,14 +280,8 @@ async def test_results_that_nobody_fetched_make_room_and_are_told_as_lost(engine
     for i in range(5):
         await show(session, picture(i))
 
-    async with aclosing(session.results()) as results:
-        seen = [await anext(results) for _ in range(4)]
-    async with aclosing(session.results(after=3)) as results:
-        resumed = await anext(results)
-
-    assert seen[0] == LostResults(first=0, last=1)
-    assert [one.index for one in seen[1:]] == [2, 3, 4]
-    assert resumed.index == 4
+    assert await session.result_behind(-1) == LostResults(first=0, last=1)
+    assert [(await session.result_behind(after)).index for after in (1, 2, 3)] == [2, 3, 4]
 
 
 async def test_kept_results_are_bounded_in_bytes(engine):
@@ -294,16 +296,13 @@ async def test_kept_results_are_bounded_in_bytes(engine):
 async def test_a_reader_gets_results_as_they_come_and_the_end(engine):
     sessions = sessions_of(engine)
     session = await sessions.open(TrackOptions(), ANNA)
+    reading = asyncio.create_task(all_results(session))
 
-    async def read():
-        return [result.index async for result in session.results()]
-
-    reading = asyncio.create_task(read())
     for i in range(3):
         await show(session, picture(i))
     await sessions.close(session.id, ANNA)
 
-    assert await reading == [0, 1, 2]
+    assert [result.index for result in await reading] == [0, 1, 2]
 
 
 async def test_closing_stops_what_runs_and_answers_what_waits(engine):
@@ -353,7 +352,7 @@ async def test_a_frame_whose_time_is_up_is_skipped(engine):
     assert after.error is None
 
 
-async def test_work_is_bulk_of_its_client_with_a_deadline(engine):
+async def test_work_is_bulk_of_its_client_and_is_not_stopped_within_a_frame(engine):
     sessions = sessions_of(engine)
     session = await sessions.open(TrackOptions(model="test-sam"), ANNA)
 
@@ -361,7 +360,7 @@ async def test_work_is_bulk_of_its_client_with_a_deadline(engine):
 
     (work,) = engine.works
     assert (work.client, work.priority, work.model) == ("anna", "bulk", "test-sam")
-    assert work.deadline is not None
+    assert work.deadline is None
 
 
 async def test_a_tracker_that_breaks_ends_its_session_alone(engine, caplog):

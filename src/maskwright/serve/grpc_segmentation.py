@@ -91,6 +91,8 @@ class Segmentation(maskwright_pb2_grpc.SegmentationServicer):
         asked = segment_of(request, self._service.settings.max_prompts)
         form_of(request.form)
         image = await self._image(request.image)
+        if request.image.HasField("raw"):  # so that the next request can name it
+            await anyio.to_thread.run_sync(self._service.images.add_image, image, limiter=self._threads)
         work = Work(client=caller.name, priority="click", deadline=deadline, model=request.model or None)
         records = await self._service.engine.segment(image, asked, work)
         return await anyio.to_thread.run_sync(

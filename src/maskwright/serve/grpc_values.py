@@ -1,11 +1,8 @@
 """Between the messages of proto/ and our values. Reads are strict: what a message leaves out is told by its path."""
 
-import io
 import json
 from collections.abc import Sequence
 from typing import Literal
-
-from PIL import Image as PillowImage
 
 from maskwright.core import (
     RLE,
@@ -23,9 +20,10 @@ from maskwright.core import (
     to_json,
 )
 from maskwright.core.errors import RequestError, TooLarge
-from maskwright.masks import area, box_xyxy, decode, from_coco, parse_steps, trace
+from maskwright.masks import area, box_xyxy, from_coco, parse_steps, trace
 from maskwright.predict.tracking import TrackedMask
 from maskwright.serve.grpc_generated import maskwright_pb2 as pb
+from maskwright.serve.mask_png import mask_png
 from maskwright.serve.problems import problem_of
 from maskwright.serve.track_values import TrackOptions, TrackResult
 from maskwright.serve.values import Segment
@@ -179,9 +177,7 @@ def mask_message(rle: RLE, form: MaskForm) -> pb.Mask:
             height, width = rle.size_hw
             return pb.Mask(rle=pb.Rle(height=height, width=width, counts=rle.counts.decode("ascii")))
         case "png":
-            file = io.BytesIO()
-            PillowImage.fromarray(decode(rle)).save(file, "PNG")
-            return pb.Mask(png=file.getvalue())
+            return pb.Mask(png=mask_png(rle))
         case "polygons":
             islands = [
                 pb.Island(

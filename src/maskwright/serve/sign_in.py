@@ -8,6 +8,10 @@ from maskwright.serve.guard import Guard
 from maskwright.serve.meter import Meter
 from maskwright.serve.values import Caller
 
+# Browsers cannot send headers with a web socket. They offer this protocol, and "bearer.TOKEN" beside it.
+SUBPROTOCOL = "maskwright.v1"
+_BEARER = "bearer."
+
 OPEN_PATHS = frozenset(["/v1/health/live", "/v1/health/ready", "/v1/version", "/openapi.json", "/docs"])
 
 
@@ -28,10 +32,18 @@ class SignIn:
         if scope["path"] in OPEN_PATHS:
             return Caller(name="anyone", scope="read", request_id=request_id)
         try:
-            return self._guard.admit(Headers(scope=scope).get("authorization"), request_id)
+            return self._guard.admit(_authorization(scope), request_id)
         except (NotSignedIn, TooManyRequests) as error:
             self._meter.refused.labels("rate" if isinstance(error, TooManyRequests) else "token").inc()
             raise
 
 
-__all__ = ["OPEN_PATHS", "SignIn"]
+def _authorization(scope: Scope) -> str | None:
+    told = Headers(scope=scope).get("authorization")
+    if told is None and scope["type"] == "websocket":
+        offered = [one for one in scope.get("subprotocols", ()) if one.startswith(_BEARER)]
+        told = f"Bearer {offered[0].removeprefix(_BEARER)}" if offered else None
+    return told
+
+
+__all__ = ["OPEN_PATHS", "SUBPROTOCOL", "SignIn"]

@@ -5,7 +5,7 @@ import numpy as np
 
 from maskwright.core import Image
 from maskwright.core.errors import ImageError, MaskwrightError, TooLarge
-from maskwright.datasets.images import read_image
+from maskwright.datasets.images import picture_size_wh, read_image
 
 
 async def decoded(
@@ -52,6 +52,8 @@ def check_pixels(height: int, width: int, most_pixels: int) -> None:
 
 
 def _read(content: bytes, most_pixels: int) -> Image:
+    width, height = picture_size_wh(content)
+    check_pixels(height, width, most_pixels)
     return read_image(content, max_pixels=most_pixels)
 
 

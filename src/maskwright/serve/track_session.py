@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import anyio
@@ -22,15 +22,16 @@ from maskwright.core.errors import (
     MaskwrightError,
     ServeError,
     ServerStopping,
-    SettingError,
     TooLarge,
     TooManyRequests,
+    UnknownJob,
 )
 from maskwright.models import Model
 from maskwright.predict.tracking import TrackedFrame, Tracker, make_tracker
 from maskwright.serve.engine_protocol import Engine
 from maskwright.serve.lent_model import LentModel
 from maskwright.serve.meter import Meter
+from maskwright.serve.track_kept import KeptResults
 from maskwright.serve.track_pictures import decoded
 from maskwright.serve.track_values import (
     LostResults,
@@ -45,7 +46,7 @@ from maskwright.serve.values import Work
 _log = logging.getLogger(__name__)
 
 
-class _HalfTaken(Exception):
+class _HalfTaken(Cancelled):
     """A frame that a tracker did not take as a whole."""
 
 
@@ -78,9 +79,8 @@ class TrackSession:
         self._lent: LentModel | None = None
         self._tracker: Tracker | None = None
         self._waiting: deque[_Waiting] = deque()
-        self._kept: deque[TrackResult] = deque()
-        self._num_waiting_bytes = self._num_kept_bytes = 0
-        self._num_shown = self._num_answered = self._num_skipped = 0
+        self._kept = KeptResults(limits.most_kept, limits.most_kept_bytes)
+        self._num_waiting_bytes = self._num_shown = self._num_skipped = 0
         self._is_whole = False  # no frame comes any more
         self._last_sign = time.monotonic()
         self.ended: MaskwrightError | None = None
@@ -119,34 +119,24 @@ class TrackSession:
             self._changed.notify_all()
         return waiting.answer
 
-    async def results(self, after: int = -1) -> AsyncIterator[TrackResult | LostResults]:
-        """Give the results behind frame `after` as they come, to the end of the session."""
-        at = after + 1
-        while True:
-            await self._answered_more_than(at)
-            if at < self._first_kept:
-                yield LostResults(first=at, last=self._first_kept - 1)
-                at = self._first_kept
-            elif at < self._num_answered:
-                yield self._kept[at - self._first_kept]
-                at += 1
-            elif self.ended is not None:
-                return
-
-    async def _answered_more_than(self, num_results: int) -> None:
+    async def result_behind(self, frame: int) -> TrackResult | LostResults | None:
+        """Wait for the result that follows a frame's, from -1; None when the session is over and has none."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._num_answered > num_results or self.ended is not None)
+            await self._changed.wait_for(lambda: self._kept.behind(frame) is not None or self.ended is not None)
+        return self._kept.behind(frame)
 
     async def forget(self, track: str) -> None:
         """End a track at once; frames that wait are followed without it.
 
         Raises:
-            SettingError: there is no such track.
+            UnknownJob: there is no such track.
         """
         self._refuse_if_over()
         async with self._at_work:
-            if self._tracker is None:
-                raise SettingError(f"there is no track {track!r}; tracks that live: none")
+            if self._tracker is None or track not in self._tracker.tracks:
+                raise UnknownJob(
+                    f"there is no track {track[:200]!r}; tracks that live: {', '.join(self.tracks) or 'none'}"
+                )
             self._tracker.forget(track)
         self._last_sign = time.monotonic()
 
@@ -174,7 +164,7 @@ class TrackSession:
     @property
     def is_idle(self) -> bool:
         """Whether every frame that was shown has its result."""
-        return self._num_answered == self._num_shown
+        return self._kept.num_added == self._num_shown
 
     def info(self) -> TrackInfo:
         """Tell what it is at."""
@@ -184,16 +174,12 @@ class TrackSession:
             options=self.options,
             tracks=self.tracks,
             num_shown=self._num_shown,
-            num_answered=self._num_answered,
+            num_answered=self._kept.num_added,
             num_skipped=self._num_skipped,
-            first_kept=self._first_kept,
+            first_kept=self._kept.first,
             idle_s=self.limits.idle_s,
             ends_in_s=max(0.0, left_s),
         )
-
-    @property
-    def _first_kept(self) -> int:
-        return self._num_answered - len(self._kept)
 
     def _has_room(self, shown: ShownFrame) -> bool:
         limits = self.limits
@@ -218,7 +204,7 @@ class TrackSession:
         except MaskwrightError as error:
             self.ended = self.ended or error
         except Exception as error:
-            _log.exception("track session %s broke at frame %d", self.id, self._num_answered)
+            _log.exception("track session %s broke at frame %d", self.id, self._kept.num_added)
             self.ended = _broken(error)
         finally:
             self._let_go()
@@ -252,23 +238,23 @@ class TrackSession:
 
     async def _follow(self, shown: ShownFrame) -> TrackedFrame:
         deadline = shown.deadline or time.monotonic() + self.limits.deadline_s
-        if time.monotonic() > deadline:
-            raise DeadlinePassed("the frame's turn came too late")
+        _check_in_time(deadline)
         image = await decoded(shown.picture, self.limits.most_pixels, self._decoders)
-        work = Work(client=self.owner, priority="bulk", deadline=deadline, model=self.options.model)
+        # The engine is told no deadline: it would hold within a step too, of which a tracker had taken half.
+        work = Work(client=self.owner, priority="bulk", model=self.options.model)
         async with self._at_work:
             while True:
                 try:
-                    with self._meter.timed("track"):
-                        return await self._engine.run(lambda model: self._step(model, image, shown), work)
+                    return await self._engine.run(lambda model: self._step(model, image, shown, deadline), work)
                 except TooManyRequests as error:
                     # The queue of the session is the client's; that of the engine fills by others' doing.
                     if time.monotonic() + error.retry_after_s > deadline:
                         raise
                     await asyncio.sleep(error.retry_after_s)
 
-    def _step(self, model: Model, image: Image, shown: ShownFrame) -> TrackedFrame:
+    def _step(self, model: Model, image: Image, shown: ShownFrame, deadline: float) -> TrackedFrame:
         """Runs where the engine runs models."""
+        _check_in_time(deadline)
         if self._lent is None or self._tracker is None:
             self._lent = LentModel(model)
             self._tracker = make_tracker(self._lent, self._settings)
@@ -280,7 +266,8 @@ class TrackSession:
         if num_tracks > self.limits.most_tracks:
             raise TooLarge(f"a track session follows {self.limits.most_tracks} objects, got {num_tracks}; forget some")
         try:
-            return tracker.step(image, shown.prompts or None)
+            with self._meter.timed("track"):
+                return tracker.step(image, shown.prompts or None)
         except ServeError as error:
             # The model was stopped within a step, and the tracker has taken half of the frame.
             raise _HalfTaken from error
@@ -289,12 +276,8 @@ class TrackSession:
         async with self._changed:
             self._waiting.popleft()
             self._num_waiting_bytes -= waiting.shown.num_bytes
-            self._num_answered += 1
             self._num_skipped += result.tracked is None
-            self._kept.append(result)
-            self._num_kept_bytes += result.num_bytes
-            while len(self._kept) > self.limits.most_kept or self._num_kept_bytes > self.limits.most_kept_bytes:
-                self._num_kept_bytes -= self._kept.popleft().num_bytes
+            self._kept.add(result)
             self._last_sign = time.monotonic()
             self._changed.notify_all()
         if not waiting.answer.done():  # whoever waited for it may have gone
@@ -311,6 +294,11 @@ class TrackSession:
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end(self)
+
+
+def _check_in_time(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise DeadlinePassed("the frame's turn came after its deadline. Allow more time, or send fewer frames")
 
 
 def _broken(error: Exception) -> MaskwrightError:

@@ -11,6 +11,7 @@ import anyio
 
 from maskwright.core import new_id
 from maskwright.core.errors import Cancelled, ServerStopping, TooManyRequests, UnknownJob, UnknownModel
+from maskwright.models import find_card
 from maskwright.serve.engine_protocol import Engine
 from maskwright.serve.meter import Meter
 from maskwright.serve.settings import ServeSettings
@@ -29,7 +30,7 @@ class TrackSessions:
         self, settings: ServeSettings, engine: Engine, meter: Meter, *, limits: TrackLimits | None = None
     ) -> None:
         self.limits = limits or _limits_of(settings)
-        self._most = settings.max_tracks
+        self._most, self._names = settings.max_tracks, settings.models
         self._engine, self._meter = engine, meter
         self._decoders = anyio.CapacityLimiter(_MOST_DECODED_AT_ONCE)
         self._open: dict[str, TrackSession] = {}
@@ -47,7 +48,7 @@ class TrackSessions:
         status = self._engine.status()
         if self._is_draining or status.is_draining or not status.is_ready:
             raise ServerStopping("the server opens no track session now: it stops, or has not begun")
-        if options.model is not None and options.model not in status.models:
+        if options.model is not None and not self._is_served(options.model, status.models):
             raise UnknownModel(f"no model {options.model!r} is served here; there are: {', '.join(status.models)}")
         if len(self._open) >= self._most:
             self._meter.refused.labels("tracks").inc()
@@ -113,6 +114,14 @@ class TrackSessions:
     def __len__(self) -> int:
         """How many are open."""
         return len(self._open)
+
+    def _is_served(self, name: str, served: tuple[str, ...]) -> bool:
+        if name in served or name in self._names:
+            return True
+        try:
+            return find_card(name).name in served  # an alias
+        except UnknownModel:
+            return False
 
     def _let_go(self, session: TrackSession) -> None:
         if self._open.pop(session.id, None) is not None:

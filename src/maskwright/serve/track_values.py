@@ -1,10 +1,11 @@
 """What is said and answered in a track session: how it is opened, a frame that is shown, and what came of it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from maskwright.core import Image, Prompt
-from maskwright.core.errors import MaskwrightError, PromptError
+from maskwright.core.errors import MaskwrightError, PromptError, SettingError
 from maskwright.predict.tracking import TrackedFrame, TrackSettings, tracker_settings
 from maskwright.serve.problems import Problem, problem_of
 
@@ -25,7 +26,10 @@ class TrackOptions:
         Raises:
             SettingError: it is none, or `find_new` is below 0.
         """
-        return replace(tracker_settings(self.budget), find_new=self.find_new)
+        settings = tracker_settings(self.budget)
+        if not math.isfinite(settings.budget_ms):
+            raise SettingError(f"a budget in milliseconds must be finite, got {self.budget}")
+        return replace(settings, find_new=self.find_new)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
