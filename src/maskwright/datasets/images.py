@@ -77,6 +77,23 @@ def read_image(
     return Image(pixels)
 
 
+def picture_size_wh(source: PictureSource) -> tuple[int, int]:
+    """Read a picture's (width, height) from its header, as the file has it, before any pixel is decoded.
+
+    Raises:
+        ImageError: it is missing or not a picture.
+    """
+    where = _describe(source)
+    with _open(source, where) as file:
+        try:
+            with _opened_by_pillow(file, where) as picture:
+                return picture.size
+        except ImageError:
+            raise
+        except Exception as error:  # decoders of damaged files raise nearly every type there is
+            raise ImageError(f"the picture is damaged ({_first_line(error)}). Get it again: {where}") from error
+
+
 def find_images(folder: str | os.PathLike[str], *, recursive: bool = True) -> list[Path]:
     """List the pictures of a folder by their suffixes, in the order a person counts (frame2 before frame10).
 
@@ -325,4 +342,4 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
-__all__ = ["SUFFIXES", "PictureSource", "find_images", "iter_images", "read_image"]
+__all__ = ["SUFFIXES", "PictureSource", "find_images", "iter_images", "picture_size_wh", "read_image"]

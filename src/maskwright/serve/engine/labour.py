@@ -61,12 +61,13 @@ class Labour:
     def _call(self, lanes: Lanes, lane: Lane, model: Model, piece: Piece, calling: Calling[T]) -> None:
         began = time.perf_counter()
         try:
-            calling.answer.give(calling.function(PoliteModel(model, self._pause(lanes, lane, piece))))
+            made = calling.function(PoliteModel(model, self._pause(lanes, lane, piece)))
         except MaskwrightError as error:
             calling.answer.fail(error)
-        finally:
-            if calling.stage is not None:
-                self._meter.stage.labels(calling.stage).observe(time.perf_counter() - began)
+            return
+        if calling.stage is not None:
+            self._meter.stage.labels(calling.stage).observe(time.perf_counter() - began)
+        calling.answer.give(made)
 
     def _pause(self, lanes: Lanes, lane: Lane, piece: Piece) -> Pause:
         def pause(last_s: float) -> None:
@@ -80,11 +81,11 @@ class Labour:
 
     def _encode_all(self, model: Model, pieces: Sequence[Encoding]) -> None:
         began = time.perf_counter()
-        embeddings = embed_batch(model, [piece.image for piece in pieces], batch_size=len(pieces))
+        embeddings = list(embed_batch(model, [piece.image for piece in pieces], batch_size=len(pieces)))
+        self._encode.observe(time.perf_counter() - began)
         for piece, embedding in zip(pieces, embeddings, strict=True):
             piece.keep(embedding)
             piece.answer.give(embedding)
-        self._encode.observe(time.perf_counter() - began)
 
     def _segment_all(self, model: Model, pieces: Sequence[Segmenting]) -> None:
         """Answer pieces together; where one is wrong, each by itself, so that only that one fails."""
@@ -98,14 +99,16 @@ class Labour:
             for piece in pieces:
                 self._segment_all(model, [piece])
             return
-        drawing = time.perf_counter()
-        self._decode.observe(drawing - began)
+        self._decode.observe(time.perf_counter() - began)
         for piece, batch in zip(pieces, batches, strict=True):
+            began = time.perf_counter()
             try:
-                piece.answer.give(drawn(batch, piece.segment))
+                records = drawn(batch, piece.segment)
             except MaskwrightError as error:
                 piece.answer.fail(error)
-        self._draw.observe(time.perf_counter() - drawing)
+                continue
+            self._draw.observe(time.perf_counter() - began)
+            piece.answer.give(records)
 
 
 def check(lanes: Lanes, piece: Piece) -> None:

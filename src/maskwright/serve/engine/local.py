@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -46,15 +46,15 @@ _DIGEST_PIXELS = 1 << 20  # beyond this, the digest is computed aside: a megapix
 class LocalEngine:
     """Runs models in this process, on the cores or on the GPUs. Implements `Engine`.
 
-    All its methods are called on one event loop. `num_lanes` and `load` are for tests and benchmarks.
+    All its methods are called on one event loop. `load` and `lanes` are for tests and benchmarks.
     """
 
     def __init__(
-        self, settings: ServeSettings, meter: Meter, *, load: Load = load, num_lanes: int | None = None
+        self, settings: ServeSettings, meter: Meter, *, load: Load = load, lanes: Sequence[Lane] | None = None
     ) -> None:
         self._settings = settings
         self._meter = meter
-        self._num_lanes = num_lanes
+        self._given_lanes = lanes
         self._models = ServedModels(settings.models, precision=_precision(settings), load=load)
         self._labour = Labour(self._models, meter, lets_by=settings.max_batch > 1)
         self._lanes: Lanes | None = None
@@ -75,7 +75,7 @@ class LocalEngine:
         Raises:
             ModelError, SettingError: a model cannot be loaded, or there is no such device.
         """
-        lanes = make_lanes(self._settings, self._num_lanes)
+        lanes = self._given_lanes or make_lanes(self._settings)
         scheduler = Scheduler(
             num_lanes=len(lanes),
             max_seats=self._settings.max_queued,
@@ -359,7 +359,7 @@ def check_segment(segment: Segment) -> None:
         raise SettingError(told)
 
 
-def make_lanes(settings_: ServeSettings, num_lanes: int | None = None) -> list[Lane]:
+def make_lanes(settings_: ServeSettings) -> list[Lane]:
     """Decide the lanes: one for each GPU, or one for each core. With batching off there is one, which has everything.
 
     Raises:
@@ -369,7 +369,7 @@ def make_lanes(settings_: ServeSettings, num_lanes: int | None = None) -> list[L
     is_single = settings_.max_batch == 1
     if place.type == "cpu":
         num_threads = num_cores()
-        count = 1 if is_single else num_lanes or num_threads
+        count = 1 if is_single else num_threads
         return [Lane(index=i, device=place, max_threads=num_threads if i == 0 else 1) for i in range(count)]
     devices = [place]
     if place.type == "cuda" and place.index is None:
