@@ -49,13 +49,21 @@ class Lane:
     def use_threads(self, num_threads: int) -> None:
         """Set how many threads torch uses in this thread, where it is not so already."""
         if num_threads != self._num_threads:
-            torch.set_num_threads(num_threads)
+            use_threads(num_threads)
             self._num_threads = num_threads
+
+
+def use_threads(num_threads: int) -> None:
+    """Set how many threads torch uses in the thread that calls this, and in no other."""
+    # The first question or computation of a thread takes over what was set last in any thread, even over what this
+    # thread has set itself. So ask first.
+    torch.get_num_threads()
+    torch.set_num_threads(num_threads)
 
 
 def on_one_thread() -> None:
     """Let torch use one thread in the thread that calls this: for every thread of a server that is no lane."""
-    torch.set_num_threads(1)
+    use_threads(1)
 
 
 def num_cores() -> int:
@@ -312,4 +320,4 @@ def _attempt(prepare: Callable[[Lane], None], lane: Lane) -> BaseException | Non
     return None
 
 
-__all__ = ["Fail", "Labour", "Lane", "Lanes", "died", "num_cores", "on_one_thread", "too_late"]
+__all__ = ["Fail", "Labour", "Lane", "Lanes", "died", "num_cores", "on_one_thread", "too_late", "use_threads"]
