@@ -174,16 +174,22 @@ def without_strange_islands(
     logits: Float[np.ndarray, "H W"], likeness: Float[np.ndarray, "h w"]
 ) -> Float[np.ndarray, "H W"]:
     """Drop islands that do not look like the object; the one with the most likeness stays in any case."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((logits > 0).astype(np.uint8))
+    mask = (logits > 0).astype(np.uint8)
+    x, y, w, h = cv2.boundingRect(mask)
+    part = np.s_[y : y + h, x : x + w]
+    count, labels = cv2.connectedComponents(mask[part]) if w else (0, mask)
     if count <= 2:
         return logits
-    alike = cv2.resize(np.clip((likeness + 1) / 2, 0, 1).astype(np.float32), logits.shape[::-1])
+    alike = cv2.resize(np.clip((likeness + 1) / 2, 0, 1).astype(np.float32), logits.shape[::-1])[part]
+    labels = np.asarray(labels, np.int64)
+    areas = np.bincount(labels.ravel(), minlength=count)[1:]
     totals = np.bincount(labels.ravel(), alike.ravel(), count)[1:]
-    areas = stats[1:, cv2.CC_STAT_AREA]
     is_kept = (totals / areas > _ALIKE) & (areas > _CRUMB * areas.max())
     is_kept[totals.argmax()] = True
-    stays = np.take(np.concatenate([[True], is_kept]), np.asarray(labels, np.int64))
-    return np.where(stays, logits, -_MOST_LOGIT).astype(np.float32)
+    stays = np.concatenate([[True], is_kept])[labels]
+    kept = logits.astype(np.float32)
+    kept[part] = np.where(stays, kept[part], -_MOST_LOGIT)
+    return kept
 
 
 __all__ = ["Answer", "carried_answer", "covers", "judge", "settle", "share_out"]

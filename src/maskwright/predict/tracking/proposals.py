@@ -78,14 +78,19 @@ def _likeliest(
     region: Bool[np.ndarray, "H W"], likeness: Float[np.ndarray, "h w"], together: float
 ) -> Bool[np.ndarray, "H W"] | None:
     """Leave the parts of a region with the most likeness in them; None where nothing is alike."""
-    count, labels, _, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8))
-    if count < 2:
+    x, y, w, h = cv2.boundingRect(region.astype(np.uint8))
+    if not w:
         return None
-    mass = cv2.resize(np.clip(likeness, 0, None).astype(np.float32), region.shape[::-1])
+    part = np.s_[y : y + h, x : x + w]
+    count, labels = cv2.connectedComponents(region[part].astype(np.uint8))
+    labels = np.asarray(labels, np.int64)
+    mass = cv2.resize(np.clip(likeness, 0, None).astype(np.float32), region.shape[::-1])[part]
     masses = np.bincount(labels.ravel(), mass.ravel(), count)[1:]
     if masses.max() <= 0:
         return None
-    return np.isin(labels, 1 + np.flatnonzero(masses >= together * masses.max()))
+    likeliest = np.zeros_like(region)
+    likeliest[part] = np.concatenate([[False], masses >= together * masses.max()])[labels]
+    return likeliest
 
 
 def _padded(box: BoxXYXY, size_hw: SizeHW) -> BoxXYXY:
