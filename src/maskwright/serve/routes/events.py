@@ -22,6 +22,7 @@ from maskwright.serve.wire_store import EditedOut, EventsIn, LogOut
 from maskwright.serve.wire_store_values import actions_from, edited_json, event_json
 
 router = APIRouter(prefix="/v1")
+BODIES = (EventsIn,)
 
 _LARGEST = 2**63 - 1
 _EDITED: dict[int | str, dict[str, Any]] = {
@@ -109,4 +110,4 @@ def _position(text: str) -> int:
     return int(text)
 
 
-__all__ = ["router"]
+__all__ = ["BODIES", "router"]

@@ -16,6 +16,7 @@ from maskwright.serve.wire_store import CountOut, QueryIn, QuestionIn, RecordsOu
 from maskwright.serve.wire_store_values import query_from, records_json
 
 router = APIRouter(prefix="/v1")
+BODIES = (QuestionIn,)
 
 _MOST_MASKS = 1000
 
@@ -45,4 +46,4 @@ async def ask(request: Request, desk: DeskOf, who: Reader) -> Response:
     return json_answer(await to_thread.run_sync(partial(records_json, page.masks, page.next_cursor)))
 
 
-__all__ = ["router"]
+__all__ = ["BODIES", "router"]

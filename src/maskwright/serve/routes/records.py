@@ -24,6 +24,7 @@ from maskwright.serve.wire_store_values import (
 )
 
 router = APIRouter(prefix="/v1")
+BODIES = (RecordsIn,)
 
 RecordInPath = Annotated[str, Path(min_length=1, max_length=500)]
 _WRITTEN_AT_ONCE = 50  # records; more are written beside the event loop
@@ -98,4 +99,4 @@ def _is_known(mask: ResolvedRecord, header: str) -> bool:
     return bool(read_tags(header, weak=True) & {"*", tag_of(mask)})
 
 
-__all__ = ["RecordInPath", "router"]
+__all__ = ["BODIES", "RecordInPath", "router"]
