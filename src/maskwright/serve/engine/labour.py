@@ -1,8 +1,9 @@
 """What a lane does with the pieces it is given: encode images, answer prompts, run a function over a model."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -14,7 +15,7 @@ from maskwright.predict import ImageEmbedding, embed_batch, to_records
 from maskwright.predict.across import Question, predict_across
 from maskwright.predict.predict import MaskBatch
 from maskwright.serve.engine.answers import Calling, Encoding, Segmenting
-from maskwright.serve.engine.lanes import Lane, Lanes, too_late
+from maskwright.serve.engine.lanes import Lane, Lanes, Tell, too_late
 from maskwright.serve.engine.models import ServedModels
 from maskwright.serve.engine.pieces import Piece
 from maskwright.serve.engine.polite import Pause, PoliteModel
@@ -39,8 +40,8 @@ class Labour:
         self._encode, self._decode, self._draw = (meter.stage.labels(name) for name in ("encode", "decode", "draw"))
         self._sizes = {kind: meter.batch.labels(stage) for kind, stage in _STAGE_OF.items()}
 
-    def __call__(self, lanes: Lanes, lane: Lane, batch: Sequence[Piece]) -> None:
-        """Do pieces of one kind and model."""
+    def __call__(self, lanes: Lanes, lane: Lane, batch: Sequence[Piece]) -> Tell:
+        """Do pieces of one kind and model; give back what is to be told last."""
         kind = batch[0].kind
         model = self._models.copy_on(lane.device, batch[0].model)
         self._sizes[kind].observe(len(batch))
@@ -50,24 +51,35 @@ class Labour:
             self._queue.observe(now - piece.content.answer.asked_at)
         match batch[0].content:
             case Calling() as calling:
-                self._call(lanes, lane, model, batch[0], calling)
+                answers = self._call(lanes, lane, model, batch[0], calling)
             case Encoding():
-                self._encode_all(model, [piece.content for piece in batch if isinstance(piece.content, Encoding)])
-            case Segmenting():
-                self._segment_all(model, [piece.content for piece in batch if isinstance(piece.content, Segmenting)])
+                answers = self._encode_all(
+                    model, [piece.content for piece in batch if isinstance(piece.content, Encoding)]
+                )
+            case _:
+                answers = self._segment_all(
+                    model, [piece.content for piece in batch if isinstance(piece.content, Segmenting)]
+                )
+        last: Tell | None = None
+        for tell in answers:
+            if last is not None:
+                last()
+            last = tell
+        assert last is not None
         if lane.device.type == "cuda":
             self._meter.gpu_bytes.labels(str(lane.device)).set(torch.cuda.memory_allocated(lane.device))
+        return last
 
-    def _call(self, lanes: Lanes, lane: Lane, model: Model, piece: Piece, calling: Calling[T]) -> None:
+    def _call(self, lanes: Lanes, lane: Lane, model: Model, piece: Piece, calling: Calling[T]) -> Iterator[Tell]:
         began = time.perf_counter()
         try:
             made = calling.function(PoliteModel(model, self._pause(lanes, lane, piece)))
         except MaskwrightError as error:
-            calling.answer.fail(error)
+            yield partial(calling.answer.fail, error)
             return
         if calling.stage is not None:
             self._meter.stage.labels(calling.stage).observe(time.perf_counter() - began)
-        calling.answer.give(made)
+        yield partial(calling.answer.give, made)
 
     def _pause(self, lanes: Lanes, lane: Lane, piece: Piece) -> Pause:
         def pause(last_s: float) -> None:
@@ -79,25 +91,25 @@ class Labour:
 
         return pause
 
-    def _encode_all(self, model: Model, pieces: Sequence[Encoding]) -> None:
+    def _encode_all(self, model: Model, pieces: Sequence[Encoding]) -> Iterator[Tell]:
         began = time.perf_counter()
         embeddings = list(embed_batch(model, [piece.image for piece in pieces], batch_size=len(pieces)))
         self._encode.observe(time.perf_counter() - began)
         for piece, embedding in zip(pieces, embeddings, strict=True):
             piece.keep(embedding)
-            piece.answer.give(embedding)
+            yield partial(piece.answer.give, embedding)
 
-    def _segment_all(self, model: Model, pieces: Sequence[Segmenting]) -> None:
+    def _segment_all(self, model: Model, pieces: Sequence[Segmenting]) -> Iterator[Tell]:
         """Answer pieces together; where one is wrong, each by itself, so that only that one fails."""
         began = time.perf_counter()
         try:
             batches = answers_to(model, [(piece.embedding, piece.segment) for piece in pieces])
         except MaskwrightError as error:
             if len(pieces) == 1:
-                pieces[0].answer.fail(error)
-                return
-            for piece in pieces:
-                self._segment_all(model, [piece])
+                yield partial(pieces[0].answer.fail, error)
+            else:
+                for piece in pieces:
+                    yield from self._segment_all(model, [piece])
             return
         self._decode.observe(time.perf_counter() - began)
         for piece, batch in zip(pieces, batches, strict=True):
@@ -105,10 +117,10 @@ class Labour:
             try:
                 records = drawn(batch, piece.segment)
             except MaskwrightError as error:
-                piece.answer.fail(error)
+                yield partial(piece.answer.fail, error)
                 continue
             self._draw.observe(time.perf_counter() - began)
-            piece.answer.give(records)
+            yield partial(piece.answer.give, records)
 
 
 def check(lanes: Lanes, piece: Piece) -> None:

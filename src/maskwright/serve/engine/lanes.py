@@ -27,8 +27,10 @@ from maskwright.serve.values import Priority
 
 _log = logging.getLogger(__name__)
 
-# Does pieces that go together, and tells each piece's `content` how it went.
-Labour = Callable[["Lanes", "Lane", Sequence[Piece]], None]
+# Does pieces that go together and tells each piece's `content` how it went, but for what is to be told last, which it
+# gives back: whoever hears of it and asks for more finds the lane free.
+Tell = Callable[[], None]
+Labour = Callable[["Lanes", "Lane", Sequence[Piece]], Tell]
 # Tells whoever waits for a piece that it failed.
 Fail = Callable[[Piece, Exception], None]
 
@@ -95,6 +97,7 @@ class Lanes:
         self._clock = clock
         self._lock = threading.Lock()
         self._idle: set[int] = set()
+        self._looking: set[int] = set()  # free, and about to see what there is
         self._doing: dict[int, list[Piece]] = {lane.index: [] for lane in lanes}
         self._is_stopping = False
         self._gauges = {priority: meter.queued.labels(priority) for priority in scheduler.num_queued}
@@ -162,7 +165,7 @@ class Lanes:
             self._refuse_late(taken)
             if not taken.batch:
                 return
-            self._do(lane, taken.batch)
+            self._do(lane, taken.batch)()
 
     def is_alone(self) -> bool:
         """Whether a piece that runs is the only one there is."""
@@ -225,8 +228,9 @@ class Lanes:
             while (taken := self._next(lane)) is not None:
                 self._refuse_late(taken)
                 if taken.batch:
-                    self._do(lane, taken.batch)
+                    tell = self._do(lane, taken.batch)
                     self._rest(lane)
+                    tell()
         except BaseException as death:
             _log.critical("lane %d died and is replaced", lane.index, exc_info=death)
             self._bury(lane, death)
@@ -235,6 +239,7 @@ class Lanes:
         """What is next, or wait for it; None when all is over."""
         while True:
             with self._lock:
+                self._looking.discard(lane.index)
                 if self._is_stopping:
                     return None
                 taken = self._scheduler.take(lane.index, limit=lane.max_batch, now=self._clock())
@@ -255,15 +260,17 @@ class Lanes:
     def _rest(self, lane: Lane) -> None:
         with self._lock:
             self._scheduler.finish(lane.index)
+            self._looking.add(lane.index)
 
-    def _do(self, lane: Lane, batch: Sequence[Piece]) -> None:
+    def _do(self, lane: Lane, batch: Sequence[Piece]) -> Tell:
         began = self._clock()
         try:
-            self._labour(self, lane, batch)
+            return self._labour(self, lane, batch)
         except Exception as error:
             _log.exception("a lane failed at something unforeseen")
             for piece in batch:
                 self._fail(piece, error)
+            return _nothing_to_tell
         except BaseException as death:
             for piece in batch:
                 self._fail(piece, died(death))
@@ -290,16 +297,21 @@ class Lanes:
         return self._scheduler.num_running <= 1 and not any(self._scheduler.num_queued.values())
 
     def _wake_one(self) -> None:
-        """Wake the first idle lane that there is work for."""
-        for index in sorted(self._idle):
+        """Wake the first free lane that there is work for, unless it is awake."""
+        for index in sorted(self._idle | self._looking):
             if self._scheduler.has_work_for(index):
-                self._idle.discard(index)
-                self.lanes[index]._wake.put(None)
+                if index in self._idle:
+                    self._idle.discard(index)
+                    self.lanes[index]._wake.put(None)
                 return
 
     def _count(self) -> None:
         for priority, number in self._scheduler.num_queued.items():
             self._gauges[priority].set(number)
+
+
+def _nothing_to_tell() -> None:
+    """Everybody knows already."""
 
 
 def too_late() -> DeadlinePassed:
