@@ -11,12 +11,12 @@ from maskwright.serve.service import Service
 from maskwright.serve.track_pictures import raw_image
 from maskwright.serve.track_values import ShownFrame
 from maskwright.serve.wire import parse
-from maskwright.serve.wire_tracks import FrameIn, prompts_of
+from maskwright.serve.wire_tracks import TrackFrameIn, prompts_of
 
 _LONGEST_FIELD = 8 << 20
 
 
-async def read_frame(request: Request, service: Service) -> tuple[ShownFrame, FrameIn]:
+async def read_frame(request: Request, service: Service) -> tuple[ShownFrame, TrackFrameIn]:
     """Read a frame that is a picture alone, a form of a picture and JSON, or JSON that names a picture.
 
     Raises:
@@ -27,14 +27,14 @@ async def read_frame(request: Request, service: Service) -> tuple[ShownFrame, Fr
     if kind == "multipart/form-data":
         return await _read_form(request, service)
     if kind == "application/json":
-        asked = parse(FrameIn, await request.body())
+        asked = parse(TrackFrameIn, await request.body())
         return await shown_of(asked, None, service), asked
     if not kind.startswith("image/") and kind not in ("application/octet-stream", ""):
         raise RequestError(f"expected a picture as image/png, image/jpeg, ..., a form, or JSON; got {kind[:100]!r}")
-    return await shown_of(FrameIn(), await request.body(), service), FrameIn()
+    return await shown_of(TrackFrameIn(), await request.body(), service), TrackFrameIn()
 
 
-async def shown_of(asked: FrameIn, picture: bytes | None, service: Service) -> ShownFrame:
+async def shown_of(asked: TrackFrameIn, picture: bytes | None, service: Service) -> ShownFrame:
     """Make the value of a frame; a file is decoded when its turn comes.
 
     Raises:
@@ -51,7 +51,7 @@ async def shown_of(asked: FrameIn, picture: bytes | None, service: Service) -> S
     )
 
 
-async def _picture(asked: FrameIn, picture: bytes, service: Service) -> bytes | Image:
+async def _picture(asked: TrackFrameIn, picture: bytes, service: Service) -> bytes | Image:
     if asked.image is not None:
         return await service.images.get(asked.image)
     if asked.raw_hw is not None:
@@ -59,14 +59,14 @@ async def _picture(asked: FrameIn, picture: bytes, service: Service) -> bytes | 
     return picture
 
 
-async def _read_form(request: Request, service: Service) -> tuple[ShownFrame, FrameIn]:
+async def _read_form(request: Request, service: Service) -> tuple[ShownFrame, TrackFrameIn]:
     async with request.form(max_files=1, max_fields=2, max_part_size=_LONGEST_FIELD) as form:
         written, file = form.get("request"), form.get("picture")
         if isinstance(written, UploadFile):
             written = await written.read()
         if not isinstance(file, UploadFile):
             raise RequestError('expected a file named "picture" in the form, as curl -F picture=@frame.jpg sends it')
-        asked = parse(FrameIn, written or b"{}")
+        asked = parse(TrackFrameIn, written or b"{}")
         return await shown_of(asked, await file.read(), service), asked
 
 

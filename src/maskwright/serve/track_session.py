@@ -101,14 +101,14 @@ class TrackSession:
             TooLarge: the session has had as many frames as it may have.
             UnknownJob, Cancelled, ServerStopping: the session is over.
         """
-        self._refuse_if_over()
+        self.refuse_if_over()
         async with self._changed:
             if not wait and not self._has_room(shown):
                 raise TooManyRequests(
                     f"{len(self._waiting)} frames of the track session wait; read their results first"
                 )
             await self._changed.wait_for(lambda: self.ended is not None or self._has_room(shown))
-            self._refuse_if_over()
+            self.refuse_if_over()
             if self._num_shown >= self.limits.most_frames:
                 raise TooLarge(f"a track session takes {self.limits.most_frames:,} frames; open another one")
             waiting = _Waiting(self._num_shown, shown, asyncio.get_running_loop().create_future())
@@ -131,7 +131,7 @@ class TrackSession:
         Raises:
             UnknownJob: there is no such track.
         """
-        self._refuse_if_over()
+        self.refuse_if_over()
         async with self._at_work:
             if self._tracker is None or track not in self._tracker.tracks:
                 raise UnknownJob(
@@ -155,6 +155,22 @@ class TrackSession:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait({self._task})
+
+    async def wait_until_over(self) -> None:
+        """Wait for the end."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.ended is not None)
+
+    def refuse_if_over(self) -> None:
+        """Say that it is over, if it is.
+
+        Raises:
+            Cancelled, ServerStopping: it is, and this is why.
+        """
+        if self.ended is not None:
+            raise type(self.ended)(*self.ended.args)  # a new one, since each gathers the frames that it passes
+        if self._is_whole:
+            raise Cancelled("the track session takes no more frames; it was told that the last one had come")
 
     @property
     def tracks(self) -> tuple[str, ...]:
@@ -187,12 +203,6 @@ class TrackSession:
             len(self._waiting) < limits.most_waiting
             and self._num_waiting_bytes + shown.num_bytes <= limits.most_waiting_bytes
         )
-
-    def _refuse_if_over(self) -> None:
-        if self.ended is not None:
-            raise type(self.ended)(*self.ended.args)  # a new one, since each gathers the frames that it passes
-        if self._is_whole:
-            raise Cancelled("the track session takes no more frames; it was told that the last one had come")
 
     async def _follow_all(self) -> None:
         try:

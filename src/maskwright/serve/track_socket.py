@@ -1,8 +1,8 @@
 """`serve_socket`: a track session over a web socket.
 
-In come binary messages: the length of a header in four bytes, big end first, the header (`StreamIn` as JSON), and the
+In come binary messages: the length of a header in four bytes, big end first, the header (`TrackStreamIn` as JSON), and the
 frame's file or pixels. A message of text is a header alone, whose frame names a picture by its digest; `is_last` says
-that no frame comes any more. Out go messages of text: `FrameOut` for each frame, in order, or `ErrorOut` and the end.
+that no frame comes any more. Out go messages of text: `TrackFrameOut` for each frame, in order, or `ErrorOut` and the end.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from maskwright.serve.track_session import TrackSession
 from maskwright.serve.track_stream import stream
 from maskwright.serve.track_values import ShownFrame
 from maskwright.serve.wire import Format, parse
-from maskwright.serve.wire_tracks import StreamIn, frame_json, split_message
+from maskwright.serve.wire_tracks import TrackStreamIn, frame_json, split_message
 
 _OURS, _POLICY, _AWAY, _DONE = 1011, 1008, 1001, 1000
 
@@ -59,7 +59,7 @@ async def _frames(
                 await session.close(Cancelled("the client of the track session is gone"))
             raise WebSocketDisconnect(message.get("code") or _AWAY)
         header, picture = _apart(message)
-        asked = parse(StreamIn, header)
+        asked = parse(TrackStreamIn, header)
         if asked.is_last and not picture and asked.image is None:
             return
         yield await _shown(asked, picture, service)
@@ -72,7 +72,7 @@ def _apart(message: Any) -> tuple[bytes, bytes | None]:
     return split_message(content) if content is not None else (message["text"].encode(), None)
 
 
-async def _shown(asked: StreamIn, picture: bytes | None, service: Service) -> ShownFrame:
+async def _shown(asked: TrackStreamIn, picture: bytes | None, service: Service) -> ShownFrame:
     """A frame of which something is wrong is told in its turn."""
     try:
         return await shown_of(asked, picture, service)

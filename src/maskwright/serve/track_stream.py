@@ -24,9 +24,28 @@ def stream(session: TrackSession, frames: AsyncGenerator[ShownFrame, None]) -> A
 async def _shown(
     session: TrackSession, frames: AsyncGenerator[ShownFrame, None]
 ) -> AsyncGenerator["asyncio.Future[TrackResult]", None]:
+    """Show frames; stop waiting for the next one when the session is over."""
+    over = asyncio.create_task(session.wait_until_over())
+    coming: asyncio.Task[ShownFrame | None] | None = None
     async with aclosing(frames):
-        async for frame in frames:
-            yield await session.push(frame, wait=True)
+        try:
+            while True:
+                coming = asyncio.create_task(_next(frames))
+                await asyncio.wait({coming, over}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    session.refuse_if_over()
+                frame = await coming
+                if frame is None:
+                    return
+                yield await session.push(frame, wait=True)
+        finally:
+            waiting = {one for one in (coming, over) if one is not None and one.cancel()}
+            if waiting:
+                await asyncio.wait(waiting)
+
+
+async def _next(frames: AsyncGenerator[ShownFrame, None]) -> ShownFrame | None:
+    return await anext(frames, None)
 
 
 __all__ = ["stream"]

@@ -50,7 +50,7 @@ class TrackIn(_In):
         return TrackOptions(budget=self.budget, find_new=self.find_new, model=self.model)
 
 
-class FrameIn(_In):
+class TrackFrameIn(_In):
     """What is said of a frame, beside its picture."""
 
     prompts: Annotated[
@@ -72,7 +72,7 @@ class FrameIn(_In):
     deadline_ms: Annotated[int, Field(ge=1, le=600_000, description="Skip it if its turn comes later.")] | None = None
 
 
-class StreamIn(FrameIn):
+class TrackStreamIn(TrackFrameIn):
     """The header of a message of a web socket, or all of one that is text."""
 
     is_last: Annotated[bool, Field(description="No frame comes any more: answer those before, and close.")] = False
@@ -123,7 +123,7 @@ class FrameProblem(_Out):
     message: str
 
 
-class FrameOut(_Out):
+class TrackFrameOut(_Out):
     """What came of a frame; `index` is its place among those that were sent, from 0."""
 
     index: int
@@ -133,7 +133,7 @@ class FrameOut(_Out):
     error: FrameProblem | None = None
 
 
-def prompts_of(asked: FrameIn) -> dict[str, Prompt]:
+def prompts_of(asked: TrackFrameIn) -> dict[str, Prompt]:
     """Make the prompts of a frame. Whether they fit it is found when it has been decoded.
 
     Raises:
@@ -160,7 +160,7 @@ def track_json(info: TrackInfo) -> dict[str, Any]:
 
 
 def frame_json(result: TrackResult, form: Format) -> dict[str, Any]:
-    """Write `FrameOut`. Costs the pixels of its masks for PNGs."""
+    """Write `TrackFrameOut`. Costs the pixels of its masks for PNGs."""
     tracked, problem = result.tracked, result.problem
     return {
         "index": result.index,
@@ -222,11 +222,11 @@ def _mask_json(mask: TrackedMask, form: Format) -> dict[str, Any]:
 
 
 __all__ = [
-    "FrameIn",
-    "FrameOut",
-    "StreamIn",
+    "TrackFrameIn",
+    "TrackFrameOut",
     "TrackIn",
     "TrackOut",
+    "TrackStreamIn",
     "TracksOut",
     "frame_json",
     "join_message",

@@ -20,23 +20,23 @@ from maskwright.serve.track_socket import serve_socket
 from maskwright.serve.track_values import LostResults, TrackResult
 from maskwright.serve.wire import Format
 from maskwright.serve.wire_tracks import (
-    FrameIn,
-    FrameOut,
-    StreamIn,
+    TrackFrameIn,
+    TrackFrameOut,
     TrackIn,
     TrackOut,
     TracksOut,
+    TrackStreamIn,
     frame_json,
     track_json,
 )
 
 router = APIRouter(prefix="/v1")
 
-BODIES = (FrameIn, StreamIn)  # read by hand; described all the same
+BODIES = (TrackFrameIn, TrackStreamIn)  # read by hand; described all the same
 _SIGN_OF_LIFE_S = 15.0
 _UNKNOWN: dict[int | str, dict[str, Any]] = {404: PICTURE_ERRORS[404]}
 _BINARY = {"type": "string", "format": "binary"}
-_FRAME = "#/components/schemas/FrameIn"
+_FRAME = "#/components/schemas/TrackFrameIn"
 _FRAME_BODY = {
     "requestBody": {
         "required": True,
@@ -52,7 +52,7 @@ _FRAME_BODY = {
                         "request": {
                             "type": "string",
                             "contentMediaType": "application/json",
-                            "description": "FrameIn as JSON, without image.",
+                            "description": "TrackFrameIn as JSON, without image.",
                         },
                     },
                 }
@@ -62,7 +62,7 @@ _FRAME_BODY = {
 }
 _EVENTS: dict[int | str, dict[str, Any]] = {
     200: EVENT_STREAM[200]
-    | {"description": "Events: frame (a FrameOut), lost (first and last frame whose results are gone), end (why)"},
+    | {"description": "Events: frame (a TrackFrameOut), lost (first and last frame whose results are gone), end (why)"},
     **_UNKNOWN,
 }
 
@@ -114,7 +114,7 @@ async def forget_track(
 @router.post(
     "/tracks/{session_id}/frames",
     summary="Show the next frame",
-    response_model=FrameOut,
+    response_model=TrackFrameOut,
     responses=PICTURE_ERRORS,
     openapi_extra=_FRAME_BODY,
 )
