@@ -1,24 +1,33 @@
 """A service for tests of REST, called through ASGI without a socket."""
 
 import io
-from contextlib import asynccontextmanager
+import threading
+import time
+from contextlib import asynccontextmanager, contextmanager
 
 import httpx
 import numpy as np
+import uvicorn
 from PIL import Image as PillowImage
 
 from direct_engine import DirectEngine
 from maskwright.serve.app import build_app
 from maskwright.serve.guard import Guard
+from maskwright.serve.http_protocol import http_protocol
 from maskwright.serve.image_shelf import ImageShelf
+from maskwright.serve.jobs import Jobs
 from maskwright.serve.meter import Meter
 from maskwright.serve.service import Service
 from maskwright.serve.settings import ServeSettings
+from maskwright.serve.store_desk import StoreDesk
+from maskwright.serve.track_sessions import TrackSessions
 
 AT_HOME = "http://127.0.0.1:8080"
 
 
 class Nothing:
+    """In place of a part that a test does without."""
+
     async def drain(self, timeout_s):
         pass
 
@@ -27,14 +36,17 @@ def service_of(engine=DirectEngine, **settings):
     """Parts of a server on test-sam; `engine` LocalEngine for the real one, whose cache wants a folder of its own."""
     settings = ServeSettings(**{"models": ("test-sam",), **settings})
     meter = Meter()
+    made = DirectEngine() if engine is DirectEngine else engine(settings, meter)
+    desk = None if settings.store is None else StoreDesk(settings, meter)
     return Service(
         settings=settings,
-        engine=DirectEngine() if engine is DirectEngine else engine(settings, meter),
+        engine=made,
         images=ImageShelf(settings, meter),
+        desk=desk,
         guard=Guard(settings),
         meter=meter,
-        jobs=Nothing(),
-        tracks=Nothing(),
+        jobs=Jobs(settings, made, desk, meter),
+        tracks=TrackSessions(settings, made, meter),
     )
 
 
@@ -59,3 +71,20 @@ def picture(height=48, width=64, seed=0, form="PNG"):
 
 def click(x=20, y=20):
     return {"kind": "PointPrompt", "points_xy": [[x, y]]}
+
+
+@contextmanager
+def listening(app):
+    """The application behind a socket, in a thread; the value is its address."""
+    config = uvicorn.Config(app, port=0, lifespan="on", log_config=None, http=http_protocol(1000))
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started or not app.state.starting.done():
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -8,32 +8,41 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from maskwright import __version__
-from maskwright.core.errors import MaskwrightError
+from maskwright.core.errors import MaskwrightError, RequestError
 from maskwright.serve.answers import error_answer, problem_answer, request_error
 from maskwright.serve.browsers import BrowserHeaders, BrowserRules
 from maskwright.serve.description import describe
 from maskwright.serve.front import Front
 from maskwright.serve.limits import BodyLimit, Crowd
 from maskwright.serve.problems import Problem
+from maskwright.serve.routes import (
+    events,
+    everything,
+    frames,
+    health,
+    images,
+    jobs,
+    models,
+    queries,
+    records,
+    segment,
+    tracks,
+)
 from maskwright.serve.service import Service
 from maskwright.serve.sign_in import SignIn
 from maskwright.serve.wire import ErrorOut
 
-ROUTES = ("health", "models", "images", "segment", "everything")
-_LATER = ("records", "events", "queries", "frames", "jobs", "tracks")
+_ROUTES = (health, models, images, segment, everything, records, events, queries, frames, jobs, tracks)
 
 _ANY_ERROR: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorOut, "description": "No token, or one that is not known"},
@@ -65,12 +74,10 @@ def build_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.is_draining = False
-    bodies: list[type[BaseModel]] = []
-    for name in (*ROUTES, *(one for one in _LATER if find_spec(f"maskwright.serve.routes.{one}"))):
-        module = import_module(f"maskwright.serve.routes.{name}")
+    for module in _ROUTES:
         app.include_router(module.router)
-        bodies += getattr(module, "BODIES", ())  # what routes read themselves, so that OpenAPI has it too
-    describe(app, bodies)
+    # What routes read themselves is to be in OpenAPI too.
+    describe(app, [body for module in _ROUTES for body in getattr(module, "BODIES", ())])
     return app
 
 
@@ -131,6 +138,8 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 async def _on_http(request: Request, error: Exception) -> Response:
     """Answer what the framework found: no such path, another method."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # a body that its parser could make nothing of
+        return error_answer(RequestError(f"the request cannot be read: {error.detail}"), request.state.request_id)
     status = HTTPStatus(error.status_code)
     told = {
         404: "there is nothing at this path. /docs lists what there is",
@@ -145,4 +154,4 @@ async def _on_http(request: Request, error: Exception) -> Response:
     return problem_answer(problem, request.state.request_id, error.headers)
 
 
-__all__ = ["ROUTES", "build_app", "drain_sessions"]
+__all__ = ["build_app", "drain_sessions"]

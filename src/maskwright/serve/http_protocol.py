@@ -53,6 +53,10 @@ def http_protocol(most_connections: int) -> type[HttpToolsProtocol]:
                 told = f"the headers of a request may have {_MOST_HEADER_BYTES:,} bytes"
                 self._refuse(problem_of(RequestError(told)))
 
+        def send_400_response(self, msg: str) -> None:
+            """Say in our own shape that it was not HTTP."""
+            self._refuse(problem_of(RequestError("this is not a request of HTTP that can be read")))
+
         def on_headers_complete(self) -> None:
             """Leave the rest to the application's own limits."""
             self._headers_are_here()

@@ -54,8 +54,14 @@ class BodyLimit:
         body = _Body(self, receive, send)
         try:
             await self._app(scope, body.receive, body.send)
+        except Exception:
+            if body.error is not None:
+                raise body.error from None
+            raise
         finally:
             self._in_memory -= body.num_bytes
+        if body.error is not None:
+            raise body.error
 
     def _too_large(self) -> TooLarge:
         self._meter.refused.labels("body").inc()
@@ -78,7 +84,8 @@ class _Body:
         self._limit, self._receive, self._send = limit, receive, send
         self.num_bytes = 0
         self._is_whole = False
-        self._error: Exception | None = None
+        # What went wrong while reading, and is still to be told.
+        self.error: Exception | None = None
 
     async def receive(self) -> Message:
         """Pass on a chunk."""
@@ -93,18 +100,17 @@ class _Body:
                 self.num_bytes += num_more
                 self._is_whole = not message.get("more_body", False)
         except TimeoutError:
-            self._error = RequestError(f"the body stopped arriving for {_CHUNK_WITHIN_S:g} seconds. Send it again")
-            raise self._error from None
+            self.error = RequestError(f"the body stopped arriving for {_CHUNK_WITHIN_S:g} seconds. Send it again")
+            raise self.error from None
         except (TooLarge, ServerStopping) as error:
-            self._error = error
+            self.error = error
             raise
         return message
 
     async def send(self, message: Message) -> None:
         """Pass on an answer, unless it was given in ignorance: frameworks turn errors of reading into their own."""
-        if self._error is not None and message["type"] == "http.response.start":
-            raise self._error
-        await self._send(message)
+        if self.error is None:
+            await self._send(message)
 
 
 __all__ = ["BodyLimit", "Crowd"]
