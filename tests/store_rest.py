@@ -1,9 +1,15 @@
 """A server with a store for tests: real store, real application, the simplest engine."""
 
 import asyncio
-from contextlib import asynccontextmanager
+import json
+import threading
+import time
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
 
 from direct_engine import DirectEngine
+from maskwright.serve.app import build_app
 from maskwright.serve.guard import Guard
 from maskwright.serve.image_shelf import ImageShelf
 from maskwright.serve.jobs import Jobs
@@ -64,3 +70,41 @@ async def store_client(path, **changes):
 
 def run(coroutine):
     return asyncio.run(coroutine)
+
+
+@contextmanager
+def serving(service):
+    """Serve on a port of this machine in a thread, for what has to be read while it comes; give its address."""
+    config = uvicorn.Config(build_app(service), host="127.0.0.1", port=0, log_config=None, lifespan="on")
+    config.timeout_graceful_shutdown = 5
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+def messages_of(response, count):
+    """Read so many server-sent events of a stream: (id, kind, content); None for a sign of life."""
+    found, fields = [], {}
+    for line in response.iter_lines():
+        if line.startswith(":"):
+            found.append(None)
+        elif line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif "data" in fields:
+            found.append((fields.get("id"), fields["event"], json.loads(fields["data"])))
+            fields = {}
+        else:
+            fields = {}
+        if len(found) >= count:
+            return found
+    return found
