@@ -69,6 +69,8 @@ def read_job(written: dict[str, Any]) -> Job:
     """
     free = {name: written.get(name) for name in ("kind", "request", "result")}
     rest = {name: value for name, value in written.items() if name not in free}
+    if isinstance(rest.get("error"), dict):
+        rest["error"] = {"kind": JobProblem.__name__, **rest["error"]}
     return replace(from_json(_Plain, rest, where="job").job(), **free)
 
 

@@ -1,8 +1,8 @@
 """`Jobs`: long work by name. It waits its turn, tells how far it is, can be cancelled, and is known after a restart.
 
-Each job runs in a thread, as many at a time as `AT_ONCE`; model work inside goes to the engine a turn at a time. What a
-job is at is in a small file, so a server that was killed says of its jobs that they were interrupted; sending the same
-request again goes on where they were, since the store knows which frames are done.
+Each job runs in a thread; one at a time that needs the model, which goes to the engine a turn at a time, and one that
+does not. What a job is at is in a small file, so a server that was killed says of its jobs that they were interrupted;
+sending the same request again goes on where they were, since the store knows which frames are done.
 """
 
 import asyncio
@@ -40,7 +40,6 @@ from maskwright.serve.store_keys import ids_of, reused
 from maskwright.serve.values import Caller, Work
 from maskwright.serve.wire_store import JobRequest
 
-AT_ONCE = 2
 MOST_WAITING = 100
 MOST_KEPT = 200  # jobs that are over
 MOST_FILES = 20  # exports that can be fetched
@@ -60,8 +59,9 @@ class Jobs:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._turns: dict[str, Turns] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._room = asyncio.Semaphore(AT_ONCE)
-        self._threads = CapacityLimiter(AT_ONCE)
+        # Two at one run would be in each other's way, and two at one engine gain nothing.
+        self._rooms: dict[str, asyncio.Lock] = {"model": asyncio.Lock(), "files": asyncio.Lock()}
+        self._threads = CapacityLimiter(len(self._rooms))
         self._changed = asyncio.Event()
         self._is_stopping = False
         self._recall()
@@ -220,7 +220,7 @@ class Jobs:
         """See a job through, from the queue to its end."""
         sessions = None if self._meter is None else self._meter.sessions.labels("job")
         try:
-            async with self._room:
+            async with self._rooms["files" if request.kind == "export" else "model"]:
                 if sessions is not None:
                     sessions.inc()
                 try:
@@ -295,4 +295,4 @@ class Jobs:
         before.set()
 
 
-__all__ = ["AT_ONCE", "MOST_FILES", "MOST_KEPT", "MOST_WAITING", "Job", "Jobs", "job_json"]
+__all__ = ["MOST_FILES", "MOST_KEPT", "MOST_WAITING", "Job", "Jobs", "job_json"]
