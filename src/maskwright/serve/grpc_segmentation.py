@@ -55,23 +55,23 @@ class Segmentation(maskwright_pb2_grpc.SegmentationServicer):
         answering = in_turn(self._begun(request_iterator, exchange), _MOST_AT_ONCE)
         async with exchange, self._counted("stream"), aclosing(answering) as answers:
             async for answer in answers:
-                await self._write(context, answer)
+                await _write(context, answer, self._service.settings.track_idle_s)
 
     async def Track(self, request_iterator: Any, context: Any) -> None:  # noqa: N802
         """Follow objects through the frames of a stream; the session is gone when the call ends, however it does."""
         async with Exchange(self._service, context, "Track") as caller:
             requests = aiter(request_iterator)
-            opening = (await anext(requests, pb.TrackRequest())).open
+            opening = _opening(await anext(requests, None))
             form = form_of(opening.form)
             session = await self._service.tracks.open(track_options_of(opening), caller)
             try:
                 limits = session.limits
                 opened = pb.TrackOpened(id=session.id, idle_s=limits.idle_s, most_frames=limits.most_frames)
-                await self._write(context, pb.TrackResponse(opened=opened))
+                await _write(context, pb.TrackResponse(opened=opened), limits.idle_s)
                 async with aclosing(stream(session, self._frames(requests))) as results:
                     async for result in results:
                         answer = await anyio.to_thread.run_sync(tracked, result, form, limiter=self._threads)
-                        await self._write(context, answer)
+                        await _write(context, answer, limits.idle_s)
             finally:
                 with anyio.CancelScope(shield=True):
                     await session.close(Cancelled(_CLOSED))
@@ -139,15 +139,6 @@ class Segmentation(maskwright_pb2_grpc.SegmentationServicer):
             case _:
                 raise RequestError("image must be encoded, raw or a digest; got none")
 
-    async def _write(self, context: Any, message: Any) -> None:
-        """Send a message; a client that does not read for so long that a session would end is not waited for."""
-        idle_s = self._service.settings.track_idle_s
-        try:
-            async with asyncio.timeout(idle_s):
-                await context.write(message)
-        except TimeoutError:
-            raise DeadlinePassed(f"the client has not read what it was sent for {idle_s:g} seconds") from None
-
     @contextlib.asynccontextmanager
     async def _counted(self, kind: str) -> AsyncGenerator[None, None]:
         sessions = self._service.meter.sessions.labels(kind)
@@ -156,6 +147,21 @@ class Segmentation(maskwright_pb2_grpc.SegmentationServicer):
             yield
         finally:
             sessions.dec()
+
+
+def _opening(first: pb.TrackRequest | None) -> pb.TrackOpen:
+    if first is None or first.WhichOneof("message") != "open":
+        raise RequestError("the first message of a track stream opens it: TrackRequest(open=TrackOpen())")
+    return first.open
+
+
+async def _write(context: Any, message: Any, within_s: float) -> None:
+    """Send a message; a client that does not read for so long that a session would end is not waited for."""
+    try:
+        async with asyncio.timeout(within_s):
+            await context.write(message)
+    except TimeoutError:
+        raise DeadlinePassed(f"the client has not read what it was sent for {within_s:g} seconds") from None
 
 
 __all__ = ["Segmentation"]

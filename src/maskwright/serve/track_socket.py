@@ -1,8 +1,9 @@
 """`serve_socket`: a track session over a web socket.
 
-In come binary messages: the length of a header in four bytes, big end first, the header (`TrackStreamIn` as JSON), and the
-frame's file or pixels. A message of text is a header alone, whose frame names a picture by its digest; `is_last` says
-that no frame comes any more. Out go messages of text: `TrackFrameOut` for each frame, in order, or `ErrorOut` and the end.
+In come binary messages: the length of a header in four bytes, big end first, the header (`TrackStreamIn` as JSON), and
+the frame's file or pixels. A message of text is a header alone, whose frame names a picture by its digest; `is_last`
+says that no frame comes any more. Out go messages of text: `TrackFrameOut` for each frame, in order, or `ErrorOut` and
+the end.
 """
 
 import asyncio
@@ -37,7 +38,7 @@ async def serve_socket(socket: WebSocket, session: TrackSession, service: Servic
             async for result in results:
                 write = partial(frame_json, result, form)
                 content = write() if form == "rle" else await anyio.to_thread.run_sync(write)
-                await _send(socket, content, service.settings.track_idle_s)
+                await _send(socket, content, session.limits.idle_s)
         await socket.close(_DONE)
     except WebSocketDisconnect:
         pass
