@@ -24,6 +24,7 @@ from maskwright.serve.wire_values import model_of
 
 _MOST = 1000
 _BIG = 2**53 - 1
+_NUMBER = r"-?[0-9]{1,9}(\.[0-9]{1,9})?"
 Name = Annotated[str, StringConstraints(max_length=500)]
 RecordId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 AnyId = Annotated[str, StringConstraints(min_length=1, max_length=500)]
@@ -188,7 +189,7 @@ class RecordsAsked(Filters):
 
     bbox: Annotated[
         str | None,
-        StringConstraints(pattern=r"^-?[0-9.]{1,15}(,-?[0-9.]{1,15}){3}$"),
+        StringConstraints(pattern=rf"^{_NUMBER}(,{_NUMBER}){{3}}$"),
         Field(description="x1,y1,x2,y2 in pixels: masks whose box shares area with it."),
     ] = None
     cursor: Cursor = None
