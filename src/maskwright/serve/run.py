@@ -70,6 +70,7 @@ def run(settings: ServeSettings, *, tell: Tell) -> None:
         SettingError: the address is taken or is none of this machine's, or `make_service` says so.
         ModelError: a model cannot be loaded.
     """
+    Guard(settings)  # what is wrong with tokens is told before an address is taken
     with _listener(settings.host, settings.port) as listener:
         service = make_service(settings)
         _log_access()
