@@ -1,15 +1,20 @@
 """What every answer has in common: one error shape, ids, headers, logs without secrets, metrics with few names."""
 
 import asyncio
+import inspect
 import json
 import logging
+import pkgutil
+from importlib import import_module
 
 import pytest
 
+import maskwright.serve.routes
 from maskwright.core.errors import StoreFull
 from maskwright.serve.tokens import add_token
 from rest_service import client_of, picture, service_of
 
+ROUTES = [module.name for module in pkgutil.iter_modules(maskwright.serve.routes.__path__)]
 CLICK_BODY = {"image": "0" * 64, "prompts": [{"kind": "PointPrompt", "points_xy": [[1, 2]]}]}
 
 
@@ -229,6 +234,19 @@ def test_a_client_that_goes_is_not_worked_for_any_longer():
 
     assert service.engine.num_cancelled == 1
     assert service.engine.num_running == 0
+
+
+def test_no_dependency_of_a_route_takes_a_thread_to_be_computed():
+    def calls(dependant):
+        yield from (one.call for one in dependant.dependencies)
+        for one in dependant.dependencies:
+            yield from calls(one)
+
+    routers = [router for name in ROUTES if (router := import_module(f"maskwright.serve.routes.{name}").router)]
+    found = {call for router in routers for route in router.routes for call in calls(route.dependant)}
+
+    assert len(found) >= 5
+    assert [call for call in found if not any(map(inspect.iscoroutinefunction, (call, call.__call__)))] == []
 
 
 def test_operations_have_ids_summaries_and_documented_errors():

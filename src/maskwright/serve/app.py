@@ -42,7 +42,8 @@ from maskwright.serve.service import Service
 from maskwright.serve.sign_in import SignIn
 from maskwright.serve.wire import ErrorOut
 
-_ROUTES = (health, models, images, segment, everything, records, events, queries, frames, jobs, tracks)
+# Routes are looked through in this order: clicks first.
+_ROUTES = (segment, images, everything, health, models, records, events, queries, frames, jobs, tracks)
 
 _ANY_ERROR: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorOut, "description": "No token, or one that is not known"},

@@ -15,7 +15,7 @@ M = TypeVar("M", bound=BaseModel)
 _PARSED_AT_ONCE = 64 << 10  # bytes; longer bodies are parsed beside the event loop
 
 
-def desk_of(service: ServiceOf) -> StoreDesk:
+async def desk_of(service: ServiceOf) -> StoreDesk:
     """The desk of the service.
 
     Raises:
