@@ -92,8 +92,8 @@ async def all_results(session):
 
 async def test_masks_are_those_of_propagate_on_the_same_frames():
     model = load_model("tiny")
-    frames = [shot(number).image for number in range(3)]
-    prompts = {0: {"ball": BoxPrompt((16, 96, 64, 144))}, 1: {"box": PointPrompt([(60, 200)])}}
+    frames = [shot(number).image for number in (0, 2)]
+    prompts = {0: {"ball": BoxPrompt((16, 96, 64, 144))}, 1: {"box": MaskPrompt(shot(2).truth["box"])}}
     settings = tracker_settings("accurate")
     expected = list(mw.propagate(model, frames, prompts, settings=settings))
     sessions = sessions_of(DirectEngine(model))
