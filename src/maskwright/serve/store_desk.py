@@ -73,7 +73,7 @@ class StoreDesk:
         self.name, self.is_read_only = self._looker.name, store is None
         self._pages, self._quick = self._scanner.pages(), self._looker.pages()
         self._stores = [one for one in (store, self._scanner, self._looker) if one is not None]
-        self._shelf = FrameShelf(self._scanner, self._quick, _SHELF_BYTES)
+        self._shelf = FrameShelf(self._pages, self._quick, _SHELF_BYTES)
         self._as_put = _Kept(_RECORDS_KEPT)
         self._pictures = StorePictures(self._looker)
         self._meter = meter
@@ -135,7 +135,7 @@ class StoreDesk:
         """
 
         def masks() -> tuple[ResolvedRecord, ...]:
-            return self._shelf.masks(self._frame(read_frame_id(frame)).key)[0]
+            return self._shelf.masks(self._frame(read_frame_id(frame)).key)
 
         return await self._read(masks)
 

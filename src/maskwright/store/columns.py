@@ -219,8 +219,15 @@ def _texts(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def _prompt(text: str) -> Prompt:
+    written = json.loads(text)
+    if isinstance(written, dict) and written.keys() == {
+        "kind",
+        "points_xy",
+        "labels",
+    }:  # nearly all, in a fifth of the time
+        return PointPrompt(written["points_xy"], written["labels"])
     read: Callable[..., Any] = from_json
-    return read(Prompt, json.loads(text), where="prompt")
+    return read(Prompt, written, where="prompt")
 
 
 @lru_cache(maxsize=256)

@@ -21,6 +21,7 @@ from maskwright.store.resolve import touched_by
 
 _COLUMNS = "e.id, e.record_id, e.actor, e.at, e.action"
 _LAST = 2**63 - 1
+_MOST_NAMES = 500  # in one question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +88,21 @@ def events_of(ledger: Ledger, record_id: str, seq: int, *, until: int | None = N
         (record_id, seq, _LAST if until is None else until),
     )
     return tuple(_event(row) for row in rows)
+
+
+def events_of_each(ledger: Ledger, record_ids: Sequence[str]) -> dict[str, list[ReviewEvent]]:
+    """List the events that touch some records, oldest first, by record; those that nothing touched are left out."""
+    found: dict[str, list[ReviewEvent]] = {}
+    for at in range(0, len(record_ids), _MOST_NAMES):
+        names = record_ids[at : at + _MOST_NAMES]
+        rows = ledger.rows(
+            f"SELECT t.record_id, {_COLUMNS} FROM touches t JOIN events e USING (position) "
+            f"WHERE t.record_id IN ({', '.join('?' * len(names))}) ORDER BY position",
+            names,
+        )
+        for row in rows:
+            found.setdefault(row[0], []).append(_event(row[1:]))
+    return found
 
 
 def logged(ledger: Ledger, event_id: str) -> LoggedEvent | None:
@@ -195,6 +211,7 @@ __all__ = [
     "changed_between",
     "check",
     "events_of",
+    "events_of_each",
     "histories",
     "logged",
     "logged_after",

@@ -6,11 +6,12 @@ wider than the one before, so that a page costs about what it holds however larg
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from maskwright.core.image import FrameRef
+from maskwright.core.record import MaskRecord
 from maskwright.core.resolved import ResolvedRecord
 from maskwright.core.review_event import ReviewEvent
 from maskwright.store import event_log, frame_pages
@@ -18,7 +19,8 @@ from maskwright.store.event_log import LoggedEvent
 from maskwright.store.frame_log import FrameKey, SeenFrame, key_of
 from maskwright.store.ledger import Ledger
 from maskwright.store.query import ANY_STATUS, Query
-from maskwright.store.scan import Scan, between
+from maskwright.store.resolve import resolve
+from maskwright.store.scan import Scan, between, key_of_row
 
 BEGIN = frame_pages.begin(is_loose=False)
 _FIRST_STRETCH = 32  # frames
@@ -109,6 +111,18 @@ class Pages:
         """List the events that touch a record, oldest first."""
         with self._ledger.reading():
             return event_log.events_of(self._ledger, record_id, self._ledger.head())
+
+    def resolved(self, records: Sequence[MaskRecord]) -> tuple[ResolvedRecord, ...]:
+        """Give records that were put as their events leave them now."""
+        events = event_log.events_of_each(self._ledger, [record.id for record in records])
+        return tuple(resolve(record, events.get(record.id, ())) for record in records)
+
+    def as_put(self, query: Query) -> dict[FrameKey, list[tuple[Any, ...]]]:
+        """Fetch records as they were put that meet a query's conditions on them, by frame, as rows not yet read."""
+        found: dict[FrameKey, list[tuple[Any, ...]]] = {}
+        for row in self._scan().as_put(query):
+            found.setdefault(key_of_row(row), []).append(row)
+        return found
 
     def last_event(self) -> int:
         """The position of the newest event; 0 before the first."""
