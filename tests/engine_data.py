@@ -1,8 +1,9 @@
 """What tests of the engine share: a model that can be watched and held up, small pictures, an engine for a while."""
 
+import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -38,11 +39,13 @@ class Watch:
     def __post_init__(self) -> None:
         self.may_encode.set()
 
-    def step(self, _: float) -> None:
+    @contextmanager
+    def step(self, _kind: str, _weight: int) -> Iterator[None]:
         self.num_steps += 1
         if (fault := self.fault) is not None:
             self.fault = None
             raise fault
+        yield
 
 
 class WatchedModel(PoliteModel):
@@ -66,6 +69,9 @@ class Running:
     engine: LocalEngine
     watch: Watch
     meter: Meter
+
+    def num_queued(self) -> int:
+        return sum(self.engine.status().num_queued.values())
 
     def count(self, name: str, **labels: str) -> float:
         return self.meter.registry.get_sample_value(name, labels) or 0.0
@@ -106,3 +112,10 @@ def click(x: float = 40.0, y: float = 30.0, **more: object) -> Segment:
 
 def by(client: str = "ann", priority: Priority = "click", **more: object) -> Work:
     return Work(client=client, priority=priority, **more)  # pyright: ignore[reportArgumentType]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that happens in another thread."""
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.002)

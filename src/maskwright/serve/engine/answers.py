@@ -11,6 +11,7 @@ from maskwright.core import Image, MaskRecord
 from maskwright.models import Model
 from maskwright.predict import ImageEmbedding
 from maskwright.serve.engine.pieces import Piece
+from maskwright.serve.request_context import RequestContext, current_request
 from maskwright.serve.values import Segment
 
 T = TypeVar("T")
@@ -23,6 +24,8 @@ class Answer(Generic[T]):
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[T]
     asked_at: float = field(default_factory=time.perf_counter)
+    # On whose behalf, for what the lanes log and measure.
+    request: RequestContext | None = field(default_factory=current_request)
 
     @classmethod
     def here(cls) -> "Answer[T]":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -18,8 +19,9 @@ from maskwright.serve.engine.answers import Calling, Encoding, Segmenting
 from maskwright.serve.engine.lanes import Lane, Lanes, Tell, too_late
 from maskwright.serve.engine.models import ServedModels
 from maskwright.serve.engine.pieces import Piece
-from maskwright.serve.engine.polite import Pause, PoliteModel
+from maskwright.serve.engine.polite import Around, PoliteModel
 from maskwright.serve.meter import Meter
+from maskwright.serve.request_context import as_request
 from maskwright.serve.values import Segment
 
 T = TypeVar("T")
@@ -36,8 +38,6 @@ class Labour:
         self._models = models
         self._meter = meter
         self._lets_by = lets_by
-        self._queue = meter.stage.labels("queue")
-        self._encode, self._decode, self._draw = (meter.stage.labels(name) for name in ("encode", "decode", "draw"))
         self._sizes = {kind: meter.batch.labels(stage) for kind, stage in _STAGE_OF.items()}
 
     def __call__(self, lanes: Lanes, lane: Lane, batch: Sequence[Piece]) -> Tell:
@@ -48,53 +48,57 @@ class Labour:
         now = time.perf_counter()
         for piece in batch:
             assert isinstance(piece.content, Encoding | Segmenting | Calling)
-            self._queue.observe(now - piece.content.answer.asked_at)
+            answer = piece.content.answer
+            self._meter.took("queue", now - answer.asked_at, (answer.request,))
         match batch[0].content:
             case Calling() as calling:
-                answers = self._call(lanes, lane, model, batch[0], calling)
+                last = self._call(lanes, lane, model, batch[0], calling)
             case Encoding():
-                answers = self._encode_all(
-                    model, [piece.content for piece in batch if isinstance(piece.content, Encoding)]
-                )
+                encodings = [piece.content for piece in batch if isinstance(piece.content, Encoding)]
+                with lanes.helped(lane, "encode", batch[0].model, len(encodings)):
+                    last = _all_but_the_last(self._encode_all(model, encodings))
             case _:
-                answers = self._segment_all(
-                    model, [piece.content for piece in batch if isinstance(piece.content, Segmenting)]
-                )
-        last: Tell | None = None
-        for tell in answers:
-            if last is not None:
-                last()
-            last = tell
-        assert last is not None
+                segmentings = [piece.content for piece in batch if isinstance(piece.content, Segmenting)]
+                num_prompts = sum(len(one.segment.prompts) for one in segmentings)
+                with lanes.helped(lane, "segment", batch[0].model, max(1, num_prompts)):
+                    last = _all_but_the_last(self._segment_all(model, segmentings))
         if lane.device.type == "cuda":
             self._meter.gpu_bytes.labels(str(lane.device)).set(torch.cuda.memory_allocated(lane.device))
         return last
 
-    def _call(self, lanes: Lanes, lane: Lane, model: Model, piece: Piece, calling: Calling[T]) -> Iterator[Tell]:
+    def _call(self, lanes: Lanes, lane: Lane, model: Model, piece: Piece, calling: Calling[T]) -> Tell:
         began = time.perf_counter()
         try:
-            made = calling.function(PoliteModel(model, self._pause(lanes, lane, piece)))
+            with as_request(calling.answer.request):
+                made = calling.function(PoliteModel(model, self._around(lanes, lane, piece)))
         except MaskwrightError as error:
-            yield partial(calling.answer.fail, error)
-            return
+            return partial(calling.answer.fail, error)
         if calling.stage is not None:
-            self._meter.stage.labels(calling.stage).observe(time.perf_counter() - began)
-        yield partial(calling.answer.give, made)
+            self._meter.took(calling.stage, time.perf_counter() - began, (calling.answer.request,))
+        return partial(calling.answer.give, made)
 
-    def _pause(self, lanes: Lanes, lane: Lane, piece: Piece) -> Pause:
-        def pause(last_s: float) -> None:
+    def _around(self, lanes: Lanes, lane: Lane, piece: Piece) -> Around:
+        """What is done between the steps of a piece: see whether it is still wanted, and let clicks by."""
+        last_s = 0.0
+
+        @contextmanager
+        def around(kind: str, weight: int) -> Iterator[None]:
+            nonlocal last_s
             check(lanes, piece)
             if self._lets_by and piece.priority != "click":
                 lanes.let_clicks_by(lane, for_s=max(_LEAST_TURN_S, _CLICKS_PER_STEP * last_s))
                 check(lanes, piece)
-            lane.use_threads(lane.max_threads if lanes.is_alone() else 1)
+            began = time.monotonic()
+            with lanes.helped(lane, kind, piece.model, weight):
+                yield
+            last_s = time.monotonic() - began
 
-        return pause
+        return around
 
     def _encode_all(self, model: Model, pieces: Sequence[Encoding]) -> Iterator[Tell]:
         began = time.perf_counter()
         embeddings = list(embed_batch(model, [piece.image for piece in pieces], batch_size=len(pieces)))
-        self._encode.observe(time.perf_counter() - began)
+        self._took("encode", began, pieces)
         for piece, embedding in zip(pieces, embeddings, strict=True):
             piece.keep(embedding)
             yield partial(piece.answer.give, embedding)
@@ -111,7 +115,7 @@ class Labour:
                 for piece in pieces:
                     yield from self._segment_all(model, [piece])
             return
-        self._decode.observe(time.perf_counter() - began)
+        self._took("decode", began, pieces)
         for piece, batch in zip(pieces, batches, strict=True):
             began = time.perf_counter()
             try:
@@ -119,8 +123,21 @@ class Labour:
             except MaskwrightError as error:
                 yield partial(piece.answer.fail, error)
                 continue
-            self._draw.observe(time.perf_counter() - began)
+            self._took("draw", began, [piece])
             yield partial(piece.answer.give, records)
+
+    def _took(self, stage: str, began: float, pieces: Sequence[Encoding | Segmenting]) -> None:
+        requests = [piece.answer.request for piece in pieces]
+        self._meter.took(stage, time.perf_counter() - began, requests, pieces=len(pieces))
+
+
+def _all_but_the_last(answers: Iterator[Tell]) -> Tell:
+    """Tell answers as they come, and give the last one back."""
+    last = next(answers)
+    for tell in answers:
+        last()
+        last = tell
+    return last
 
 
 def check(lanes: Lanes, piece: Piece) -> None:

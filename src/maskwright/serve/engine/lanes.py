@@ -1,10 +1,11 @@
 """`Lanes`: threads that do what the scheduler gives them.
 
 On a CPU there is a lane for each core, and each computes on one thread: two clicks at once are faster than one after
-the other on two threads. A piece that is alone gets all threads, but only on lane 0. GNU OpenMP stops spinning between
-parallel regions in the whole process as soon as teams of two threads together have more threads than there are cores,
-and a click on two threads then takes longer than on one: 25 ms where it took 14 (two cores, `tiny`). For the same
-reason no other thread of a server may compute with torch on several threads; see `on_one_thread`.
+the other on two threads. Work that is alone may get all threads, where `Width` finds that it helps, but only on lane 0.
+GNU OpenMP stops spinning between parallel regions in the whole process as soon as teams of two threads together have
+more threads than there are cores, and a click on two threads then takes longer than on one: 25 ms where it took 14 (two
+cores, `tiny`). For the same reason no other thread of a server may compute with torch on several threads; see
+`on_one_thread`.
 
 On GPUs there is a lane for each, with its own copy of the models.
 """
@@ -13,7 +14,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import SimpleQueue
 
@@ -22,6 +24,7 @@ import torch
 from maskwright.core.errors import DeadlinePassed, ServeError, ServerStopping
 from maskwright.serve.engine.pieces import Piece, Seat
 from maskwright.serve.engine.scheduler import Scheduler, Taken
+from maskwright.serve.engine.width import Width
 from maskwright.serve.meter import Meter
 from maskwright.serve.values import Priority
 
@@ -77,7 +80,10 @@ def num_cores() -> int:
 
 
 class Lanes:
-    """Runs lanes over a scheduler. `put` and the like may be called from any thread."""
+    """Runs lanes over a scheduler. `put` and the like may be called from any thread.
+
+    `may_be_narrow` off gives all threads to whatever is alone, without asking what is faster.
+    """
 
     def __init__(
         self,
@@ -87,6 +93,7 @@ class Lanes:
         labour: Labour,
         fail: Fail,
         meter: Meter,
+        may_be_narrow: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.lanes = tuple(lanes)
@@ -94,12 +101,15 @@ class Lanes:
         self._labour = labour
         self._fail = fail
         self._meter = meter
+        self._may_be_narrow = may_be_narrow
         self._clock = clock
         self._lock = threading.Lock()
         self._idle: set[int] = set()
         self._looking: set[int] = set()  # free, and about to see what there is
         self._doing: dict[int, list[Piece]] = {lane.index: [] for lane in lanes}
         self._is_stopping = False
+        self._width = Width()
+        self._num_taken = 0
         self._gauges = {priority: meter.queued.labels(priority) for priority in scheduler.num_queued}
 
     def start(self, prepare: Callable[[Lane], None]) -> None:
@@ -167,10 +177,21 @@ class Lanes:
                 return
             self._do(lane, taken.batch)()
 
-    def is_alone(self) -> bool:
-        """Whether a piece that runs is the only one there is."""
+    @contextmanager
+    def helped(self, lane: Lane, kind: str, model: str, weight: int) -> Iterator[None]:
+        """Give what is done inside the threads that help it, and learn from how long it takes."""
+        if lane.max_threads == 1:
+            lane.use_threads(1)
+            yield
+            return
         with self._lock:
-            return self._is_quiet()
+            is_alone, number = self._is_quiet(), self._num_taken
+        is_wide = is_alone and (not self._may_be_narrow or self._width.is_wide(kind, model))
+        lane.use_threads(lane.max_threads if is_wide else 1)
+        began = self._clock()
+        yield
+        if is_alone and number == self._num_taken:
+            self._width.learn(kind, model, is_wide=is_wide, seconds=(self._clock() - began) / weight)
 
     @property
     def num_queued(self) -> dict[Priority, int]:
@@ -221,7 +242,7 @@ class Lanes:
 
     def _live(self, lane: Lane, prepare: Callable[[], None] | None) -> None:
         """What a thread does from beginning to end; one that dies is replaced."""
-        lane.use_threads(lane.max_threads)
+        lane.use_threads(1)
         if prepare is not None:
             prepare()
         try:
@@ -245,13 +266,12 @@ class Lanes:
                 taken = self._scheduler.take(lane.index, limit=lane.max_batch, now=self._clock())
                 self._doing[lane.index] += taken.batch
                 self._wake_one()  # if there is more, or what only another lane may do
-                num_threads = lane.max_threads if self._is_quiet() else 1
                 if taken.batch or taken.expired:
+                    self._num_taken += 1
                     self._count()
                 else:
                     self._idle.add(lane.index)
             if taken.batch or taken.expired:
-                lane.use_threads(num_threads)
                 return taken
             lane._wake.get()
             with self._lock:

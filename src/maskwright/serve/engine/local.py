@@ -86,7 +86,14 @@ class LocalEngine:
             directory=settings.CACHE.get() / "embeddings",
             disk_bytes=settings.CACHE_BYTES.get(),
         )
-        self._lanes = Lanes(lanes, scheduler, labour=self._labour, fail=fail_piece, meter=self._meter)
+        self._lanes = Lanes(
+            lanes,
+            scheduler,
+            labour=self._labour,
+            fail=fail_piece,
+            meter=self._meter,
+            may_be_narrow=self._settings.max_batch > 1,
+        )
         # The lanes load: no other thread may have torch's threads.
         await asyncio.to_thread(self._lanes.start, lambda lane: self._models.load_onto(lane.device))
         self._is_ready = not self._is_draining

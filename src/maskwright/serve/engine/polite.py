@@ -4,9 +4,8 @@ A step is one call of the network. Where everything-mode asks for 64 points in o
 time, as many as the network itself takes at once, so that the outcome is the same to the last bit.
 """
 
-import time
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import AbstractContextManager
 
 import torch
 from jaxtyping import Float
@@ -15,19 +14,16 @@ from torch import Tensor
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks, Model
 from maskwright.models.sam.model import prompts_per_step
 
-T = TypeVar("T")
-
-# Called before each step with the seconds that the last one took; what it raises ends the work.
-Pause = Callable[[float], None]
+# Entered for each step, with what it is and for how many images or prompts; what it raises ends the work.
+Around = Callable[[str, int], AbstractContextManager[None]]
 
 
 class PoliteModel:
-    """Does what `model` does, and calls `pause` before every step. Implements `Model`."""
+    """Does what `model` does, every step within `around`. Implements `Model`."""
 
-    def __init__(self, model: Model, pause: Pause) -> None:
+    def __init__(self, model: Model, around: Around) -> None:
         self._model = model
-        self._pause = pause
-        self._last_s = 0.0
+        self._around = around
         self.card = model.card
         self.frame = model.frame
         self.checkpoint_sha256 = model.checkpoint_sha256
@@ -39,14 +35,15 @@ class PoliteModel:
 
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
         """Encode frames: one step."""
-        return self._step(lambda: self._model.encode(pixels))
+        with self._around("encode", len(pixels)):
+            return self._model.encode(pixels)
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
         """Decode prompts, a few a step."""
-        parts = [
-            self._step(lambda some=some: self._model.decode(features, some, multimask=multimask))
-            for some in _in_steps(features, prompts)
-        ]
+        parts: list[Decoded] = []
+        for some in _in_steps(features, prompts):
+            with self._around("decode", max(1, some.num_prompts)):
+                parts.append(self._model.decode(features, some, multimask=multimask))
         if len(parts) == 1:
             return parts[0]
         return Decoded(
@@ -60,7 +57,8 @@ class PoliteModel:
         starts: list[int] = []
         start = 0
         for some in _in_steps(features, prompts):
-            parts.append(self._step(lambda some=some: self._model.decode_some(features, some, keep=keep)))
+            with self._around("decode_some", max(1, some.num_prompts)):
+                parts.append(self._model.decode_some(features, some, keep=keep))
             starts.append(start)
             start += some.num_prompts
         if len(parts) == 1:
@@ -87,14 +85,6 @@ class PoliteModel:
         """The encoder's number format."""
         return self._model.precision
 
-    def _step(self, run: Callable[[], T]) -> T:
-        self._pause(self._last_s)
-        began = time.monotonic()
-        try:
-            return run()
-        finally:
-            self._last_s = time.monotonic() - began
-
 
 def _in_steps(features: Features, prompts: FramePrompts) -> list[FramePrompts]:
     """Cut prompts where the network would; phrases are padded together, so they stay together."""
@@ -104,4 +94,4 @@ def _in_steps(features: Features, prompts: FramePrompts) -> list[FramePrompts]:
     return [prompts[i : i + most] for i in range(0, max(1, prompts.num_prompts), most)]
 
 
-__all__ = ["Pause", "PoliteModel"]
+__all__ = ["Around", "PoliteModel"]
