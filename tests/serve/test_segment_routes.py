@@ -12,12 +12,15 @@ from PIL import Image as PillowImage
 from starlette.testclient import TestClient
 
 import maskwright as mw
+from annotate_data import EVERYTHING, write_pictures
 from maskwright.core import MaskRecord, from_json
 from maskwright.masks import Island, Polygons, encode, fill, to_coco
 from maskwright.models import load_model
 from maskwright.serve.app import build_app
 from maskwright.serve.engine import LocalEngine
-from rest_service import AT_HOME, click, picture, service_of
+from maskwright.workflows.annotate import annotate
+from maskwright.workflows.annotate_plan import Footage
+from rest_service import AT_HOME, click, client_of, picture, service_of
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +231,42 @@ def test_run_lengths_from_outside_are_checked_before_anything_reads_them(client,
 
     assert answer.status_code == 422
     assert says in told(answer)[1]
+
+
+def test_a_frame_of_the_store_is_named_by_its_place_and_decoded_once(tmp_path):
+    write_pictures(tmp_path / "pictures", range(2))
+    annotate(load_model("test-sam"), Footage.open(tmp_path / "pictures"), EVERYTHING, tmp_path / "masks")
+
+    async def look():
+        service = service_of(store=tmp_path / "masks")
+        async with client_of(service) as client:
+            item = (await client.get("/v1/frames")).json()["items"][0]
+            frame = item["ref"]
+            asked = {"frame": frame, "prompts": [click(9, 9)]}
+            first = await client.post("/v1/segment", json={**asked, "frame": item["id"]})
+            (tmp_path / "pictures").rename(tmp_path / "elsewhere")
+            return (
+                frame,
+                first,
+                await client.post("/v1/segment", json=asked),
+                await client.post("/v1/segment", json={**asked, "frame": {**frame, "frame_index": 77}}),
+            )
+
+    frame, first, again, missing = asyncio.run(look())
+
+    assert first.status_code == again.status_code == 200
+    assert first.json()["masks"][0]["record"]["frame"] == frame
+    assert (missing.status_code, told(missing)[0]) == (404, "unknown_image")
+
+
+def test_a_long_request_is_answered_as_a_short_one_is(client, digest):
+    points = [[20 + i / 1e6, 20] for i in range(900)]
+    prompts = [{"kind": "PointPrompt", "points_xy": points}] * 6
+
+    answer = segment(client, image=digest, prompts=prompts)
+
+    assert len(json.dumps(prompts)) > 64 << 10
+    assert len(answer.json()["masks"]) == 6
 
 
 def test_without_a_store_there_are_no_frames(client):

@@ -2,11 +2,12 @@
 
 import asyncio
 import io
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
+import anyio
 from PIL import Image as PillowImage
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -17,22 +18,32 @@ from maskwright.serve.service import Service
 from maskwright.serve.store_cursors import frame_id
 from maskwright.serve.values import Caller, Priority, Work
 from maskwright.serve.wire import OnPicture, parse
+from maskwright.serve.wire_values import read_value
 from maskwright.store.frame_log import key_of
 
 A = TypeVar("A", bound=OnPicture)
 T = TypeVar("T")
 
 _LONGEST_FORM_FIELD = 8 << 20
+_LONG_BYTES = 64 << 10  # of a request; a click has a few hundred
 _GONE = "http.disconnect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked(Generic[A]):
-    """A request and the picture that it is about; `frame` where it was named by its place in the store."""
+    """A request and the picture that it is about; `frame` where it was named by its place in the store.
+
+    What is made of one that `is_long` takes a while, and is made beside the event loop: `make`.
+    """
 
     request: A
     image: Image
     frame: FrameRef | None
+    is_long: bool
+
+    async def make(self, function: Callable[[], T]) -> T:
+        """Call a function here, or in a thread where the request is long."""
+        return await anyio.to_thread.run_sync(function) if self.is_long else function()
 
     def work(self, service: Service, caller: Caller, priority: Priority) -> Work:
         """Say how the engine is to treat it."""
@@ -56,23 +67,18 @@ async def read_asked(request: Request, kind: type[A], service: Service) -> Asked
         return await _read_form(request, kind, service)
     if _kind_of(request) != "application/json":
         raise RequestError(f"expected JSON or a form, with its Content-Type; got {_kind_of(request)[:100]!r}")
-    asked = parse(kind, await request.body())
+    content = await request.body()
+    asked, is_long = await _parse(kind, content)
     if (asked.image is None) == (asked.frame is None):
         raise RequestError("expected either image (a digest) or frame (of the store), to say which picture is meant")
     if asked.image is not None:
-        return Asked(request=asked, image=await service.images.get(asked.image), frame=None)
-    frame = frame_of(asked)
-    return Asked(request=asked, image=await image_of_frame(service, frame), frame=frame)
+        return Asked(request=asked, image=await service.images.get(asked.image), frame=None, is_long=is_long)
+    image, frame = await _image_of_frame(service, asked)
+    return Asked(request=asked, image=image, frame=frame, is_long=is_long)
 
 
-def frame_of(asked: OnPicture) -> FrameRef:
-    """The frame that a request names."""
-    named: Any = asked.frame
-    return FrameRef(**named.model_dump(exclude={"kind"}))
-
-
-async def image_of_frame(service: Service, frame: FrameRef) -> Image:
-    """Read a frame of the store.
+async def _image_of_frame(service: Service, asked: OnPicture) -> tuple[Image, FrameRef | None]:
+    """Read the frame of the store that a request names; where it stands, if it has a place.
 
     Raises:
         NotAllowed: this server has no store.
@@ -81,13 +87,16 @@ async def image_of_frame(service: Service, frame: FrameRef) -> Image:
     desk = service.desk
     if desk is None:
         raise NotAllowed("this server has no store, so there are no frames. Send the picture: POST /v1/images")
-    seen = await desk.frame(frame_id(key_of(frame, None)))
+    named: Any = asked.frame
+    if not isinstance(named, str):
+        named = frame_id(key_of(read_value(FrameRef, named), None))
+    seen = await desk.frame(named)
     # Decoding a frame of a video takes longer than a click.
     image = None if seen.image_digest is None else service.images.at_hand(seen.image_digest)
     if image is None:
-        image = await desk.picture(seen)
+        image = await desk.image(seen)
         service.images.add_image(image)
-    return image
+    return image, seen.ref
 
 
 async def read_picture(request: Request, service: Service) -> Image:
@@ -144,11 +153,16 @@ async def _read_form(request: Request, kind: type[A], service: Service) -> Asked
             written = await written.read()
         if written is None:
             raise RequestError('expected a field "request" with JSON beside the file "picture", got none')
-        asked = parse(kind, written)
+        asked, is_long = await _parse(kind, written)
         if asked.image is not None or asked.frame is not None:
             raise RequestError("the form brings its picture; leave image and frame out")
         content = await _file_of(form.get("picture"))
-    return Asked(request=asked, image=await service.images.add(content), frame=None)
+    return Asked(request=asked, image=await service.images.add(content), frame=None, is_long=is_long)
+
+
+async def _parse(kind: type[A], content: bytes | str) -> tuple[A, bool]:
+    is_long = len(content) > _LONG_BYTES
+    return await anyio.to_thread.run_sync(parse, kind, content) if is_long else parse(kind, content), is_long
 
 
 async def _file_of(part: UploadFile | str | None) -> bytes:
@@ -164,8 +178,6 @@ def _kind_of(request: Request) -> str:
 __all__ = [
     "Asked",
     "deadline_of",
-    "frame_of",
-    "image_of_frame",
     "png_of",
     "read_asked",
     "read_picture",

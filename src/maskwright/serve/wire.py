@@ -25,6 +25,7 @@ Digest = Annotated[
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),
     Field(description="The picture's digest, as POST /v1/images and MaskRecord.image_digest give it."),
 ]
+FrameId = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 Format = Literal["rle", "png", "polygons"]
 _FORMAT = Field(
     description="rle: in the record alone (COCO's compressed counts); png: also as a 1-bit PNG in base64; polygons: "
@@ -48,7 +49,10 @@ class OnPicture(_In):
     """
 
     image: Digest | None = None
-    frame: model_of(core.FrameRef) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    frame: Annotated[
+        model_of(core.FrameRef) | FrameId | None,  # pyright: ignore[reportInvalidTypeForm]
+        Field(description="A frame of the store, by its place or by the id that GET /v1/frames gives."),
+    ] = None
     model: Annotated[str, Field(max_length=200, description="One that is served; the first is the default.")] | None = (
         None
     )

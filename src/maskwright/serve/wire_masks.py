@@ -1,18 +1,16 @@
 """From requests to values and from records to answers: the one place where REST's masks are read and written."""
 
-import base64
-import io
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from PIL import Image as PillowImage
-
 from maskwright.core import RLE, FrameRef, MaskRecord, SizeHW, to_json
 from maskwright.core.errors import TooLarge, UnknownModel
-from maskwright.masks import decode, step_from_processing, trace
+from maskwright.masks import step_from_processing, trace
 from maskwright.models import find_card
 from maskwright.predict import PRESETS, EverythingSettings, preset_for
+from maskwright.serve.mask_png import mask_png
 from maskwright.serve.values import Segment
 from maskwright.serve.wire import EverythingIn, Format, SegmentIn
 from maskwright.serve.wire_prompts import read_prompt
@@ -62,7 +60,7 @@ def masks_json(
             {
                 "record": to_json(record),
                 "prompt": None if num_masks is None else i // num_masks,
-                "png": _png(record.rle) if form == "png" else None,
+                "png": b64encode(mask_png(record.rle)).decode("ascii") if form == "png" else None,
                 "polygons": _polygons(record.rle) if form == "polygons" else None,
             }
             for i, record in enumerate(records)
@@ -73,12 +71,6 @@ def masks_json(
 def at_frame(records: Sequence[MaskRecord], frame: FrameRef | None) -> Sequence[MaskRecord]:
     """Say in records which frame they are of, where that is known."""
     return records if frame is None else [replace(record, frame=frame) for record in records]
-
-
-def _png(rle: RLE) -> str:
-    file = io.BytesIO()
-    PillowImage.fromarray(decode(rle)).save(file, "PNG")
-    return base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def _polygons(rle: RLE) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ async def segment(request: Request, service: ServiceOf, who: Reader) -> Response
     """
     asked = await read_asked(request, SegmentIn, service)
     image, wanted = asked.image, asked.request
-    segment = segment_of(wanted, image.size_hw, service.settings.max_prompts)
+    segment = await asked.make(partial(segment_of, wanted, image.size_hw, service.settings.max_prompts))
     work = asked.work(service, who, "click")
     records = await while_connected(request, service.engine.segment(image, segment, work))
     write = partial(
