@@ -544,6 +544,28 @@ async def test_stopping_lets_calls_end():
     await put_away(service)
 
 
+async def test_streams_end_when_the_server_drains_and_what_was_begun_is_answered():
+    async with stub_of() as (stub, service):
+        service.engine.gate.clear()
+        requests, tracks = stub.SegmentStream(), stub.Track()
+        await requests.write(pb.SegmentRequest(image=pb.Image(encoded=picture()), prompts=[click()]))
+        await tracks.write(opening())
+        await tracks.write(frame(0))
+        await until(lambda: service.engine.num_running == 2)
+
+        draining = asyncio.create_task(service.tracks.drain(5))
+        await asyncio.sleep(0.05)
+        service.engine.gate.set()
+
+        assert len((await requests.read()).masks) == 1
+        assert [(await tracks.read()).WhichOneof("message") for _ in range(2)] == ["opened", "frame"]
+        for call in (requests, tracks):
+            with pytest.raises(grpc.aio.AioRpcError, match="the server is stopping") as caught:
+                await call.read()
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        await draining
+
+
 async def test_a_port_that_is_taken_is_told():
     async with served() as (address, service):
         port = int(address.rpartition(":")[2])

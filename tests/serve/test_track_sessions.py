@@ -394,7 +394,7 @@ async def test_draining_follows_what_waits_and_opens_no_more(engine):
     await asyncio.sleep(0.02)
     with pytest.raises(ServerStopping, match="opens no track session now"):
         await sessions.open(TrackOptions(), BERT)
-    with pytest.raises(Cancelled, match="takes no more frames"):
+    with pytest.raises(ServerStopping, match="the server is stopping, and with it the track session"):
         await session.push(ShownFrame(picture=picture(2)), wait=True)
     engine.gate.set()
     await draining

@@ -11,7 +11,7 @@ import anyio
 
 from maskwright import __version__
 from maskwright.core import Image
-from maskwright.core.errors import Cancelled, DeadlinePassed, MaskwrightError, RequestError
+from maskwright.core.errors import Cancelled, DeadlinePassed, MaskwrightError, RequestError, ServerStopping
 from maskwright.serve.grpc_exchange import Exchange
 from maskwright.serve.grpc_generated import maskwright_pb2 as pb
 from maskwright.serve.grpc_generated import maskwright_pb2_grpc
@@ -24,7 +24,7 @@ from maskwright.serve.grpc_values import (
     track_options_of,
     tracked,
 )
-from maskwright.serve.in_turn import in_turn
+from maskwright.serve.in_turn import cancelled, in_turn
 from maskwright.serve.service import Service
 from maskwright.serve.track_pictures import raw_image
 from maskwright.serve.track_stream import stream
@@ -42,6 +42,11 @@ class Segmentation(maskwright_pb2_grpc.SegmentationServicer):
     def __init__(self, service: Service) -> None:
         self._service = service
         self._threads = anyio.CapacityLimiter(4)  # writing masks as pictures and polygons
+        self._last = asyncio.Event()
+
+    def finish(self) -> None:
+        """Read no more requests from streams, so that they end when those before have their answers."""
+        self._last.set()
 
     async def Segment(self, request: pb.SegmentRequest, context: Any) -> pb.SegmentResponse:  # noqa: N802
         """Answer prompts on one picture."""
@@ -52,7 +57,7 @@ class Segmentation(maskwright_pb2_grpc.SegmentationServicer):
     async def SegmentStream(self, request_iterator: Any, context: Any) -> None:  # noqa: N802
         """Answer many requests, several at a time, in their order."""
         exchange = Exchange(self._service, context, "SegmentStream")
-        answering = in_turn(self._begun(request_iterator, exchange), _MOST_AT_ONCE)
+        answering = in_turn(self._begun(aiter(request_iterator), exchange), _MOST_AT_ONCE)
         async with exchange, self._counted("stream"), aclosing(answering) as answers:
             async for answer in answers:
                 await _write(context, answer, self._service.settings.track_idle_s)
@@ -102,8 +107,20 @@ class Segmentation(maskwright_pb2_grpc.SegmentationServicer):
     async def _begun(
         self, requests: Any, exchange: Exchange
     ) -> AsyncGenerator["asyncio.Future[pb.SegmentResponse]", None]:
-        async for request in requests:
-            yield asyncio.create_task(self._segment_or_problem(request, exchange))
+        stopping = asyncio.create_task(self._last.wait())
+        coming: asyncio.Task[pb.SegmentRequest | None] | None = None
+        try:
+            while True:
+                coming = asyncio.create_task(_next(requests))
+                await asyncio.wait({coming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    raise ServerStopping("the server is stopping. Send the rest when it runs")
+                request = await coming
+                if request is None:
+                    return
+                yield asyncio.create_task(self._segment_or_problem(request, exchange))
+        finally:
+            await cancelled(coming, stopping)
 
     async def _segment_or_problem(self, request: pb.SegmentRequest, exchange: Exchange) -> pb.SegmentResponse:
         try:
@@ -147,6 +164,10 @@ class Segmentation(maskwright_pb2_grpc.SegmentationServicer):
             yield
         finally:
             sessions.dec()
+
+
+async def _next(requests: Any) -> Any:
+    return await anext(requests, None)
 
 
 def _opening(first: pb.TrackRequest | None) -> pb.TrackOpen:

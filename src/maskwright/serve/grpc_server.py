@@ -47,29 +47,33 @@ async def start_grpc_on(service: Service) -> "tuple[grpc.aio.Server, int]":
     if settings.grpc_port is None:
         raise SettingError("a gRPC server needs a port: --grpc-port 8081")
     server = grpc.aio.server(options=_options(service), maximum_concurrent_rpcs=settings.max_connections)
-    maskwright_pb2_grpc.add_SegmentationServicer_to_server(Segmentation(service), server)
+    segmentation = Segmentation(service)
+    maskwright_pb2_grpc.add_SegmentationServicer_to_server(segmentation, server)
     servicer = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     port = _listen(server, settings.host, settings.grpc_port)
     await _tell_health(servicer, service)
     await server.start()
-    following = asyncio.create_task(_follow_engine(server, servicer, service), name="health of gRPC")
+    following = asyncio.create_task(_follow(server, segmentation, servicer, service), name="health of gRPC")
     _following.add(following)
     following.add_done_callback(_following.discard)
     return server, port
 
 
-async def _follow_engine(server: "grpc.aio.Server", servicer: Any, service: Service) -> None:
+async def _follow(server: "grpc.aio.Server", segmentation: Any, servicer: Any, service: Service) -> None:
+    """Tell health what the engine is at, and streams when the server begins to stop."""
     while await server.wait_for_termination(_LOOK_EVERY_S):  # true: it still runs
         await _tell_health(servicer, service)
+        if service.tracks.is_draining:
+            segmentation.finish()
 
 
 async def _tell_health(servicer: Any, service: Service) -> None:
     from grpc_health.v1.health_pb2 import HealthCheckResponse
 
     status = service.engine.status()
-    is_serving = status.is_ready and not status.is_draining
+    is_serving = status.is_ready and not status.is_draining and not service.tracks.is_draining
     for name in ("", SERVICE):
         await servicer.set(name, HealthCheckResponse.SERVING if is_serving else HealthCheckResponse.NOT_SERVING)
 

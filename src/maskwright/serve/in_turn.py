@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Any, TypeVar
 
 R = TypeVar("R")
 
@@ -41,12 +41,18 @@ async def in_turn(asked: AsyncGenerator["asyncio.Future[R]", None], most: int) -
                 raise taken
             yield await taken
     finally:
-        asking.cancel()
-        await asyncio.wait({asking})
+        await cancelled(asking)
         left = [taken, *(ahead.get_nowait() for _ in range(ahead.qsize()))]
         for future in left:
             if isinstance(future, asyncio.Future):
                 future.cancel()
 
 
-__all__ = ["in_turn"]
+async def cancelled(*tasks: "asyncio.Task[Any] | None") -> None:
+    """Cancel tasks and wait until they have ended."""
+    running = {task for task in tasks if task is not None and task.cancel()}
+    if running:
+        await asyncio.wait(running)
+
+
+__all__ = ["cancelled", "in_turn"]

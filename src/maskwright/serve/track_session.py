@@ -81,7 +81,7 @@ class TrackSession:
         self._waiting: deque[_Waiting] = deque()
         self._kept = KeptResults(limits.most_kept, limits.most_kept_bytes)
         self._num_waiting_bytes = self._num_shown = self._num_skipped = 0
-        self._is_whole = False  # no frame comes any more
+        self._last_one: MaskwrightError | None = None  # why no frame comes any more
         self._last_sign = time.monotonic()
         self.ended: MaskwrightError | None = None
         self._task: asyncio.Task[None] | None = None
@@ -140,10 +140,10 @@ class TrackSession:
             self._tracker.forget(track)
         self._last_sign = time.monotonic()
 
-    async def finish(self) -> None:
+    async def finish(self, why: MaskwrightError) -> None:
         """Take no more frames, follow those that wait, and end."""
         async with self._changed:
-            self._is_whole = True
+            self._last_one = self._last_one or why
             self._changed.notify_all()
         if self._task is not None:
             await asyncio.wait({self._task})
@@ -167,10 +167,9 @@ class TrackSession:
         Raises:
             Cancelled, ServerStopping: it is, and this is why.
         """
-        if self.ended is not None:
-            raise type(self.ended)(*self.ended.args)  # a new one, since each gathers the frames that it passes
-        if self._is_whole:
-            raise Cancelled("the track session takes no more frames; it was told that the last one had come")
+        why = self.ended or self._last_one
+        if why is not None:
+            raise type(why)(*why.args)  # a new one, since each gathers the frames that it passes
 
     @property
     def tracks(self) -> tuple[str, ...]:
@@ -208,7 +207,7 @@ class TrackSession:
         try:
             while (waiting := await self._next()) is not None:
                 await self._publish(waiting, await self._answer(waiting))
-            self.ended = self.ended or Cancelled("the track session was closed")
+            self.ended = self.ended or self._last_one
         except asyncio.CancelledError:
             self.ended = self.ended or Cancelled("the track session was closed")
         except MaskwrightError as error:
@@ -224,7 +223,7 @@ class TrackSession:
     async def _next(self) -> _Waiting | None:
         """The next frame, None when there is none any more."""
         async with self._changed:
-            while not self._waiting and not self._is_whole:
+            while not self._waiting and self._last_one is None:
                 left_s = self._last_sign + self.limits.idle_s - time.monotonic()
                 if left_s <= 0:
                     raise Cancelled(f"the track session ended: no frame came for {self.limits.idle_s:g} seconds")

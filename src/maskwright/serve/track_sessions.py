@@ -5,7 +5,6 @@ name of the token that opened it; to others it is not there.
 """
 
 import asyncio
-import time
 
 import anyio
 
@@ -34,7 +33,7 @@ class TrackSessions:
         self._engine, self._meter = engine, meter
         self._decoders = anyio.CapacityLimiter(_MOST_DECODED_AT_ONCE)
         self._open: dict[str, TrackSession] = {}
-        self._is_draining = False
+        self.is_draining = False
 
     async def open(self, options: TrackOptions, caller: Caller) -> TrackSession:
         """Open a session; it costs nothing until a frame comes.
@@ -46,7 +45,7 @@ class TrackSessions:
             ServerStopping: the server takes none any more, or none yet.
         """
         status = self._engine.status()
-        if self._is_draining or status.is_draining or not status.is_ready:
+        if self.is_draining or status.is_draining or not status.is_ready:
             raise ServerStopping("the server opens no track session now: it stops, or has not begun")
         if options.model is not None and not self._is_served(options.model, status.models):
             raise UnknownModel(f"no model {options.model!r} is served here; there are: {', '.join(status.models)}")
@@ -103,12 +102,11 @@ class TrackSessions:
 
     async def drain(self, timeout_s: float) -> None:
         """Open no more; let frames that wait be followed as long as there is time, then end every session."""
-        self._is_draining = True
-        until = time.monotonic() + timeout_s
-        finishing = [asyncio.create_task(session.finish()) for session in self._open.values()]
+        self.is_draining = True
+        why = ServerStopping("the server is stopping, and with it the track session. Open another one when it runs")
+        finishing = [asyncio.create_task(session.finish(why)) for session in self._open.values()]
         if finishing:
-            await asyncio.wait(finishing, timeout=max(0.0, until - time.monotonic()))
-        why = ServerStopping("the server is stopping, and with it the track session")
+            await asyncio.wait(finishing, timeout=timeout_s)
         await asyncio.gather(*(session.close(why) for session in list(self._open.values())), *finishing)
 
     def __len__(self) -> int:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from maskwright.serve.in_turn import in_turn
+from maskwright.serve.in_turn import cancelled, in_turn
 from maskwright.serve.track_session import TrackSession
 from maskwright.serve.track_values import ShownFrame, TrackResult
 
@@ -39,9 +39,7 @@ async def _shown(
                     return
                 yield await session.push(frame, wait=True)
         finally:
-            waiting = {one for one in (coming, over) if one is not None and one.cancel()}
-            if waiting:
-                await asyncio.wait(waiting)
+            await cancelled(coming, over)
 
 
 async def _next(frames: AsyncGenerator[ShownFrame, None]) -> ShownFrame | None:
