@@ -387,7 +387,7 @@ async def test_the_description_has_what_is_sent_and_answered():
 
         schemas = document["components"]["schemas"]
         assert {
-            "TrackIn",
+            "TrackSessionIn",
             "TrackOut",
             "TrackFrameIn",
             "TrackFrameOut",

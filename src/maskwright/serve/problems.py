@@ -6,10 +6,10 @@ The code is the class of the error in snake case, so that a client raises the sa
 `MaskwrightError` is a bug of ours: its message stays in the log.
 """
 
-import re
 from dataclasses import dataclass
 
 from maskwright.core import errors
+from maskwright.core.error_codes import code_of
 from maskwright.core.errors import MaskwrightError
 
 # The first class that fits, from special to general: HTTP status, gRPC status.
@@ -66,11 +66,6 @@ def problem_of(error: Exception) -> Problem:
         message=str(error),
         retry_after_s=getattr(error, "retry_after_s", 1.0 if found[1] == 503 else None),
     )
-
-
-def code_of(kind: type[Exception]) -> str:
-    """The class of an error in snake case."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
 __all__ = ["Problem", "code_of", "problem_of"]

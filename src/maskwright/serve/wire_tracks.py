@@ -34,7 +34,7 @@ class _Out(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, json_schema_serialization_defaults_required=True)
 
 
-class TrackIn(_In):
+class TrackSessionIn(_In):
     """How objects are followed."""
 
     budget: Annotated[
@@ -224,7 +224,7 @@ def _mask_json(mask: TrackedMask, form: Format) -> dict[str, Any]:
 __all__ = [
     "TrackFrameIn",
     "TrackFrameOut",
-    "TrackIn",
+    "TrackSessionIn",
     "TrackOut",
     "TrackStreamIn",
     "TracksOut",

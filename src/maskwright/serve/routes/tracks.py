@@ -22,7 +22,7 @@ from maskwright.serve.wire import Format
 from maskwright.serve.wire_tracks import (
     TrackFrameIn,
     TrackFrameOut,
-    TrackIn,
+    TrackSessionIn,
     TrackOut,
     TracksOut,
     TrackStreamIn,
@@ -73,12 +73,12 @@ MaskFormat = Annotated[Format, Query(description="rle: run lengths alone; png, p
 @router.post(
     "/tracks", status_code=201, summary="Open a track session", response_model=TrackOut, responses=PICTURE_ERRORS
 )
-async def open_track(service: ServiceOf, who: Reader, asked: TrackIn | None = None) -> Response:
+async def open_track(service: ServiceOf, who: Reader, asked: TrackSessionIn | None = None) -> Response:
     """A session follows objects through the frames that it is sent, in order. It keeps no frame.
 
     It ends when it is closed, and after `idle_s` seconds without a frame. There are only so many at a time (429).
     """
-    session = await service.tracks.open((asked or TrackIn()).options(), who)
+    session = await service.tracks.open((asked or TrackSessionIn()).options(), who)
     return json_answer(track_json(session.info()), 201, {"Location": f"/v1/tracks/{session.id}"})
 
 
