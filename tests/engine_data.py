@@ -79,11 +79,24 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    *, num_lanes: int = 1, max_batch: int = 1, max_threads: int = 1, settings: ServeSettings | None = None
+    *,
+    num_lanes: int = 1,
+    max_batch: int = 1,
+    max_threads: int = 1,
+    devices: Sequence[str] = ("cpu",),
+    settings: ServeSettings | None = None,
 ) -> AsyncIterator[Running]:
     settings = settings or ServeSettings(models=("test-sam",))
     watch, meter = Watch(), Meter()
-    lanes = make_lanes(num_lanes, max_batch=max_batch, max_threads=max_threads)
+    lanes = [
+        Lane(
+            index=i,
+            device=torch.device(devices[i % len(devices)]),
+            max_batch=max_batch,
+            max_threads=1 if i else max_threads,
+        )
+        for i in range(num_lanes)
+    ]
     engine = LocalEngine(settings, meter, load=lambda *_: WatchedModel(watch), lanes=lanes)
     await engine.start()
     watch.num_encoded = watch.num_steps = 0
@@ -93,13 +106,6 @@ async def running(
     finally:
         watch.may_encode.set()
         await engine.drain(2.0)
-
-
-def make_lanes(num_lanes: int, *, max_batch: int, max_threads: int) -> Sequence[Lane]:
-    return [
-        Lane(index=i, device=torch.device("cpu"), max_batch=max_batch, max_threads=max_threads if i == 0 else 1)
-        for i in range(num_lanes)
-    ]
 
 
 def picture(seed: int = 0, size_hw: tuple[int, int] = (96, 128)) -> Image:

@@ -303,6 +303,33 @@ def test_a_run_may_keep_tensors_between_calls() -> None:
     asyncio.run(main())
 
 
+def test_with_several_devices_an_image_and_a_client_stay_on_one() -> None:
+    """Devices are two names of the CPU here: each has its own copy of the model, and lanes do not share features."""
+
+    async def main() -> None:
+        async with running(num_lanes=2, devices=("cpu", "cpu:0"), max_batch=4) as on:
+            copies: dict[str, set[int]] = {}
+
+            def note(model: Model, client: str) -> None:
+                copies.setdefault(client, set()).add(threading.get_ident())
+                embed(model, picture(50))
+
+            asked = [on.engine.segment(picture(i % 8), click(), by(f"c{i}")) for i in range(24)]
+            runs = [
+                on.engine.run(lambda model, client=client: note(model, client), by(client, "bulk"))
+                for client in ("ann", "ben", "cleo", "dan") * 3
+            ]
+            answers, _ = await asyncio.gather(asyncio.gather(*asked), asyncio.gather(*runs))
+
+            assert [len(records) for records in answers] == [1] * 24
+            assert on.watch.num_encoded == 8 + len(runs)
+            assert all(len(threads) == 1 for threads in copies.values())
+            assert len(set.union(*copies.values())) == 2
+            assert on.engine.status().devices == ("cpu", "cpu:0")
+
+    asyncio.run(main())
+
+
 def test_a_watched_model_is_what_the_tests_take_it_for() -> None:
     watch = Watch()
     embed(WatchedModel(watch), picture())
