@@ -28,7 +28,7 @@ async def caller_of(connection: HTTPConnection) -> Caller:
 
 class _May:
     def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+        self.scope: Scope = scope
 
     async def __call__(self, connection: HTTPConnection) -> Caller:
         caller = await caller_of(connection)

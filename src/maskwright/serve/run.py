@@ -27,6 +27,7 @@ from maskwright.serve.http_protocol import http_protocol
 from maskwright.serve.image_shelf import ImageShelf
 from maskwright.serve.jobs import Jobs
 from maskwright.serve.meter import Meter
+from maskwright.serve.open_files import allow_files
 from maskwright.serve.service import Service
 from maskwright.serve.settings import ServeSettings
 from maskwright.serve.store_desk import StoreDesk
@@ -71,6 +72,7 @@ def run(settings: ServeSettings, *, tell: Tell) -> None:
         ModelError: a model cannot be loaded.
     """
     Guard(settings)  # what is wrong with tokens is told before an address is taken
+    allow_files(_CONNECTIONS_PER_REQUEST * settings.max_connections)
     with _listener(settings.host, settings.port) as listener:
         service = make_service(settings)
         _log_access()
