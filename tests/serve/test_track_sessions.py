@@ -374,7 +374,7 @@ async def test_a_tracker_that_breaks_ends_its_session_alone(engine, caplog):
         def step(self, image, prompts=None):
             raise RuntimeError("out of memory")
 
-    session._tracker = Broken()
+    session._tracker._tracker = Broken()
     result = await show(session, picture(1))
 
     assert str(result.error) == "the track session broke (RuntimeError) and was ended; open another one"
@@ -418,7 +418,7 @@ async def test_sessions_are_counted_and_leave_nothing_behind(engine):
     sessions = sessions_of(engine)
     session = await sessions.open(TrackOptions(), ANNA)
     await show(session, picture(0), {"mug": mask()})
-    tracker = weakref.ref(session._tracker)
+    tracker = weakref.ref(session._tracker._tracker)
     assert 'maskwright_sessions{kind="track"} 1.0' in sessions._meter.text().decode()
 
     await sessions.close(session.id, ANNA)

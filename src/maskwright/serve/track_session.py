@@ -15,39 +15,17 @@ from dataclasses import dataclass, replace
 
 import anyio
 
-from maskwright.core import Image
-from maskwright.core.errors import (
-    Cancelled,
-    DeadlinePassed,
-    MaskwrightError,
-    ServeError,
-    ServerStopping,
-    TooLarge,
-    TooManyRequests,
-    UnknownJob,
-)
-from maskwright.models import Model
-from maskwright.predict.tracking import TrackedFrame, Tracker, make_tracker
+from maskwright.core.errors import Cancelled, MaskwrightError, ServerStopping, TooLarge, TooManyRequests
+from maskwright.predict.tracking import TrackedFrame
 from maskwright.serve.engine_protocol import Engine
-from maskwright.serve.lent_model import LentModel
 from maskwright.serve.meter import Meter
+from maskwright.serve.session_tracker import HalfTaken, SessionTracker, check_in_time
 from maskwright.serve.track_kept import KeptResults
 from maskwright.serve.track_pictures import decoded
-from maskwright.serve.track_values import (
-    LostResults,
-    ShownFrame,
-    TrackInfo,
-    TrackLimits,
-    TrackOptions,
-    TrackResult,
-)
+from maskwright.serve.track_values import LostResults, ShownFrame, TrackInfo, TrackLimits, TrackOptions, TrackResult
 from maskwright.serve.values import Work
 
 _log = logging.getLogger(__name__)
-
-
-class _HalfTaken(Cancelled):
-    """A frame that a tracker did not take as a whole."""
 
 
 @dataclass(slots=True)
@@ -76,8 +54,7 @@ class TrackSession:
         self._engine, self._meter, self._decoders = engine, meter, decoders
         self._changed = asyncio.Condition()
         self._at_work = asyncio.Lock()  # whoever holds it may touch the tracker
-        self._lent: LentModel | None = None
-        self._tracker: Tracker | None = None
+        self._tracker = self._new_tracker()
         self._waiting: deque[_Waiting] = deque()
         self._kept = KeptResults(limits.most_kept, limits.most_kept_bytes)
         self._num_waiting_bytes = self._num_shown = self._num_skipped = 0
@@ -133,10 +110,6 @@ class TrackSession:
         """
         self.refuse_if_over()
         async with self._at_work:
-            if self._tracker is None or track not in self._tracker.tracks:
-                raise UnknownJob(
-                    f"there is no track {track[:200]!r}; tracks that live: {', '.join(self.tracks) or 'none'}"
-                )
             self._tracker.forget(track)
         self._last_sign = time.monotonic()
 
@@ -174,7 +147,7 @@ class TrackSession:
     @property
     def tracks(self) -> tuple[str, ...]:
         """Names of the tracks that live, as of the last frame that was followed."""
-        return self._tracker.tracks if self._tracker else ()
+        return self._tracker.tracks
 
     @property
     def is_idle(self) -> bool:
@@ -239,47 +212,31 @@ class TrackSession:
             tracked = await self._follow(waiting.shown)
         except ServerStopping:
             raise
-        except _HalfTaken as error:
-            raise Cancelled(f"the track session ended within a frame: {error.__cause__}") from error
+        except HalfTaken as error:
+            raise Cancelled(str(error)) from error
         except MaskwrightError as error:
             return TrackResult(index=waiting.index, error=error)
         return TrackResult(index=waiting.index, tracked=replace(tracked, index=waiting.index))
 
     async def _follow(self, shown: ShownFrame) -> TrackedFrame:
         deadline = shown.deadline or time.monotonic() + self.limits.deadline_s
-        _check_in_time(deadline)
+        check_in_time(deadline)
         image = await decoded(shown.picture, self.limits.most_pixels, self._decoders)
+        tracker = self._tracker
         # The engine is told no deadline: it would hold within a step too, of which a tracker had taken half.
         work = Work(client=self.owner, priority="bulk", model=self.options.model)
         async with self._at_work:
             while True:
                 try:
-                    return await self._engine.run(lambda model: self._step(model, image, shown, deadline), work)
+                    return await self._engine.run(lambda model: tracker.step(model, image, shown, deadline), work)
                 except TooManyRequests as error:
                     # The queue of the session is the client's; that of the engine fills by others' doing.
                     if time.monotonic() + error.retry_after_s > deadline:
                         raise
                     await asyncio.sleep(error.retry_after_s)
 
-    def _step(self, model: Model, image: Image, shown: ShownFrame, deadline: float) -> TrackedFrame:
-        """Runs where the engine runs models."""
-        _check_in_time(deadline)
-        if self._lent is None or self._tracker is None:
-            self._lent = LentModel(model)
-            self._tracker = make_tracker(self._lent, self._settings)
-        tracker = self._tracker
-        self._lent.lend(model)
-        for track in set(shown.forget) & set(tracker.tracks):
-            tracker.forget(track)
-        num_tracks = len({*tracker.tracks, *shown.prompts})
-        if num_tracks > self.limits.most_tracks:
-            raise TooLarge(f"a track session follows {self.limits.most_tracks} objects, got {num_tracks}; forget some")
-        try:
-            with self._meter.timed("track"):
-                return tracker.step(image, shown.prompts or None)
-        except ServeError as error:
-            # The model was stopped within a step, and the tracker has taken half of the frame.
-            raise _HalfTaken from error
+    def _new_tracker(self) -> SessionTracker:
+        return SessionTracker(self._settings, self.limits.most_tracks, self._meter)
 
     async def _publish(self, waiting: _Waiting, result: TrackResult) -> None:
         async with self._changed:
@@ -299,15 +256,10 @@ class TrackSession:
                 waiting.answer.set_result(TrackResult(index=waiting.index, error=self.ended))
         self._waiting.clear()
         self._num_waiting_bytes = 0
-        self._tracker = self._lent = None
+        self._tracker = self._new_tracker()
         on_end, self._on_end = self._on_end, None
         if on_end is not None:
             on_end(self)
-
-
-def _check_in_time(deadline: float) -> None:
-    if time.monotonic() > deadline:
-        raise DeadlinePassed("the frame's turn came after its deadline. Allow more time, or send fewer frames")
 
 
 def _broken(error: Exception) -> MaskwrightError:
