@@ -71,8 +71,8 @@ FLAGS = {
         "--masks-per-frame", "--everything", "--model", "--device", "--precision", "--json",
     ),
     "serve": (
-        "--model", "--host", "--port", "--grpc-port", "--token-file", "--origin", "--device", "--precision",
-        "--max-upload", "--rate",
+        "--model", "--host", "--port", "--grpc-port", "--token-file", "--origin", "--engine", "--address", "--workers",
+        "--device", "--precision", "--max-upload", "--rate",
     ),
     "tokens add": ("--name", "--scope", "--days"),
     "tokens list": ("--json",),

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
 
-ENGINES = ("local", "ray")
-
 
 @app.command(epilog="Example: maskwright annotate video.mp4 --everything --stride 10 -o masks", no_args_is_help=True)
 def annotate(
@@ -75,16 +73,9 @@ def annotate(
     model: options.ModelName = None,
     device: options.Device = None,
     precision: options.Precision = None,
-    engine: Annotated[
-        str, typer.Option("--engine", metavar="NAME", help="local, or ray (pip install 'maskwright[ray]').")
-    ] = "local",
-    address: Annotated[
-        str | None, typer.Option("--address", metavar="ADDRESS", help="Of a Ray cluster; default: one on this machine.")
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", metavar="N", min=1, help="Copies of the model on Ray; default: one a GPU."),
-    ] = None,
+    engine: options.EngineName = "local",
+    address: options.Address = None,
+    workers: options.Workers = None,
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="STORE", help="The mask store; made if nothing is there.")
     ] = options.DEFAULT_OUT,
@@ -96,8 +87,8 @@ def annotate(
     or frames of the same settings join the run; other settings make another run in the same store.
     Frames that cannot be decoded are left out and listed; runs/ in the store tells the whole story as JSON.
     """
-    is_for_ray = address is not None or workers is not None
-    _check(everything, boxes, points, text, engine, is_for_ray=is_for_ray, num_sources=len(sources))
+    _check(everything, boxes, points, text, num_sources=len(sources))
+    options.check_engine(engine, address, workers)
     read_settings(preset, changes or [])  # what is wrong in them is told before a model is loaded
     steps = options.read_cleanup(cleanup)
 
@@ -184,9 +175,7 @@ def _check(
     boxes: Path | None,
     points: Path | None,
     text: list[str] | None,
-    engine: str,
     *,
-    is_for_ray: bool,
     num_sources: int,
 ) -> None:
     given = [everything, boxes is not None, points is not None, bool(text)]
@@ -196,10 +185,6 @@ def _check(
         )
     if (boxes or points) and num_sources > 1:
         raise typer.BadParameter(f"--boxes and --points are about one SOURCE, got {num_sources}")
-    if engine not in ENGINES:
-        raise typer.BadParameter(f"--engine must be one of {', '.join(ENGINES)}; got {engine!r}")
-    if engine == "local" and is_for_ray:
-        raise typer.BadParameter("--address and --workers are for --engine ray")
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -20,6 +20,8 @@ def _help(setting: settings.Setting) -> str:
     return f"{setting.help} [env: {setting.env}; default: {setting.default_text}]"
 
 
+ENGINES = ("local", "ray")
+
 Images = Annotated[
     list[str], typer.Argument(metavar="IMAGE", help="Pictures, folders of pictures, or example:tabletop.")
 ]
@@ -41,6 +43,15 @@ Out = Annotated[
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="One JSON object a picture on stdout; without --out no file is written.")
+]
+EngineName = Annotated[
+    str, typer.Option("--engine", metavar="NAME", help="local, or ray (pip install 'maskwright[ray]').")
+]
+Address = Annotated[
+    str | None, typer.Option("--address", metavar="ADDRESS", help="Of a Ray cluster; default: one on this machine.")
+]
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="N", min=1, help="Copies of the model on Ray; default: one a GPU.")
 ]
 Episodes = Annotated[
     str | None,
@@ -146,6 +157,14 @@ def open_cache(no_cache: bool) -> "EmbeddingCache | None":
     return None if no_cache else open_cache()
 
 
+def check_engine(engine: str, address: str | None, workers: int | None) -> None:
+    """Check that what was said of an engine fits it."""
+    if engine not in ENGINES:
+        raise typer.BadParameter(f"--engine must be one of {', '.join(ENGINES)}; got {engine!r}")
+    if engine == "local" and (address is not None or workers is not None):
+        raise typer.BadParameter("--address and --workers are for --engine ray")
+
+
 def where_to_write(out: Path | None, as_json: bool) -> Path | None:
     """Decide the folder: the one named, none with --json alone, else masks/."""
     return out or (None if as_json else DEFAULT_OUT)
@@ -153,11 +172,14 @@ def where_to_write(out: Path | None, as_json: bool) -> Path | None:
 
 __all__ = [
     "DEFAULT_OUT",
+    "ENGINES",
+    "Address",
     "AsJson",
     "Cameras",
     "Cleanup",
     "Collector",
     "Device",
+    "EngineName",
     "Episodes",
     "FrameNumber",
     "Images",
@@ -168,6 +190,8 @@ __all__ = [
     "PercentileText",
     "Precision",
     "WindowText",
+    "Workers",
+    "check_engine",
     "open_any_model",
     "open_cache",
     "open_model",

@@ -52,6 +52,9 @@ def serve(
         list[str] | None,
         typer.Option("--origin", metavar="URL", help="Pages of this origin may call from a browser; repeatable."),
     ] = None,
+    engine: options.EngineName = "local",
+    address: options.Address = None,
+    workers: options.Workers = None,
     device: options.Device = None,
     precision: options.Precision = None,
     max_upload: Annotated[
@@ -66,6 +69,7 @@ def serve(
     Without --token-file it listens to this machine only. SIGTERM or Ctrl+C lets what was begun finish.
     The access log is on stderr, one JSON object a request. What it answers: http://127.0.0.1:8080/docs
     """
+    options.check_engine(engine, address, workers)
     from maskwright.serve.run import run
 
     run(
@@ -80,6 +84,9 @@ def serve(
             token_file=token_file,
             origins=tuple(_origin(one) for one in origin or ()),
             max_body_bytes=max_upload * _MIB,
+            engine="ray" if engine == "ray" else "local",
+            ray_address=address,
+            ray_workers=workers,
             rate_per_s=rate,
             burst=max(1, round(2 * rate)),
         ),

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 _MIB = 1 << 20
 
@@ -41,6 +42,10 @@ class ServeSettings:
     embedding_memory_bytes: int = 1024 * _MIB
     # 1 turns batching off: every piece of work runs alone, one at a time.
     max_batch: int = 32
+    # local, or ray: then a cluster's address (None begins one here) and how many workers (None: one a GPU).
+    engine: Literal["local", "ray"] = "local"
+    ray_address: str | None = None
+    ray_workers: int | None = None
 
 
 __all__ = ["ServeSettings"]

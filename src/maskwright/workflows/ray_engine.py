@@ -75,7 +75,7 @@ class RayEngine:
         self, footage: Footage, stretches: Sequence[Stretch], recipe: Recipe, origin: str
     ) -> Generator[MaskedFrame | SkippedFrames, None, None]:
         """Run the stages; closing the iterator stops them."""
-        ray = _connected(self.address)
+        ray = connected(self.address)
         resources = ray.cluster_resources()
         uses_gpu = self.device != "cpu" and resources.get("GPU", 0) >= 1
         usual = int(resources.get("GPU", 0)) if uses_gpu else int(resources.get("CPU", 2)) // 2
@@ -134,7 +134,7 @@ def _tasks(stretches: Sequence[Stretch]) -> Iterator[Stretch]:
             yield Stretch(episode=stretch.episode, camera=stretch.camera, numbers=part)
 
 
-def _connected(address: str | None) -> Any:
+def connected(address: str | None) -> Any:
     """Be connected to a cluster, quietly; one that is begun here is kept for the next source, and ends with us."""
     import ray
     import ray.data
@@ -142,10 +142,13 @@ def _connected(address: str | None) -> Any:
     if not ray.is_initialized():
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else its C++ side writes to our stderr
         dashboard = False if address is None else None  # of a cluster that is there one may not say
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=dashboard)
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=dashboard)
+        except (ConnectionError, ValueError) as error:
+            raise SettingError(f"no Ray cluster answers there ({error}): {address or 'this machine'}") from error
     ray.data.DataContext.get_current().enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     return ray
 
 
-__all__ = ["FRAMES_A_TASK", "RayEngine"]
+__all__ = ["FRAMES_A_TASK", "RayEngine", "connected"]
