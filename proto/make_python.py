@@ -1,8 +1,8 @@
 """Write the Python side of the gRPC contract anew: make proto, after a change of a .proto file.
 
 The generated modules lie in the package, where `maskwright.v1` would be another name for it: one import is rewritten.
-They need the versions of grpcio and protobuf that the tools write into them, or later ones; the extra `maskwright[grpc]`
-asks for these.
+They need the versions of grpcio and protobuf that the tools write into them, or later ones; the extra
+`maskwright[grpc]` asks for these.
 """
 
 import subprocess

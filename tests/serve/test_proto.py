@@ -1,12 +1,17 @@
 """The gRPC contract and the code made from it belong together."""
 
 import importlib.util
+import re
+import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from maskwright.core.rle import RLE
+from maskwright.core.track import TrackSource, TrackState
 from maskwright.serve.grpc_generated import maskwright_pb2 as pb
+from maskwright.serve.grpc_values import mask_message, rle_of
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -32,19 +37,12 @@ def test_every_message_and_field_is_in_the_contract_in_snake_case():
 
 
 def test_sources_and_states_of_tracks_are_those_of_core():
-    from typing import get_args
-
-    from maskwright.core.track import TrackSource, TrackState
-
     for enum, known in ((pb.TrackSource, get_args(TrackSource)), (pb.TrackState, get_args(TrackState))):
         names = {name.split("_", 2)[2].lower() for name in enum.keys()}  # noqa: SIM118
         assert names == {"unspecified", *known}
 
 
 def test_the_extra_asks_for_what_the_generated_code_needs():
-    import re
-    import tomllib
-
     generated = ROOT / "src" / "maskwright" / "serve" / "grpc_generated"
     grpcio = re.search(r"GRPC_GENERATED_VERSION = '(.*)'", (generated / "maskwright_pb2_grpc.py").read_text())[1]
     protobuf = re.search(r"Protobuf Python Version: (\S+)", (generated / "maskwright_pb2.py").read_text())[1]
@@ -56,8 +54,6 @@ def test_the_extra_asks_for_what_the_generated_code_needs():
 
 
 def test_a_mask_goes_there_and_back():
-    from maskwright.serve.grpc_values import mask_message, rle_of
-
     rle = RLE((2, 2), b"121")
 
     assert rle_of(mask_message(rle, "rle").rle) == rle
