@@ -48,7 +48,7 @@ class Process:
         return code
 
     def logged(self):
-        return [json.loads(line) for line in self.lines if line.startswith("{")]
+        return [json.loads(line) for line in self.lines if '"maskwright.access"' in line]
 
 
 @contextmanager

@@ -153,8 +153,16 @@ DEBUG = Setting(
     fallback=lambda: False,
     default_text="0",
 )
+TRACING: "Setting[bool | None]" = Setting(
+    name="tracing",
+    help="Whether a server sends spans of its requests by OpenTelemetry.",
+    expects="1 or 0",
+    parse=_claim,
+    fallback=lambda: None,
+    default_text="1 where OTEL_EXPORTER_OTLP_ENDPOINT is set",
+)
 
-SETTINGS: tuple[Setting, ...] = (MODEL, DEVICE, PRECISION, WEIGHTS, CACHE, CACHE_BYTES, MAX_PIXELS, DEBUG)
+SETTINGS: tuple[Setting, ...] = (MODEL, DEVICE, PRECISION, WEIGHTS, CACHE, CACHE_BYTES, MAX_PIXELS, DEBUG, TRACING)
 
 __all__ = [
     "CACHE",
@@ -166,6 +174,7 @@ __all__ = [
     "PRECISION",
     "PRECISIONS",
     "SETTINGS",
+    "TRACING",
     "WEIGHTS",
     "Setting",
 ]

@@ -12,13 +12,16 @@ from collections.abc import MutableMapping
 from time import perf_counter
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from maskwright.core.errors import MaskwrightError
 from maskwright.serve.answers import error_answer
 from maskwright.serve.meter import Meter
 from maskwright.serve.problems import problem_of
+from maskwright.serve.request_context import RequestContext, as_request
 from maskwright.serve.sign_in import OPEN_PATHS
+from maskwright.serve.tracing import trace_id_of
 
 _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("maskwright.access")
@@ -38,21 +41,31 @@ class Front:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
-        try:
-            await self._app(scope, receive, exchange.send)
-        except Exception as error:
-            await exchange.fail(error, receive)
-        finally:
-            self._tell(exchange)
+        with as_request(self._begin(exchange)) as request:
+            try:
+                await self._app(scope, receive, exchange.send)
+            except Exception as error:
+                await exchange.fail(error, receive)
+            finally:
+                self._tell(exchange, request)
 
-    def _tell(self, exchange: "_Exchange") -> None:
+    def _begin(self, exchange: "_Exchange") -> RequestContext:
+        tracing = self._meter.tracing
+        span = None if tracing is None else tracing.begin(exchange.method, Headers(scope=exchange.scope))
+        return RequestContext(request_id=exchange.request_id, span=span)
+
+    def _tell(self, exchange: "_Exchange", request: RequestContext) -> None:
         seconds = perf_counter() - exchange.began
         route, status = exchange.route, exchange.status or _NOBODY_LEFT
+        if self._meter.tracing is not None:
+            facts = {"http.request.method": exchange.method, "http.route": route, "http.response.status_code": status}
+            facts["maskwright.request_id"] = exchange.request_id
+            self._meter.tracing.end(request.span, f"{exchange.method} {route}", facts, failed=status >= 500)
         self._meter.requests.labels(route, str(status)).inc()
         if not exchange.is_socket:
             self._meter.latency.labels(route).observe(seconds)
         if _access_log.isEnabledFor(logging.INFO):
-            _access_log.info(exchange.line(status, seconds))
+            _access_log.info(exchange.line(status, seconds, trace_id_of(request.span)))
 
 
 class _Exchange:
@@ -65,6 +78,11 @@ class _Exchange:
         self.status, self.num_bytes = 0, 0
         self.request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = self.request_id
+
+    @property
+    def method(self) -> str:
+        """The method of HTTP, or that it is a web socket."""
+        return "WEBSOCKET" if self.is_socket else self.scope["method"]
 
     @property
     def route(self) -> str:
@@ -104,17 +122,18 @@ class _Exchange:
         await self._send({"type": "websocket.close", "code": code, "reason": problem.code})
         self.status = self.status or problem.status
 
-    def line(self, status: int, seconds: float) -> str:
+    def line(self, status: int, seconds: float, trace_id: str | None) -> str:
         """The request's line in the access log."""
         caller = self.scope["state"].get("caller")
         facts: MutableMapping[str, Any] = {
-            "method": "WEBSOCKET" if self.is_socket else self.scope["method"],
+            "method": self.method,
             "route": self.route,
             "status": status,
             "ms": round(1000 * seconds, 2),
             "bytes": self.num_bytes,
             "client": None if caller is None else caller.name,
             "request_id": self.request_id,
+            **({} if trace_id is None else {"trace_id": trace_id}),
         }
         return json.dumps(facts)
 

@@ -18,11 +18,14 @@ import grpc.aio
 
 from maskwright.core.errors import MaskwrightError, NotAllowed, NotSignedIn, TooManyRequests
 from maskwright.serve.problems import problem_of
+from maskwright.serve.request_context import RequestContext, set_request
 from maskwright.serve.service import Service
+from maskwright.serve.tracing import trace_id_of
 from maskwright.serve.values import Caller, Scope
 
 _log = logging.getLogger(__name__)
 _access_log = logging.getLogger("maskwright.access")
+_OURS = ("INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED")  # statuses that are no fault of the caller's
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -43,10 +46,13 @@ class Exchange:
         self._authorization = told.get("authorization")
         given = told.get("x-request-id", "")
         self.request_id = given if _REQUEST_ID.fullmatch(str(given)) else uuid.uuid4().hex
+        tracing = service.meter.tracing
+        self._span = None if tracing is None else tracing.begin(self._route, told)
         self._caller: Caller | None = None
 
     async def __aenter__(self) -> Caller:
         """Let the caller in, or end the call."""
+        set_request(RequestContext(request_id=self.request_id, span=self._span))
         try:
             caller = Caller(name="anyone", scope="read", request_id=self.request_id)
             if self._scope is not None:
@@ -99,6 +105,10 @@ class Exchange:
         seconds = time.perf_counter() - self._began
         self._service.meter.requests.labels(self._route, status).inc()
         self._service.meter.latency.labels(self._route).observe(seconds)
+        if self._service.meter.tracing is not None:
+            facts = {"rpc.system": "grpc", "rpc.method": self._route, "rpc.grpc.status": status}
+            facts["maskwright.request_id"] = self.request_id
+            self._service.meter.tracing.end(self._span, self._route, facts, failed=status in _OURS)
         if _access_log.isEnabledFor(logging.INFO):
             facts = {
                 "method": "GRPC",
@@ -107,6 +117,7 @@ class Exchange:
                 "ms": round(1000 * seconds, 2),
                 "client": None if self._caller is None else self._caller.name,
                 "request_id": self.request_id,
+                **({} if self._span is None else {"trace_id": trace_id_of(self._span)}),
             }
             _access_log.info(json.dumps(facts))
 

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -48,7 +49,7 @@ class ImageShelf:
         self._room = _Room(max(settings.image_memory_bytes, 1))
         self._readers = ThreadPoolExecutor(_NUM_READERS, thread_name_prefix="pictures")
         self._hits, self._misses = (meter.cache.labels("image", found) for found in ("hit", "miss"))
-        self._stage = meter.stage.labels("upload")
+        self._meter = meter
 
     async def add(self, content: bytes) -> Image:
         """Read a picture that a client sent, and keep it.
@@ -57,7 +58,9 @@ class ImageShelf:
             ImageError: it is no picture, or a damaged one.
             TooLarge: it has more pixels than the server takes.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self.add_now, content)
+        context = copy_context()  # so that the thread knows whose request it is
+        add = lambda: context.run(self.add_now, content)  # noqa: E731
+        return await asyncio.get_running_loop().run_in_executor(self._readers, add)
 
     async def get(self, digest: str) -> Image:
         """Find a picture.
@@ -71,7 +74,7 @@ class ImageShelf:
 
     def add_now(self, content: bytes) -> Image:
         """Do what `add` does, in this thread."""
-        with self._stage.time():
+        with self._meter.timed("upload"):
             image = self._read(content)
             digest = image.digest
         self._pixels.put(digest, image)

@@ -6,10 +6,8 @@ begun is finished, and the process ends with 0. A second signal ends it at once.
 
 import asyncio
 import errno
-import logging
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,15 +20,18 @@ from maskwright import __version__
 from maskwright.core.errors import SettingError
 from maskwright.serve.app import build_app, drain_sessions
 from maskwright.serve.engine import LocalEngine
+from maskwright.serve.engine_protocol import Engine
 from maskwright.serve.guard import Guard
 from maskwright.serve.http_protocol import http_protocol
 from maskwright.serve.image_shelf import ImageShelf
 from maskwright.serve.jobs import Jobs
+from maskwright.serve.log_lines import logging_to
 from maskwright.serve.meter import Meter
 from maskwright.serve.open_files import allow_files
 from maskwright.serve.service import Service
 from maskwright.serve.settings import ServeSettings
 from maskwright.serve.store_desk import StoreDesk
+from maskwright.serve.tracing import start_tracing
 from maskwright.serve.track_sessions import TrackSessions
 
 Tell = Callable[[str], None]
@@ -49,9 +50,9 @@ def make_service(settings: ServeSettings) -> Service:
         StoreError: the store is missing or cannot be opened.
     """
     guard = Guard(settings)
-    meter = Meter()
+    meter = Meter(start_tracing())
     desk = None if settings.store is None else StoreDesk(settings, meter)
-    engine = LocalEngine(settings, meter)
+    engine = _engine(settings, meter)
     return Service(
         settings=settings,
         engine=engine,
@@ -64,6 +65,14 @@ def make_service(settings: ServeSettings) -> Service:
     )
 
 
+def _engine(settings: ServeSettings, meter: Meter) -> Engine:
+    if settings.engine == "local":
+        return LocalEngine(settings, meter)
+    from maskwright.serve.ray_engine import RayEngine  # Ray is an extra
+
+    return RayEngine(settings, meter)
+
+
 def run(settings: ServeSettings, *, tell: Tell) -> None:
     """Serve until a signal comes. `tell` is told where, once models are loaded.
 
@@ -73,12 +82,15 @@ def run(settings: ServeSettings, *, tell: Tell) -> None:
     """
     Guard(settings)  # what is wrong with tokens is told before an address is taken
     allow_files(_CONNECTIONS_PER_REQUEST * settings.max_connections)
-    with _listener(settings.host, settings.port) as listener:
+    with _listener(settings.host, settings.port) as listener, logging_to():
         service = make_service(settings)
-        _log_access()
         server = _Server(_config(settings, build_app(service)))
-        with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-            runner.run(_serve(server, service, listener, tell))
+        try:
+            with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+                runner.run(_serve(server, service, listener, tell))
+        finally:
+            if service.meter.tracing is not None:
+                service.meter.tracing.close()
 
 
 async def _serve(server: "_Server", service: Service, listener: socket.socket, tell: Tell) -> None:
@@ -182,17 +194,6 @@ class _Server(uvicorn.Server):
         if self.asked.is_set():
             self.force_exit = self.should_exit = True
         asyncio.get_running_loop().call_soon_threadsafe(self.asked.set)
-
-
-def _log_access() -> None:
-    """Write the access log to stderr as it is, a JSON object a line."""
-    log = logging.getLogger("maskwright.access")
-    if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    log.propagate = False
 
 
 def _listener(host: str, port: int) -> socket.socket:

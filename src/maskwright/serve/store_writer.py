@@ -72,10 +72,13 @@ class StoreWriter:
             if self._is_closed:
                 raise ServerStopping("the server is stopping and takes no more edits. Send it to the next one")
             if len(self._waiting) >= MOST_WAITING:
+                if self._meter is not None:
+                    self._meter.refused.labels("store").inc()
                 raise TooManyRequests(f"{MOST_WAITING} edits wait for the disk already. Come back in a second")
             self._waiting.append((work, future))
             self._condition.notify()
-        return await asyncio.wrap_future(future)
+        with nullcontext() if self._meter is None else self._meter.traced("store"):
+            return await asyncio.wrap_future(future)
 
     def _run(self) -> None:
         while batch := self._next():

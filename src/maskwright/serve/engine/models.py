@@ -76,7 +76,7 @@ class ServedModels:
 def _try(model: Model) -> None:
     blank = Image(np.zeros((64, 64, 3), np.uint8))
     to_records(predict(model, embed(model, blank), [PointPrompt([(32, 32)])]))
-    _log.info("model %s is ready on %s", model.card.name, model.device)
+    _log.debug("model %s is ready on %s", model.card.name, model.device)
 
 
 __all__ = ["Load", "ServedModels", "load"]
