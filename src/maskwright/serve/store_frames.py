@@ -9,71 +9,75 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import pyarrow as pa
 
 from maskwright.core import MaskRecord, ResolvedRecord
 from maskwright.store import ANY_STATUS, Query, matches
+from maskwright.store.columns import records_of
 from maskwright.store.frame_log import FrameKey
 from maskwright.store.pages import Pages, Touched, query_of
-from maskwright.store.scan import records_of_rows
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 MOST_FRAMES, MASKS_PER_BLOCK = 128, 1_500
-_BYTES_PER_MASK = 3_000  # of Python objects, without the counts
+_BYTES_PER_MASK = 4_000  # of Python objects, without the counts
 _STRIPES = 64
 
+BlockKey = tuple[bool, str, str, str, int, str]
 
-@dataclass(slots=True)
-class _Shelved:
-    """A frame: rows until it is asked for, then records; `masks` is what events made of them, None once one came."""
 
-    rows: Sequence[tuple[Any, ...]]
-    records: tuple[MaskRecord, ...] | None = None
-    masks: tuple[ResolvedRecord, ...] | None = None
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Records as they were put on a few frames that follow each other, in frame order."""
 
-    @property
-    def ids(self) -> list[str]:
-        return [row[1] for row in self.rows] if self.records is None else [one.id for one in self.records]
+    table: pa.Table
+    numbers: np.ndarray
+    bounds: FrameKey
+    width: int
 
-    @property
-    def num_bytes(self) -> int:
-        num_masks = len(self.rows) if self.records is None else len(self.records)
-        counts = sum(len(row[-1]) for row in self.rows) if self.records is None else 0
-        counts += sum(len(record.rle.counts) for record in self.records or ())
-        return 300 + num_masks * _BYTES_PER_MASK + counts
+    def records(self, key: FrameKey) -> tuple[MaskRecord, ...]:
+        if key[0]:
+            return tuple(records_of(self.table))
+        first, last = np.searchsorted(self.numbers, [key[4], key[4] + 1])
+        return tuple(records_of(self.table.slice(first, last - first)))
 
 
 class FrameShelf:
-    """Masks by frame, at most about `max_bytes` of them. Threads may use it together.
+    """Masks of frames: at most about `max_bytes` as tables, and as much again read. Threads may use it together.
 
     `scanner` fetches records, `quick` looks at the log.
     """
 
     def __init__(self, scanner: Pages, quick: Pages, max_bytes: int) -> None:
-        self._scanner, self._quick, self._max_bytes = scanner, quick, max_bytes
-        self._frames: OrderedDict[FrameKey, _Shelved] = OrderedDict()
+        self._scanner, self._quick = scanner, quick
+        self._blocks: _Kept[BlockKey, _Block] = _Kept(max_bytes)
+        self._frames: _Kept[FrameKey, tuple[ResolvedRecord, ...]] = _Kept(max_bytes)
         self._frame_of: dict[str, FrameKey] = {}
-        self._num_bytes = 0
-        self._width = 16
+        self._widths: dict[tuple[object, ...], int] = {}
         self._moment = quick.head()
         self._lock = threading.Lock()
         self._fetching = [threading.Lock() for _ in range(_STRIPES)]  # so that a block is fetched once
 
     def masks(self, key: FrameKey) -> tuple[ResolvedRecord, ...]:
         """Give every mask of a frame as it is now, of any status."""
-        shelved, moment = self._find(key)
-        if shelved is None:
-            shelved, moment = self._fetch(key)
-        if shelved.masks is not None:
-            return shelved.masks
-        records = records_of_rows(shelved.rows) if shelved.records is None else shelved.records
-        masks = self._quick.resolved(records)
         with self._lock:
             self._catch_up()
-            if self._frames.get(key) is shelved:
-                if shelved.records is None:
-                    shelved.records, shelved.rows = records, ()
-                if not self._quick.touched(moment, self._moment).records & {record.id for record in records}:
-                    shelved.masks = masks
+            if (found := self._frames.get(key)) is not None:
+                return found
+            moment = self._moment
+        masks = self._quick.resolved(self._block(key).records(key))
+        with self._lock:
+            self._catch_up()
+            touched = self._quick.touched(moment, self._moment)
+            ids = [mask.record.id for mask in masks]
+            if not touched.records.intersection(ids) and not _is_put_on(key, 1, touched):
+                self._frame_of.update(dict.fromkeys(ids, key))
+                for masks_gone in self._frames.put(key, masks, _size(masks)):
+                    self._forget(masks_gone)
         return masks
 
     def find(self, query: Query) -> list[ResolvedRecord] | None:
@@ -81,33 +85,31 @@ class FrameShelf:
         key = frame_of(query)
         return None if key is None else [mask for mask in self.masks(key) if matches(query, mask)]
 
-    def _find(self, key: FrameKey) -> tuple[_Shelved | None, int]:
-        """Look on the shelf, and give the moment up to which it knows of writes."""
-        with self._lock:
-            self._catch_up()
-            found = self._frames.get(key)
-            if found is not None:
-                self._frames.move_to_end(key)
-            return found, self._moment
-
-    def _fetch(self, key: FrameKey) -> tuple[_Shelved, int]:
-        width = self._width
-        block = (*key[:4], key[4] // width, key[5])
-        with self._fetching[hash(block) % _STRIPES]:
-            found, moment = self._find(key)
-            if found is not None:
-                return found, moment
-            read = self._read(key, width)
+    def _block(self, key: FrameKey) -> _Block:
+        """Find the block of a frame, or fetch it."""
+        recording = key[:4]
+        width = self._widths.get(recording, MOST_FRAMES // 4)
+        first = 0 if key[0] else key[4] // width * width
+        block_key = (*recording, first, key[5])
+        with self._fetching[hash(block_key) % _STRIPES]:
             with self._lock:
                 self._catch_up()
-                self._keep(read, self._quick.touched(moment, self._moment))
-                return read[key], moment
+                moment, found = self._moment, self._blocks.get(block_key)
+            if found is not None and found.width == width:
+                return found
+            block = self._fetch(key, first, width)
+            with self._lock:
+                self._catch_up()
+                if not _is_put_on(block.bounds, width, self._quick.touched(moment, self._moment)):
+                    self._blocks.put(block_key, block, 1000 + block.table.nbytes)
+                if recording not in self._widths:
+                    self._widths[recording] = _fitting(len(block.table), width)
+            return block
 
-    def _read(self, key: FrameKey, width: int) -> Mapping[FrameKey, _Shelved]:
-        is_loose, dataset, episode, camera, index, _ = key
+    def _fetch(self, key: FrameKey, first: int, width: int) -> _Block:
+        is_loose, dataset, episode, camera, _, _ = key
         if is_loose:
-            return {key: _Shelved(self._scanner.as_put(query_of(key)).get(key, ()))}
-        first = index // width * width
+            return _Block(self._scanner.as_put(query_of(key)), np.empty(0), key, width)
         query = Query(
             dataset=dataset,
             episode=episode,
@@ -116,23 +118,9 @@ class FrameShelf:
             last_frame=first + width - 1,
             status=ANY_STATUS,
         )
-        rows = self._scanner.as_put(query)
-        num_masks = sum(map(len, rows.values()))
-        fit = MASKS_PER_BLOCK * len(rows) // max(num_masks, 1) if rows else MOST_FRAMES
-        self._width = 1 << max(0, min(MOST_FRAMES, fit).bit_length() - 1)  # a power of two, so that blocks nest
-        numbers = range(first, first + width)
-        return {one: _Shelved(rows.get(one, ())) for one in ((False, dataset, episode, camera, i, "") for i in numbers)}
-
-    def _keep(self, read: Mapping[FrameKey, _Shelved], touched: Touched) -> None:
-        """Put frames on the shelf that are not there yet, but those on which masks were put while they were read."""
-        for key, shelved in read.items():
-            if key in self._frames or _is_put_on(key, touched):
-                continue
-            self._frames[key] = shelved
-            self._num_bytes += shelved.num_bytes
-            self._frame_of.update(dict.fromkeys(shelved.ids, key))
-        while self._num_bytes > self._max_bytes and self._frames:
-            self._drop(next(iter(self._frames)))
+        table = self._scanner.as_put(query)
+        numbers = table.column("frame_index").to_numpy()
+        return _Block(table, numbers, (False, dataset, episode, camera, first, ""), width)
 
     def _catch_up(self) -> None:
         """Forget what writes changed since the last look."""
@@ -142,17 +130,52 @@ class FrameShelf:
         touched = self._quick.touched(self._moment, head)
         for record_id in touched.records:
             if record_id in self._frame_of:
-                self._frames[self._frame_of[record_id]].masks = None
+                self._forget(self._frames.pop(self._frame_of[record_id]))
         if touched.put:
-            for key in [key for key in self._frames if _is_put_on(key, touched)]:
-                self._drop(key)
+            for key, _ in self._frames.items():
+                if _is_put_on(key, 1, touched):
+                    self._forget(self._frames.pop(key))
+            for key, block in self._blocks.items():
+                if _is_put_on(block.bounds, block.width, touched):
+                    self._blocks.pop(key)
         self._moment = head
 
-    def _drop(self, key: FrameKey) -> None:
-        shelved = self._frames.pop(key)
-        self._num_bytes -= shelved.num_bytes
-        for record_id in shelved.ids:
-            self._frame_of.pop(record_id, None)
+    def _forget(self, masks: Sequence[ResolvedRecord]) -> None:
+        for mask in masks:
+            self._frame_of.pop(mask.record.id, None)
+
+
+class _Kept(Generic[K, V]):
+    """What was asked for last, as much as fits."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes, self._num_bytes = max_bytes, 0
+        self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
+
+    def get(self, key: K) -> V | None:
+        if key not in self._values:
+            return None
+        self._values.move_to_end(key)
+        return self._values[key][0]
+
+    def put(self, key: K, value: V, num_bytes: int) -> list[V]:
+        """Keep a value, and give those that have to go for it."""
+        if key in self._values:
+            self.pop(key)
+        self._values[key] = value, num_bytes
+        self._num_bytes += num_bytes
+        gone = []
+        while self._num_bytes > self._max_bytes:
+            gone.append(self.pop(next(iter(self._values))))
+        return gone
+
+    def pop(self, key: K) -> V:
+        value, num_bytes = self._values.pop(key)
+        self._num_bytes -= num_bytes
+        return value
+
+    def items(self) -> list[tuple[K, V]]:
+        return [(key, value) for key, (value, _) in self._values.items()]
 
 
 def frame_of(query: Query) -> FrameKey | None:
@@ -166,19 +189,30 @@ def frame_of(query: Query) -> FrameKey | None:
     return False, dataset, episode, camera, query.first_frame, ""
 
 
-def _is_put_on(key: FrameKey, touched: Touched) -> bool:
-    """Whether records may have been put on a frame."""
-    return any(_is_within(key, bounds) for bounds in touched.put)
+def _is_put_on(key: FrameKey, width: int, touched: Touched) -> bool:
+    """Whether records may have been put on any of `width` frames from one on."""
+    return any(_is_within(key, width, bounds) for bounds in touched.put)
 
 
-def _is_within(key: FrameKey, bounds: Mapping[str, Sequence[str | int] | None]) -> bool:
+def _is_within(key: FrameKey, width: int, bounds: Mapping[str, Sequence[Any] | None]) -> bool:
     if key[0]:
         return any(one is None for one in bounds.values())  # loose pictures have no place
-    for name, value in zip(("dataset", "episode", "camera", "frame_index"), key[1:5], strict=True):
+    for name, value in zip(("dataset", "episode", "camera"), key[1:4], strict=True):
         ends = bounds.get(name)
-        if ends is not None and not ends[0] <= value <= ends[1]:  # pyright: ignore[reportOperatorIssue]
+        if ends is not None and not ends[0] <= value <= ends[1]:
             return False
-    return True
+    ends = bounds.get("frame_index")
+    return ends is None or (ends[0] < key[4] + width and key[4] <= ends[1])
+
+
+def _fitting(num_masks: int, width: int) -> int:
+    """How many frames to fetch at a time of a recording that has so many masks on so many frames."""
+    fit = MASKS_PER_BLOCK * width // max(num_masks, 1)
+    return max(1, min(MOST_FRAMES, fit))
+
+
+def _size(masks: Sequence[ResolvedRecord]) -> int:
+    return 300 + sum(_BYTES_PER_MASK + len(mask.record.rle.counts) for mask in masks)
 
 
 __all__ = ["MASKS_PER_BLOCK", "MOST_FRAMES", "FrameShelf", "frame_of"]

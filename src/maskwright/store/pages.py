@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
+
 from maskwright.core.image import FrameRef
 from maskwright.core.record import MaskRecord
 from maskwright.core.resolved import ResolvedRecord
@@ -20,7 +22,7 @@ from maskwright.store.frame_log import FrameKey, SeenFrame, key_of
 from maskwright.store.ledger import Ledger
 from maskwright.store.query import ANY_STATUS, Query
 from maskwright.store.resolve import resolve
-from maskwright.store.scan import Scan, between, key_of_row
+from maskwright.store.scan import Scan, between
 
 BEGIN = frame_pages.begin(is_loose=False)
 _FIRST_STRETCH = 32  # frames
@@ -117,12 +119,9 @@ class Pages:
         events = event_log.events_of_each(self._ledger, [record.id for record in records])
         return tuple(resolve(record, events.get(record.id, ())) for record in records)
 
-    def as_put(self, query: Query) -> dict[FrameKey, list[tuple[Any, ...]]]:
-        """Fetch records as they were put that meet a query's conditions on them, by frame, as rows not yet read."""
-        found: dict[FrameKey, list[tuple[Any, ...]]] = {}
-        for row in self._scan().as_put(query):
-            found.setdefault(key_of_row(row), []).append(row)
-        return found
+    def as_put(self, query: Query) -> pa.Table:
+        """Fetch records as they were put that meet a query's conditions on them, as a table in frame order."""
+        return self._scan().as_put(query)
 
     def last_event(self) -> int:
         """The position of the newest event; 0 before the first."""

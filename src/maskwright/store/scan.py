@@ -12,7 +12,6 @@ from typing import Any
 import pyarrow as pa
 
 from maskwright.core.errors import SettingError, StoreDamaged, StoreError
-from maskwright.core.record import MaskRecord
 from maskwright.core.resolved import ResolvedRecord
 from maskwright.store.catalogue import Snapshot
 from maskwright.store.columns import RECORD_COLUMNS, record_of
@@ -26,8 +25,6 @@ CHUNK = 4_000
 
 _FETCHED = ", ".join((*RECORD_COLUMNS, *STATE_COLUMNS))
 _STATE_AT = 1 + len(RECORD_COLUMNS)
-_DIGEST_AT = 1 + RECORD_COLUMNS.index("image_digest")
-assert RECORD_COLUMNS[:5] == ("id", "dataset", "episode", "camera", "frame_index")
 _FRAME = ("dataset", "episode", "camera", "frame_index")
 _LOOSE_DIGEST = "CASE WHEN dataset IS NULL THEN image_digest ELSE '' END"
 _ORDER = f"dataset IS NULL, dataset, episode, camera, frame_index, {_LOOSE_DIGEST}, ordinal"
@@ -94,17 +91,16 @@ class Scan:
             ).fetchall()
         return list(zip((row[0] for row in rows), resolved_of(rows), strict=True))
 
-    def as_put(self, query: Query) -> list[tuple[Any, ...]]:
-        """Fetch records as they were put that meet a query's conditions on them: (ordinal, *RECORD_COLUMNS), unsorted.
+    def as_put(self, query: Query) -> pa.Table:
+        """Fetch records as they were put that meet a query's conditions on them, as a table in frame order.
 
-        They are cheap to keep and never change; `records_of_rows` reads them.
+        It never changes and is small to keep; `columns.records_of` reads it.
         """
         condition, values = sql_of(query, has_events=False)
         with self._cursor() as cursor:
             columns = ", ".join(RECORD_COLUMNS)
-            return cursor.execute(
-                f"SELECT ordinal, {columns} FROM ({self.records(query)}) WHERE {condition}", values
-            ).fetchall()
+            asked = f"SELECT {columns} FROM ({self.records(query)}) WHERE {condition} ORDER BY {_ORDER}"
+            return cursor.sql(asked, params=values).to_arrow_table()
 
     def count_by_status(self, stretch: tuple[str, list[Any]]) -> dict[FrameKey, dict[str, int]]:
         """Count the masks of each status on the frames of a stretch."""
@@ -190,19 +186,6 @@ class _Asking(_Cursor):
 
     def __enter__(self) -> tuple[Any, str, str, list[Any]]:
         return super().__enter__(), *self._question
-
-
-def records_of_rows(rows: Sequence[tuple[Any, ...]]) -> tuple[MaskRecord, ...]:
-    """Read the records of one frame from rows that `as_put` gave, in the order in which they were put."""
-    return tuple(record_of(row[1:]) for row in sorted(rows, key=lambda row: row[0]))
-
-
-def key_of_row(row: tuple[Any, ...]) -> FrameKey:
-    """The frame of a row that `as_put` gave."""
-    _, _, dataset, episode, camera, index = row[:6]
-    if dataset is None:
-        return True, "", "", "", -1, row[_DIGEST_AT]
-    return False, dataset, episode, camera, index, ""
 
 
 def resolved_of(rows: Sequence[tuple[Any, ...]]) -> Iterator[ResolvedRecord]:
@@ -306,4 +289,4 @@ def _between(first: tuple[Any, ...], last: tuple[Any, ...]) -> tuple[str, list[A
     return " AND ".join(conditions), values
 
 
-__all__ = ["Scan", "between", "key_of_row", "records_of_rows", "resolved_of", "told"]
+__all__ = ["Scan", "between", "resolved_of", "told"]
