@@ -1,13 +1,15 @@
 """What the routes of the store ask for in their signatures: the desk, and the headers of writes."""
 
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
 from fastapi import Depends, Header, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from maskwright.core.errors import StoreMissing
+from maskwright.core.errors import RequestError, StoreMissing
 from maskwright.serve.access import ServiceOf
+from maskwright.serve.answers import request_error
 from maskwright.serve.store_desk import StoreDesk
 from maskwright.serve.wire import ErrorOut, parse
 
@@ -36,6 +38,39 @@ async def body_of_request(request: Request, kind: type[M]) -> M:
     if len(content) < _PARSED_AT_ONCE:
         return parse(kind, content)
     return await to_thread.run_sync(parse, kind, content)
+
+
+def asked_of(request: Request, kind: type[M]) -> M:
+    """Read conditions from the query string: what the framework would do, in a fifth of the time.
+
+    Raises:
+        RequestError: one is unknown, malformed or of another type.
+    """
+    found: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if name in _lists_of(kind):
+            found.setdefault(name, []).append(value)
+        elif found.setdefault(name, value) is not value:
+            raise RequestError(f"query.{name}: takes one value, got several")
+    try:
+        return kind.model_validate(found)
+    except ValidationError as error:
+        told: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
+        raise request_error([{**one, "loc": ("query", *one["loc"])} for one in told]) from error
+
+
+def asked_in(kind: type[BaseModel]) -> dict[str, Any]:
+    """Describe what `asked_of` reads. For `openapi_extra` of a route."""
+    parameters = []
+    for name, schema in kind.model_json_schema()["properties"].items():
+        about = {key: value for key, value in schema.items() if key != "title"}
+        parameters.append({"name": name, "in": "query", "required": False, "schema": about})
+    return {"parameters": parameters}
+
+
+@cache
+def _lists_of(kind: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for name, one in kind.model_fields.items() if "list[" in str(one.annotation))
 
 
 DeskOf = Annotated[StoreDesk, Depends(desk_of)]
@@ -81,6 +116,8 @@ __all__ = [
     "IfMatch",
     "IfNoneMatch",
     "Key",
+    "asked_in",
+    "asked_of",
     "body_of_request",
     "desk_of",
 ]

@@ -14,7 +14,7 @@ from maskwright.serve.answers import json_answer
 from maskwright.serve.picture_of import png_of
 from maskwright.serve.prefetch import Prefetch
 from maskwright.serve.service import Service
-from maskwright.serve.store_access import NOT_THERE, STORE_ERRORS, DeskOf, IfNoneMatch
+from maskwright.serve.store_access import NOT_THERE, STORE_ERRORS, DeskOf, IfNoneMatch, asked_in, asked_of
 from maskwright.serve.store_cursors import MOST_CHARACTERS, frame_id
 from maskwright.serve.store_tags import quoted, read_tags
 from maskwright.serve.wire import ErrorOut
@@ -36,9 +36,16 @@ _PICTURE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/frames", summary="Frames of the store", response_model=FramesOut, responses=STORE_ERRORS)
-async def list_frames(asked: Annotated[FramesAsked, Query()], desk: DeskOf, who: Reader) -> Response:
+@router.get(
+    "/frames",
+    summary="Frames of the store",
+    response_model=FramesOut,
+    responses=STORE_ERRORS,
+    openapi_extra=asked_in(FramesAsked),
+)
+async def list_frames(request: HttpRequest, desk: DeskOf, who: Reader) -> Response:
     """In order, with how many masks each has of each status; frames without masks too."""
+    asked = asked_of(request, FramesAsked)
     query = StoreQuery(**asked.model_dump(exclude={"cursor", "limit"}))
     page = await desk.frames(query, cursor=asked.cursor, limit=asked.limit)
     return json_answer(frames_json(page.frames, page.next_cursor))

@@ -4,14 +4,24 @@ from functools import partial
 from typing import Annotated, Any
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from maskwright.core import ResolvedRecord
 from maskwright.serve.access import Annotator, Reader
 from maskwright.serve.answers import json_answer
 from maskwright.serve.description import body_of
-from maskwright.serve.store_access import CONFLICTS, NOT_THERE, STORE_ERRORS, DeskOf, IfNoneMatch, Key, body_of_request
+from maskwright.serve.store_access import (
+    CONFLICTS,
+    NOT_THERE,
+    STORE_ERRORS,
+    DeskOf,
+    IfNoneMatch,
+    Key,
+    asked_in,
+    asked_of,
+    body_of_request,
+)
 from maskwright.serve.store_tags import quoted, read_tags, tag_of
 from maskwright.serve.wire_store import HistoryOut, RecordOut, RecordsAsked, RecordsIn, RecordsOut, SavedOut
 from maskwright.serve.wire_store_values import (
@@ -36,13 +46,20 @@ _ETAG: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("/records", summary="Masks that meet conditions", response_model=RecordsOut, responses=STORE_ERRORS)
-async def list_records(asked: Annotated[RecordsAsked, Query()], desk: DeskOf, who: Reader) -> Response:
+@router.get(
+    "/records",
+    summary="Masks that meet conditions",
+    response_model=RecordsOut,
+    responses=STORE_ERRORS,
+    openapi_extra=asked_in(RecordsAsked),
+)
+async def list_records(request: Request, desk: DeskOf, who: Reader) -> Response:
     """In frame order, of the newest state, a page at a time.
 
     A cursor stays good while others write: no mask is given twice, and none is left out that was there all the time.
     Questions about one frame (dataset, episode, camera, first_frame = last_frame) are the quickest.
     """
+    asked = asked_of(request, RecordsAsked)
     page = await desk.query(query_from(asked), cursor=asked.cursor, limit=asked.limit)
     write = partial(records_json, page.masks, page.next_cursor)
     return json_answer(write() if len(page.masks) <= _WRITTEN_AT_ONCE else await to_thread.run_sync(write))
