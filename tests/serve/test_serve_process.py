@@ -25,15 +25,22 @@ class Process:
     def __init__(self, folder, *words):
         environ = {**os.environ, "MASKWRIGHT_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1"}
         self.running = subprocess.Popen([*COMMAND, *words], cwd=folder, env=environ, stderr=subprocess.PIPE, text=True)
-        first = self.running.stderr.readline()
-        found = re.search(r"http://\S+:\d+", first)
-        if found is None:
-            self.running.communicate()
-            raise AssertionError(first)
-        self.address = found[0]
-        self.lines = [self.running.stderr.readline()]
+        self.lines = []
         self.reader = threading.Thread(target=lambda: self.lines.extend(self.running.stderr))
         self.reader.start()
+
+    def greeting(self):
+        """The two lines that say where it is."""
+        until = time.monotonic() + 60
+        while "Ctrl+C" not in "".join(self.lines):
+            assert self.running.poll() is None, self.lines
+            assert time.monotonic() < until, self.lines
+            time.sleep(0.02)
+        return "".join(self.lines)
+
+    @property
+    def address(self):
+        return re.search(r"http://\S+:\d+", self.greeting())[0]
 
     @property
     def num_resident_bytes(self):
@@ -83,7 +90,7 @@ def flood(address, head, piece):
 
 def test_it_answers_sends_floods_away_with_its_memory_as_it_was_and_ends_with_zero(tmp_path):
     with serving(tmp_path, "--max-upload", "8") as process, httpx.Client(base_url=process.address) as client:
-        assert "no token is needed" in process.lines[0]
+        assert "no token is needed" in process.greeting()
         assert client.get("/v1/health/ready").json() == {"state": "ready", "models": ["test-sam"], "devices": ["cpu"]}
         digest = client.post("/v1/images", content=picture()).json()["digest"]
         asked = {"image": digest, "prompts": [click()]}
@@ -110,7 +117,7 @@ def test_with_tokens_it_may_listen_everywhere_and_finishes_what_was_begun_when_i
     with serving(tmp_path, "--host", "0.0.0.0", "--token-file", "tokens.jsonl") as process:
         address = process.address.replace("0.0.0.0", "127.0.0.1")
         with httpx.Client(base_url=address, timeout=60) as client:
-            assert "tokens: tokens.jsonl" in process.lines[0]
+            assert "tokens: tokens.jsonl" in process.greeting()
             assert client.get("/v1/models").status_code == 401
             digest = client.post("/v1/images", content=picture(300, 400), headers=bearer).json()["digest"]
             answers = []
