@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "maskwright.client": ("AsyncClient", "Client"),
     "maskwright.core": (
         "BoxPrompt",
         "CombinedPrompt",
@@ -47,6 +48,8 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 if TYPE_CHECKING:
+    from maskwright.client import AsyncClient as AsyncClient
+    from maskwright.client import Client as Client
     from maskwright.core import RLE as RLE
     from maskwright.core import BoxPrompt as BoxPrompt
     from maskwright.core import CombinedPrompt as CombinedPrompt
