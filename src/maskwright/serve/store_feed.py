@@ -47,6 +47,10 @@ class Feed:
         self._is_closed = True
         self._tell()
 
+    async def last(self) -> int:
+        """The position of the newest event."""
+        return await self._last()
+
     async def follow(
         self, after: int | None = None, *, heartbeat_s: float = HEARTBEAT_S
     ) -> AsyncIterator[list[LoggedEvent]]:

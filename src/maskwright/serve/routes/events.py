@@ -88,16 +88,20 @@ async def stream_events(
 
     From now on, or after a position; a client that comes back with Last-Event-ID misses nothing.
     """
-    following = desk.feed.follow(_position(last_event_id) if last_event_id else after)
+    begin = _position(last_event_id) if last_event_id else after
+    if begin is None:
+        begin = await desk.feed.last()
+    following = desk.feed.follow(begin)
     await anext(following)  # refused now, if at all, and not in the middle of an answer
-    return stream_answer(_messages(following, service.meter))
+    return stream_answer(_messages(following, begin, service.meter))
 
 
-async def _messages(following: Any, meter: Meter) -> AsyncIterator[bytes]:
+async def _messages(following: Any, begin: int, meter: Meter) -> AsyncIterator[bytes]:
     sessions = meter.sessions.labels("stream")
     sessions.inc()
     try:
         async with aclosing(following):
+            yield f"id: {begin}\n\n".encode()  # what to come back with, if the connection breaks before any event
             async for events in following:
                 yield b"".join(message("review", event_json(one), number=one.position) for one in events) or ALIVE
     finally:
