@@ -57,7 +57,7 @@ def ask(operation, address, known, document):
 
     @hypothesis.given(hypothesis.strategies.one_of(modes))
     @hypothesis.settings(
-        max_examples=12,
+        max_examples=8,
         deadline=None,
         database=None,
         phases=[hypothesis.Phase.generate],  # making a failure smaller takes minutes
