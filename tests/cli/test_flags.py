@@ -72,7 +72,7 @@ FLAGS = {
     ),
     "serve": (
         "--model", "--host", "--port", "--grpc-port", "--token-file", "--origin", "--engine", "--address", "--workers",
-        "--device", "--precision", "--max-upload", "--rate",
+        "--device", "--precision", "--max-upload", "--label-studio-url", "--picture-host", "--rate",
     ),
     "tokens add": ("--name", "--scope", "--days"),
     "tokens list": ("--json",),

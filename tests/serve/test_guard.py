@@ -1,4 +1,5 @@
 import asyncio
+import base64
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,21 @@ def test_loopback_needs_none(host):
 @given(st.text(max_size=30))
 def test_whatever_is_said_about_a_host_it_is_loopback_or_not(text):
     assert is_loopback(text) in (True, False)
+
+
+def test_tools_that_know_no_bearers_may_send_a_token_in_other_ways(tokens):
+    guard = Guard(ServeSettings(token_file=tokens[0]))
+    secret = tokens[1]["read"]
+    basic = base64.b64encode(f"anybody:{secret}".encode()).decode()
+
+    for told in (f"Token {secret}", f"bearer  {secret}", f"Basic {basic}"):
+        assert guard.admit(told, "r").name == "reader"
+
+
+@pytest.mark.parametrize("given", ["Basic", "Basic ?", "Basic OnJlYWRlcg==", "Basic //8=", "Digest abc"])
+def test_what_is_no_token_in_other_ways_is_none(tokens, given):
+    with pytest.raises(NotSignedIn):
+        Guard(ServeSettings(token_file=tokens[0])).admit(given, "r")
 
 
 @pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer ", "Basic abc", "Bearer mw_nonsense", "mw_nonsense"])

@@ -60,6 +60,14 @@ def serve(
     max_upload: Annotated[
         int, typer.Option("--max-upload", metavar="MIB", min=1, help="Of a request's body, in MiB.")
     ] = _DEFAULTS.max_body_bytes // _MIB,
+    label_studio_url: Annotated[
+        str | None,
+        typer.Option("--label-studio-url", metavar="URL", help="Whose smart tools ask here; its pictures are fetched."),
+    ] = None,
+    picture_host: Annotated[
+        list[str] | None,
+        typer.Option("--picture-host", metavar="HOST", help="Pictures of this host may be fetched too; repeatable."),
+    ] = None,
     rate: Annotated[
         float, typer.Option("--rate", metavar="N", min=0.1, help="Requests a second that a token may make on average.")
     ] = _DEFAULTS.rate_per_s,
@@ -67,7 +75,7 @@ def serve(
     """Serve models, and a store if one is given, to many clients at once.
 
     Without --token-file it listens to this machine only. SIGTERM or Ctrl+C lets what was begun finish.
-    The access log is on stderr, one JSON object a request. What it answers: http://127.0.0.1:8080/docs
+    The log is on stderr, one JSON object a line and a request. What it answers: http://127.0.0.1:8080/docs
     """
     options.check_engine(engine, address, workers)
     from maskwright.serve.run import run
@@ -87,6 +95,8 @@ def serve(
             engine="ray" if engine == "ray" else "local",
             ray_address=address,
             ray_workers=workers,
+            label_studio_url=None if label_studio_url is None else _address(label_studio_url),
+            picture_hosts=tuple(one.lower() for one in picture_host or ()),
             rate_per_s=rate,
             burst=max(1, round(2 * rate)),
         ),
@@ -104,3 +114,13 @@ def _origin(text: str) -> str:
             f"--origin is one page's scheme, host and port, as https://labels.example; got {text!r}"
         )
     return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _address(text: str) -> str:
+    """Read where Label Studio is, as its users open it."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query:
+        raise typer.BadParameter(f"--label-studio-url is as http://localhost:8081; got {text!r}")
+    return text.rstrip("/")

@@ -26,12 +26,14 @@ from maskwright.serve.front import Front
 from maskwright.serve.limits import BodyLimit, Crowd
 from maskwright.serve.problems import Problem
 from maskwright.serve.routes import (
+    cvat,
     events,
     everything,
     frames,
     health,
     images,
     jobs,
+    label_studio,
     models,
     queries,
     records,
@@ -43,7 +45,21 @@ from maskwright.serve.sign_in import SignIn
 from maskwright.serve.wire import ErrorOut
 
 # Routes are looked through in this order: clicks first.
-_ROUTES = (segment, images, everything, health, models, records, events, queries, frames, jobs, tracks)
+_ROUTES = (
+    segment,
+    images,
+    everything,
+    health,
+    models,
+    records,
+    events,
+    queries,
+    frames,
+    jobs,
+    tracks,
+    label_studio,
+    cvat,
+)
 
 _ANY_ERROR: dict[int | str, dict[str, Any]] = {
     401: {"model": ErrorOut, "description": "No token, or one that is not known"},

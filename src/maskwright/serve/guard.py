@@ -4,6 +4,7 @@ Without a token file every caller is "local" and may do everything; such a serve
 With one, a caller is known by its token, and its name has a bucket: it fills with `rate_per_s` and holds `burst`.
 """
 
+import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from maskwright.serve.tokens import TokenBook
 from maskwright.serve.values import Caller
 
 LOCAL = "local"
-_SCHEME = "bearer "
+_SCHEMES = ("bearer", "token")
 
 
 class Guard:
@@ -43,15 +44,18 @@ class Guard:
     def admit(self, authorization: str | None, request_id: str) -> Caller:
         """Say who asks, by what stands in the Authorization header or metadata: "Bearer mw_...".
 
+        Tools that know no bearers may send "Token mw_...", or the token as the password of HTTP's basic scheme.
+
         Raises:
             NotSignedIn: there is no token, or one that is not known or past its time.
             TooManyRequests: the token asks faster than it may.
         """
         if self._book is None:
             return Caller(name=LOCAL, scope="admin", request_id=request_id)
-        if not authorization or not authorization.lower().startswith(_SCHEME):
+        secret = _secret_of(authorization or "")
+        if secret is None:
             raise NotSignedIn("expected a token in the header Authorization: Bearer TOKEN, got none")
-        token = self._book.find(authorization[len(_SCHEME) :].strip())
+        token = self._book.find(secret)
         if token is None:
             raise NotSignedIn("the token is not known here, or no longer valid. Ask whoever runs the server for one")
         self._buckets.take(token.name)
@@ -82,6 +86,18 @@ class _Buckets:
                 retry_after_s=(1 - bucket.level) / self._rate,
             )
         bucket.level -= 1
+
+
+def _secret_of(authorization: str) -> str | None:
+    scheme, _, rest = authorization.partition(" ")
+    if scheme.lower() in _SCHEMES:
+        return rest.strip()
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(rest.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return None
 
 
 def is_loopback(host: str) -> bool:

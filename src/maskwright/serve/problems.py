@@ -32,6 +32,7 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.StoreBusy, 503, "UNAVAILABLE"),
     (errors.StoreFull, 507, "RESOURCE_EXHAUSTED"),
     (errors.StoreReadOnly, 403, "FAILED_PRECONDITION"),
+    (errors.ServerUnreachable, 502, "UNAVAILABLE"),
     (errors.UnsupportedPrompt, 422, "INVALID_ARGUMENT"),
     (errors.WeightsMissing, 409, "FAILED_PRECONDITION"),
     (errors.InputError, 422, "INVALID_ARGUMENT"),

@@ -36,6 +36,9 @@ class ServeSettings:
     # Requests a second that a token may make on average, and at once.
     rate_per_s: float = 50.0
     burst: int = 100
+    # Where Label Studio is, and from which other hosts its pictures may be fetched: HOST or HOST:PORT.
+    label_studio_url: str | None = None
+    picture_hosts: tuple[str, ...] = ()
     # Pictures that clients sent: bytes of pixels in memory, bytes of files on disk.
     image_memory_bytes: int = 512 * _MIB
     image_disk_bytes: int = 4096 * _MIB
