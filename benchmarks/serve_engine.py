@@ -189,6 +189,11 @@ def main() -> None:
         )
         p95 = [1000 * float(np.percentile(times, 95)) for times in busy]
         print(f"\nclicks/s: {rate[0]:.1f} with batching, {rate[1]:.1f} without: {rate[0] / rate[1]:.2f} times as many")
+        ratios = sorted(on / off for on, off in zip(*rates, strict=True))
+        print(f"round by round: {', '.join(f'{ratio:.2f}' for ratio in ratios)} times as many")
+        print(f"best rounds: {max(rates[0]):.1f} clicks/s with batching, {max(rates[1]):.1f} without")
+        best = (f"{1000 * min(times):.1f} {name}" for name, times in zip(names, single, strict=True))
+        print(f"best p50 of one client, ms: {', '.join(best)}")
         print(f"p95 of a client, ms: {p95[0]:.0f} with batching, {p95[1]:.0f} without")
         for connection, process in started:
             connection.send(None)

@@ -34,11 +34,10 @@ def test_it_notices_when_the_machine_gets_busy_and_quiet_again() -> None:
     choices(width, wide_s=0.014, narrow_s=0.020)
 
     busy = choices(width, wide_s=0.150, narrow_s=0.030)
-    choices(width, wide_s=0.014, narrow_s=0.020)
     quiet = choices(width, wide_s=0.014, narrow_s=0.020)
 
-    assert busy[True] <= 12
-    assert quiet[False] <= 12
+    assert busy[True] <= 10
+    assert quiet[False] <= 50
 
 
 def test_one_click_that_was_disturbed_changes_nothing() -> None:

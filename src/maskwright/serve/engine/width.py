@@ -8,7 +8,7 @@ against 23 with two busy programs beside it.
 from collections import Counter, defaultdict, deque
 from statistics import median
 
-_REMEMBERED = 5  # measurements of each; their median does not heed one that was disturbed
+_REMEMBERED = 3  # measurements of each; their median does not heed one that was disturbed
 _TRY_OTHER_EVERY = 32
 
 
@@ -26,7 +26,10 @@ class Width:
             return not wide
         self._num_chosen[kind, model] += 1
         is_faster = median(wide) <= median(narrow)
-        return is_faster if self._num_chosen[kind, model] % _TRY_OTHER_EVERY else not is_faster
+        used, other = (wide, narrow) if is_faster else (narrow, wide)
+        has_got_better = other[-1] < median(used)  # then see whether it is so again
+        tries_other = has_got_better or self._num_chosen[kind, model] % _TRY_OTHER_EVERY == 0
+        return is_faster != tries_other
 
     def learn(self, kind: str, model: str, *, is_wide: bool, seconds: float) -> None:
         """Learn how long something took that was alone from beginning to end; of several prompts, one's share."""
