@@ -12,6 +12,7 @@ from maskwright.client.requests import new_key, request
 from maskwright.client.steps import Emit, Items, Steps, work
 from maskwright.client.values import Page, RecordHistory, Table, TaggedRecord
 from maskwright.core import MaskRecord, to_json
+from maskwright.core.errors import DuplicateRecord, KeyReused
 
 _PAGE = 500
 
@@ -101,7 +102,11 @@ def save(link: Link, records: Iterable[MaskRecord]) -> Steps[list[TaggedRecord]]
     made = yield from work(
         lambda: request(link, "POST", "records", body={"records": [to_json(one) for one in asked]}, key=key)
     )
-    return (yield from ask(link, made, lambda data: list(tagged_items(data))))
+    try:
+        return (yield from ask(link, made, lambda data: list(tagged_items(data))))
+    except KeyReused as error:  # the key is new: so an id is not
+        ids = ", ".join(one.id for one in asked[:3])
+        raise DuplicateRecord(f"another mask in the store has the id of one of these: {ids}. Use new_id()") from error
 
 
 def _page(link: Link, filters: Any, cursor: str | None, limit: int) -> Steps[Page]:
