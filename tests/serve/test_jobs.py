@@ -1,5 +1,6 @@
 """Jobs: long work that tells how far it is, can be stopped, writes where the server says, and survives a restart."""
 
+import asyncio
 import io
 import json
 import threading
@@ -20,7 +21,7 @@ from maskwright.serve import jobs as jobs_module
 from maskwright.serve.job_folder import JobFolder
 from maskwright.serve.job_turns import Turns
 from maskwright.serve.job_values import Job, JobProblem, JobProgress, job_json, read_job
-from maskwright.serve.wire_store import JobOut, JobsOut, SourcesOut
+from maskwright.serve.wire_store import JobIn, JobOut, JobsOut, SourcesOut
 from maskwright.serve.zip_stream import zip_of
 from maskwright.store import Query, create_store, open_store
 from maskwright.workflows.annotate import annotate
@@ -47,6 +48,7 @@ async def until_over(client, job_id, *, most_s=30):
         job = (await client.get(f"/v1/jobs/{job_id}")).json()
         if job["state"] not in ("queued", "running"):
             return job
+        await asyncio.sleep(0.01)
     raise AssertionError(job)
 
 
@@ -96,6 +98,7 @@ def test_a_job_is_refused_that_could_not_be_done(path):
         ({**ANNOTATE, "selection": {"start": 5, "stop": 2}}, 422),
         ({**ANNOTATE, "path": "/etc"}, 422),
         ({"kind": "export", "format": "odd"}, 422),
+        ({"kind": "export", "format": "labelme"}, 422),
         ({"kind": "export", "format": "coco", "out": "/tmp/x"}, 422),
         ({"kind": "export", "format": "coco", "query": {"min_area": 9, "max_area": 1}}, 422),
         ({"kind": "nothing"}, 422),
@@ -154,7 +157,7 @@ def test_a_job_is_cancelled_by_who_began_it_or_an_admin(path):
             service.engine.gate.clear()
             jobs = [(await client.post("/v1/jobs", json=ANNOTATE, headers=by(ANN))).json()["id"] for _ in range(4)]
             while (await client.get(f"/v1/jobs/{jobs[0]}")).json()["state"] == "queued":
-                pass
+                await asyncio.sleep(0.01)
             refused = await client.post(f"/v1/jobs/{jobs[0]}/cancel", headers=by(BOB))
             waiting = (await client.post(f"/v1/jobs/{jobs[3]}/cancel", headers=by(ANN))).json()
             for job, who in ((jobs[0], ANN), (jobs[1], ADMIN), (jobs[2], ANN)):
@@ -170,6 +173,21 @@ def test_a_job_is_cancelled_by_who_began_it_or_an_admin(path):
     assert waiting["state"] == "cancelled"
     assert [one["state"] for one in over] == ["cancelled"] * 4
     assert twice.json() == over[0]
+
+
+def test_a_job_that_is_cancelled_at_once_is_cancelled(path):
+    async def work():
+        async with store_client(path) as (_, service):
+            asked = JobIn.model_validate(ANNOTATE).root
+            jobs = [await service.jobs.submit(asked, ANN) for _ in range(3)]
+            for job in jobs:
+                await service.jobs.cancel(job.id, ANN)
+            async with asyncio.timeout(20):
+                while not all(service.jobs.job(job.id).is_over for job in jobs):
+                    await asyncio.sleep(0.01)
+            return [service.jobs.job(job.id) for job in jobs]
+
+    assert [job.state for job in run(work())] == ["cancelled"] * 3
 
 
 def test_a_follower_hears_how_far_a_job_is_until_it_is_over(path):
@@ -236,7 +254,7 @@ def test_a_server_that_stops_in_the_middle_says_that_its_jobs_were_interrupted(p
             service.engine.gate.clear()
             jobs = [(await client.post("/v1/jobs", json=ANNOTATE)).json()["id"] for _ in range(3)]
             while (await client.get(f"/v1/jobs/{jobs[0]}")).json()["state"] == "queued":
-                pass
+                await asyncio.sleep(0.01)
             service.engine.gate.set()
             return jobs
 
@@ -343,8 +361,6 @@ def test_a_turn_waits_for_room_and_a_stopped_job_gets_none():
     from maskwright.serve.values import Work
 
     async def take():
-        import asyncio
-
         engine = DirectEngine()
         engine.full_times = 2
         turns = Turns(engine, asyncio.get_running_loop(), Work(client="ann"))

@@ -11,6 +11,7 @@ from annotate_data import SIZE_HW, pixels, write_pictures
 from full_disk import room_for
 from maskwright.core import Accept, Reject, Relabel, to_json
 from maskwright.core.image import Image
+from maskwright.masks import from_runs
 from maskwright.serve.prefetch import Prefetch
 from maskwright.serve.wire_store import FramesOut, HistoryOut, OpenedOut, RecordOut, RecordsOut, SavedOut
 from maskwright.store import SeenFrame, create_store, open_store
@@ -47,6 +48,11 @@ def new_mask(**changes):
         "provenance": {"method": "human_drawn"},
         **changes,
     }
+
+
+def big_mask():
+    """An empty mask of as many pixels as a mask can have, in a few characters."""
+    return to_json(from_runs([65535 * 65535], (65535, 65535)))
 
 
 def test_a_record_is_read_with_its_tag_and_not_sent_again_as_long_as_it_is_the_same(path, records):
@@ -190,6 +196,7 @@ def test_a_drawn_mask_needs_its_pixels_and_how_it_came_to_be(path, records):
         (new_mask(parent="nobody"), 404),
         (new_mask(frame=to_json(make_ref(99))), 422),
         (new_mask(frame=None), 422),
+        (new_mask(frame=None, image_digest="0" * 64, rle={**big_mask(), "size_hw": [65535, 65535]}), 413),
         (new_mask(id="a b"), 422),
         (new_mask(id=records[0].id), 409),
         (new_mask(odd=1), 422),

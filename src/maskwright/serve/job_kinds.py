@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.core.errors import InputError
+from maskwright.core.errors import InputError, SettingError
 from maskwright.datasets.formats import find_format
 from maskwright.models import Model
 from maskwright.predict import preset_for
@@ -64,7 +64,8 @@ def check_request(store: Path, request: JobRequest) -> None:
             _source(store, request.source)
             _selection(request.selection)
         case ExportIn():
-            find_format(request.format)
+            if not find_format(request.format).writes:
+                raise SettingError(f"{request.format} is a format that is only read. Take another")
             query_from(request.query)
 
 

@@ -137,11 +137,7 @@ class Jobs:
         job = self.job(job_id)
         if job.caller != caller.name and not caller.may("admin"):
             raise NotAllowed(f"the job is {job.caller}'s; only who began it or an admin cancels it")
-        if job_id in self._turns:
-            self._turns[job_id].stop()
-            if job.state == "queued":
-                self._tasks[job_id].cancel()
-                await asyncio.wait({self._tasks[job_id]}) if job_id in self._tasks else None
+        await self._stop(job_id)
         return self.job(job_id)
 
     def result(self, job_id: str) -> Path:
@@ -188,15 +184,22 @@ class Jobs:
     async def drain(self, timeout_s: float) -> None:
         """Begin nothing new and stop what runs; it is written down as interrupted."""
         self._is_stopping = True
-        for job_id, task in list(self._tasks.items()):
-            self._turns[job_id].stop()
-            if self._jobs[job_id].state == "queued":
-                task.cancel()
+        await asyncio.gather(*(self._stop(job_id) for job_id in list(self._tasks)))
         if self._tasks:
             await asyncio.wait(list(self._tasks.values()), timeout=timeout_s)
         self._tell()
         if not self._tasks:
             await to_thread.run_sync(self._folder.close)
+
+    async def _stop(self, job_id: str) -> None:
+        """Have a job end; one that waits has ended when this returns."""
+        if job_id in self._turns:
+            self._turns[job_id].stop()
+        await asyncio.sleep(0)  # a task that is cancelled before its first step would leave without a word
+        task = self._tasks.get(job_id)
+        if task is not None and self._jobs[job_id].state == "queued":
+            task.cancel()
+            await asyncio.wait({task})
 
     def _at(self) -> Path:
         if self._store is None:

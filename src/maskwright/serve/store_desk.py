@@ -22,7 +22,7 @@ from maskwright.serve.settings import ServeSettings
 from maskwright.serve.store_cursors import cursor_of, frame_id, read_cursor, read_frame_id
 from maskwright.serve.store_edits import Edited, Edits
 from maskwright.serve.store_feed import Feed
-from maskwright.serve.store_frames import FrameShelf, frame_of
+from maskwright.serve.store_frames import FrameShelf
 from maskwright.serve.store_saves import Draft, Saved, Saves, checked
 from maskwright.serve.store_writer import StoreWriter
 from maskwright.serve.values import Caller
@@ -34,8 +34,7 @@ from maskwright.workflows.store_pictures import StorePictures
 
 T = TypeVar("T")
 
-READERS = 4
-SELECTS = 2
+READERS, LOOKERS, SELECTS = 4, 2, 2  # threads: for questions that scan, for looks at one thing, for SQL
 _MOST_WAITING_SELECTS = 8
 _SHELF_BYTES = 256 << 20
 _RECORDS_KEPT = 20_000
@@ -77,7 +76,9 @@ class StoreDesk:
         self._as_put = _Kept(_RECORDS_KEPT)
         self._pictures = StorePictures(self._looker)
         self._meter = meter
-        self._readers, self._selects = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(SELECTS)
+        self._most_pixels = settings.max_pixels
+        self._readers, self._lookers = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(LOOKERS)
+        self._selects = anyio.CapacityLimiter(SELECTS)
         self._decoders = anyio.CapacityLimiter(1)  # one decoder is open at a time
         self.feed = Feed(self._events, self._last_event)
         self._writer = StoreWriter(store, written=self.feed.wake, meter=meter)
@@ -88,7 +89,7 @@ class StoreDesk:
         Raises:
             UnknownRecord: it is not there.
         """
-        return await self._read(self._record, record_id)
+        return await self._look(self._record, record_id)
 
     async def history(self, record_id: str) -> History:
         """Read one record's life.
@@ -96,7 +97,7 @@ class StoreDesk:
         Raises:
             UnknownRecord: it is not there.
         """
-        return await self._read(self._looker.history, record_id)
+        return await self._look(self._looker.history, record_id)
 
     async def query(self, query: Query, *, cursor: str | None = None, limit: int = 100) -> Page:
         """Give a page of the masks that a query finds.
@@ -125,7 +126,7 @@ class StoreDesk:
             RequestError: it is not an id.
             UnknownImage: the store has no such frame.
         """
-        return await self._read(self._frame, read_frame_id(frame))
+        return await self._look(self._frame, read_frame_id(frame))
 
     async def frame_masks(self, frame: str) -> tuple[ResolvedRecord, ...]:
         """Give every mask of a frame, of any status.
@@ -156,7 +157,7 @@ class StoreDesk:
         """
         if not isinstance(frame, SeenFrame):
             key = key_of(frame, None) if isinstance(frame, FrameRef) else read_frame_id(frame)
-            frame = await self._read(self._frame, key)
+            frame = await self._look(self._frame, key)
         return await to_thread.run_sync(self._picture, frame, limiter=self._decoders)
 
     async def put(self, drafts: Sequence[Draft], caller: Caller, *, key: str | None = None) -> Saved:
@@ -167,7 +168,7 @@ class StoreDesk:
             DuplicateRecord, KeyReused: an id or a key is taken.
             StoreError: the disk refused, or is not to be written.
         """
-        fit = await self._read(lambda: checked(drafts, caller, find_frame=self._quick.frame, is_there=self._is_there))
+        fit = await self._look(self._checked, drafts, caller)
         return await self._writer.save(Saves(fit, caller, key=key))
 
     async def append(self, edits: Edits) -> Edited:
@@ -206,6 +207,9 @@ class StoreDesk:
         for store in self._stores:
             store.close()
 
+    async def _look(self, function: Callable[..., T], *arguments: object) -> T:
+        return await to_thread.run_sync(function, *arguments, limiter=self._lookers)
+
     async def _read(self, function: Callable[..., T], *arguments: object) -> T:
         return await to_thread.run_sync(function, *arguments, limiter=self._readers)
 
@@ -217,6 +221,10 @@ class StoreDesk:
             self._as_put.keep(history.record)
             return history.resolved
         return resolve(record, self._quick.events_of(record_id))
+
+    def _checked(self, drafts: Sequence[Draft], caller: Caller) -> list[Draft]:
+        find_frame, most_pixels = self._quick.frame, self._most_pixels
+        return checked(drafts, caller, find_frame=find_frame, is_there=self._is_there, most_pixels=most_pixels)
 
     def _is_there(self, record_id: str) -> bool:
         with suppress(UnknownRecord):
@@ -255,10 +263,10 @@ class StoreDesk:
         return read()
 
     async def _events(self, after: int, limit: int) -> list[LoggedEvent]:
-        return await self._read(lambda: self._quick.events(after=after, limit=limit))
+        return await self._look(lambda: self._quick.events(after=after, limit=limit))
 
     async def _last_event(self) -> int:
-        return await self._read(self._quick.last_event)
+        return await self._look(self._quick.last_event)
 
 
 class _Kept:
@@ -289,4 +297,4 @@ def _open_to_write(settings: ServeSettings) -> MaskStore | None:
         return None
 
 
-__all__ = ["READERS", "FramePage", "Page", "StoreDesk", "frame_of"]
+__all__ = ["FramePage", "Page", "StoreDesk"]

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from maskwright.core.errors import TooManyRequests
+from maskwright.core.errors import StoreError, TooManyRequests
 from maskwright.store.together import LoggedEvent
 
 PAGE = 200
@@ -93,10 +93,11 @@ class Feed:
         known = await self._last()
         while self._num_followers and not self._is_closed:
             await asyncio.sleep(LOOK_S)
-            last = await self._last()
-            if last != known:
-                known = last
-                self._tell()
+            with contextlib.suppress(StoreError):  # followers hear of it when they read
+                last = await self._last()
+                if last != known:
+                    known = last
+                    self._tell()
 
 
 __all__ = ["HEARTBEAT_S", "LOOK_S", "MOST_FOLLOWERS", "PAGE", "Feed"]

@@ -84,11 +84,12 @@ def checked(
     *,
     find_frame: Callable[[FrameKey], SeenFrame | None],
     is_there: Callable[[str], bool],
+    most_pixels: int,
 ) -> list[Draft]:
     """Check records that a caller wants to save, and fill in who made them.
 
     Raises:
-        TooLarge: there are too many at once.
+        TooLarge: there are too many at once, or one is of a larger picture than the server takes.
         RecordError: a box, area, size or digest is not that of the pixels or of the frame, or the frame is unknown.
         UnknownRecord: a parent or ancestor is not there.
         NotAllowed: provenance says what the caller may not.
@@ -100,6 +101,9 @@ def checked(
         raise RecordError("the ids of records must differ from each other. Leave them out, and the server makes them")
     found = []
     for draft in drafts:
+        height, width = draft.record.rle.size_hw
+        if height * width > most_pixels:
+            raise TooLarge(f"masks may have {most_pixels:,} pixels on this server, got {width} x {height}")
         record = _of_its_frame(draft.record, caller, find_frame)
         _check_pixels(record)
         for other in (*((record.parent,) if record.parent else ()), *record.provenance.derived_from):
