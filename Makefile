@@ -3,7 +3,7 @@ PYTHON ?= python
 BIN := $(shell $(PYTHON) -c 'import os, sys; print(os.path.dirname(sys.executable))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check types fix test test-fast golden docs proto scores bench doctor
+.PHONY: help setup check types fix test test-fast golden docs api proto scores bench doctor
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  \1\t/' | expand -t 14
@@ -36,6 +36,9 @@ golden:  ## only the comparisons with published networks and with our own golden
 
 docs:  ## write docs/reference.md anew from the code
 	$(PYTHON) docs/make_reference.py
+
+api:  ## write web/src/api anew: the server's description, and TypeScript types made of it
+	$(PYTHON) web/make_types.py
 
 proto:  ## write the Python side of proto/ anew
 	$(PYTHON) proto/make_python.py
