@@ -8,6 +8,8 @@ import pytest
 import maskwright as mw
 from client_server import NUM_ANNOTATED, NUM_PICTURES, between, make_image, png_of
 from maskwright.client import Client
+from maskwright.client.asking import ask
+from maskwright.client.requests import request
 from maskwright.core.errors import (
     Cancelled,
     DeadlinePassed,
@@ -129,9 +131,6 @@ def test_a_session_is_closed_when_its_reader_stops(client):
 
 
 def sessions(client):
-    from maskwright.client.asking import ask
-    from maskwright.client.requests import request
-
     return client._shell.run(ask(client._link, request(client._link, "GET", "tracks"), lambda data: data["items"]))
 
 
