@@ -14,6 +14,7 @@ LIGHT_MODULES = (
     "maskwright.masks",
     "maskwright.datasets",
     "maskwright.store",
+    "maskwright.client",
     "maskwright.cli.__main__",
 )
 
@@ -42,7 +43,7 @@ def test_importing_a_light_module_costs_no_torch(module):
     assert result.stdout.split() == []
 
 
-@pytest.mark.parametrize("module", ["maskwright", "maskwright.core", "maskwright.masks"])
+@pytest.mark.parametrize("module", ["maskwright", "maskwright.core", "maskwright.masks", "maskwright.client"])
 def test_every_public_name_exists(module):
     code = f"import {module} as m; print(*(name for name in m.__all__ if not hasattr(m, name)))"
 
