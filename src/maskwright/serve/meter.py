@@ -8,7 +8,15 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from maskwright import __version__
 from maskwright.serve.request_context import RequestContext, current_request
@@ -20,6 +28,8 @@ STAGES = ("queue", "encode", "decode", "draw", "everything", "track", "store", "
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _BATCHES = (1, 2, 4, 8, 16, 32, 64)
+
+disable_created_metrics()  # when each series began: it doubles them, and nobody asks
 
 
 class Meter:
