@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -32,12 +33,21 @@ def png_of(image):
     return file.getvalue()
 
 
+def lasting_port():
+    """A free port that no outgoing connection is given, so that it is still free when a server comes back to it."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class RealServer:
     """`maskwright serve` in a process; `kill` and `start` make a new one at the same address."""
 
     def __init__(self, folder, *words):
         self._folder, self._words = folder, words
-        self.port = 0
+        self.port = lasting_port()
         self.start()
 
     def start(self):
@@ -49,7 +59,6 @@ class RealServer:
         first = self.process.stderr.readline().decode()
         assert "http://" in first, first
         self.address = re.search(r"http://\S+:\d+", first)[0]
-        self.port = int(self.address.rpartition(":")[2])
         self._log.seek(begin)
         self._reader = threading.Thread(target=self._keep, args=[self.process.stderr, self._log])
         self._reader.start()

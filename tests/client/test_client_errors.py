@@ -10,7 +10,7 @@ from maskwright.client.link import make_link
 from maskwright.client.steps import Answer
 from maskwright.core import errors
 from maskwright.core.error_codes import code_of, error_of
-from maskwright.core.errors import ServeError, SettingError
+from maskwright.core.errors import RequestError, ServeError, SettingError
 from maskwright.serve.answers import error_answer
 
 LINK = make_link("http://127.0.0.1:8080", 30, 3)
@@ -51,6 +51,12 @@ def test_codes_are_of_one_class_each():
         ({"url": "ftp://host"}, "looks like http://127.0.0.1:8080"),
         ({"url": "http://"}, "looks like http://127.0.0.1:8080"),
         ({"url": "http://host?x=1"}, "looks like http://127.0.0.1:8080"),
+        ({"url": "http://host:99999"}, "looks like http://127.0.0.1:8080"),
+        ({"url": "http://host:port"}, "looks like http://127.0.0.1:8080"),
+        ({"url": "http://[::1"}, "looks like http://127.0.0.1:8080"),
+        ({"url": "http://my host"}, "looks like http://127.0.0.1:8080"),
+        ({"url": "http://host", "token": "secret\n"}, "a token has no spaces"),
+        ({"url": "http://host", "token": "secret\u2014"}, "a token has no spaces"),
         ({"url": "http://ann:secret@host"}, r"Client\(url, token=...\)"),
         ({"url": "http://host", "timeout_s": 0}, "timeout_s must be above 0"),
         ({"url": "http://host", "retries": -1}, "retries must be 0 or more"),
@@ -61,6 +67,22 @@ def test_a_client_that_cannot_be_is_an_error(kind, arguments, told):
     with pytest.raises(SettingError, match=told) as found:
         kind(**arguments)
     assert "secret" not in str(found.value)
+
+
+def test_a_client_that_is_closed_says_so():
+    client = mw.Client("http://127.0.0.1:8080")
+    client.close()
+
+    with pytest.raises(SettingError, match="this client is closed"):
+        client.version()
+    with pytest.raises(SettingError, match="this client is closed"):
+        next(client.follow())
+
+
+@pytest.mark.parametrize("value", [float("nan"), object()])
+def test_what_json_cannot_hold_is_an_error(value):
+    with mw.Client("http://127.0.0.1:8080") as client, pytest.raises(RequestError, match="cannot be written as JSON"):
+        client.count(min_stability=value)
 
 
 def test_a_token_is_not_shown():

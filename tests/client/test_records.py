@@ -4,6 +4,7 @@ import dataclasses
 import threading
 import time
 
+import httpx
 import numpy as np
 import pytest
 
@@ -32,7 +33,7 @@ def saved(client):
 def test_masks_come_page_by_page(client, monkeypatch):
     monkeypatch.setattr("maskwright.client.record_steps._PAGE", 3)
 
-    found = list(client.records(status="proposed", method=["sam_raw", "sam_refined"], dataset="pictures"))
+    found = list(client.records(method=["sam_raw", "sam_refined"], dataset="pictures"))
     page = client.query(dataset="pictures", limit=2)
     rest = client.query(dataset="pictures", cursor=page.next_cursor, limit=1000)
 
@@ -129,10 +130,10 @@ def test_a_token_reaches_as_far_as_its_scope(served, client, saved):
 
 
 def test_an_admin_asks_in_sql(admin):
-    table = admin.sql("SELECT count(*) AS n, 'x' AS x FROM masks WHERE dataset = 'pictures'")
+    table = admin.sql("SELECT count(*) AS n, 'x' AS x FROM masks WHERE dataset = 'pictures' AND status = 'proposed'")
 
     assert table.columns == ("n", "x")
-    assert table.rows == ((admin.count(dataset="pictures"), "x"),)
+    assert table.rows == ((admin.count(dataset="pictures", status="proposed"), "x"),)
     assert admin.sql("SELECT * FROM masks", limit=1).is_cut
 
 
@@ -157,6 +158,16 @@ def test_the_log_is_read_and_followed(client, saved, monkeypatch):
     assert list(client.events(after=last)) == followed
     with pytest.raises(SettingError, match="0 or more"):
         next(client.follow(after=-1))
+
+
+def test_a_follower_is_told_where_it_begins(served, client, saved):
+    client.accept(saved[0])
+    last = max(one.position for one in client.events())
+    headers = {"Authorization": f"Bearer {served.tokens['read']}"}
+    with httpx.stream("GET", f"{served.address}/v1/events/stream", headers=headers) as response:
+        lines = (line for line in response.iter_lines() if line.startswith("id:"))
+
+        assert next(lines) == f"id: {last}"
 
 
 def test_frames_have_their_pictures_and_masks(client, served):

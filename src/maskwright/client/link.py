@@ -1,10 +1,11 @@
 """`Link`: what the steps of a client know of it: where its server is, how patient it is, what it has sent."""
 
+import re
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from maskwright.core.errors import SettingError
 
@@ -54,16 +55,27 @@ def make_link(url: str, timeout_s: float, retries: int) -> Link:
     Raises:
         SettingError: the address is none, or a number cannot be.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise SettingError(f"a server's address looks like http://127.0.0.1:8080, got {url!r}")
+    parts = _parts(url)
     if parts.username or parts.password:
         raise SettingError("a server is shown a token, not a name and password in its address: Client(url, token=...)")
     if not timeout_s > 0:
         raise SettingError(f"timeout_s must be above 0 seconds, got {timeout_s:g}")
     if retries < 0:
         raise SettingError(f"retries must be 0 or more, got {retries}")
-    return Link(url=url.rstrip("/"), timeout_s=timeout_s, retries=retries, is_near=_is_near(parts.hostname))
+    return Link(url=url.rstrip("/"), timeout_s=timeout_s, retries=retries, is_near=_is_near(parts.hostname or ""))
+
+
+def _parts(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        has_port = parts.port is None or parts.port > 0
+    except ValueError:
+        has_port = False
+        parts = urlsplit("")
+    is_web = parts.scheme in ("http", "https") and parts.hostname and url.isascii() and not re.search(r"\s", url)
+    if not has_port or not is_web or parts.query or parts.fragment:
+        raise SettingError(f"a server's address looks like http://127.0.0.1:8080, got {url!r}")
+    return parts
 
 
 def _is_near(host: str) -> bool:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from maskwright.client.link import Link
 from maskwright.client.steps import Request
+from maskwright.core.errors import RequestError
 
 
 def request(
@@ -32,8 +33,15 @@ def request(
 
 
 def json_bytes(content: Any) -> bytes:
-    """Write JSON as it is sent."""
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """Write JSON as it is sent.
+
+    Raises:
+        RequestError: it holds what JSON cannot: a number that is not finite, or an object.
+    """
+    try:
+        return json.dumps(content, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise RequestError(f"the request cannot be written as JSON: {error}") from error
 
 
 def new_key() -> str:

@@ -1,6 +1,7 @@
 """What both shells share: the settings of httpx, its requests and its errors, in one place."""
 
 import inspect
+import re
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, TypeVar, get_args, get_origin
@@ -9,17 +10,25 @@ import httpx
 
 from maskwright.client.link import Link
 from maskwright.client.steps import Answer, Emit, Form, Request, Unanswered
+from maskwright.core.errors import SettingError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 # As many threads or tasks may ask at a time; more wait for each other.
 _MOST_CONNECTIONS = 64
 _CONNECT_S = 10.0
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 def http_settings(link: Link, token: str | None) -> dict[str, Any]:
-    """Say how httpx is to be set up. A proxy of the environment has no business between two programs of a machine."""
+    """Say how httpx is to be set up. A proxy of the environment has no business between two programs of a machine.
+
+    Raises:
+        SettingError: the token cannot be one.
+    """
+    if token is not None and not _TOKEN.fullmatch(token):
+        raise SettingError("a token has no spaces, line ends or letters beyond ASCII; this one has. Copy it again")
     headers = {"User-Agent": f"maskwright/{version('maskwright')}", "Accept-Encoding": "identity"}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
@@ -32,7 +41,13 @@ def http_settings(link: Link, token: str | None) -> dict[str, Any]:
 
 
 def http_request(http: httpx.Client | httpx.AsyncClient, link: Link, request: Request) -> httpx.Request:
-    """Make httpx's request; a new one for each try, since bodies are read once."""
+    """Make httpx's request; a new one for each try, since bodies are read once.
+
+    Raises:
+        SettingError: the client is closed.
+    """
+    if http.is_closed:
+        raise SettingError("this client is closed. Make another one, or keep it open until its work is done")
     headers = dict(request.headers)
     if request.key is not None:
         headers["Idempotency-Key"] = request.key
