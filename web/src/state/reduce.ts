@@ -1,0 +1,182 @@
+// The one place where the next state comes from. Pure and total: an event that means nothing now changes nothing.
+
+import * as lines from "../sync/outbox";
+import { enterTool } from "../tools/step";
+import { limitRadius, type Tool } from "../tools/tool";
+import type { HandEvent, OutboxEvent, ServerEvent, StateEvent, UserEvent } from "./events";
+import { reduceHand } from "./hand";
+import { edited, followed, overlaid, told, toldHistory } from "./masks";
+import type { Status } from "./resolve";
+import type { FrameList, Mask, State } from "./values";
+import { followedNames, grounded, noted } from "./undo";
+
+const MOST_NOTICES = 5;
+const MOST_RECENT_LABELS = 20;
+
+/** What the state is after an event. */
+export function reduce(state: State, event: StateEvent): State {
+  if (isHandEvent(event)) {
+    const hand = reduceHand(state.hand, event);
+    return hand === state.hand ? state : { ...state, hand };
+  }
+  if (isOutboxEvent(event)) return reduceOutbox(state, event);
+  return isServerEvent(event) ? reduceServer(state, event) : reduceUser(state, event);
+}
+
+function reduceOutbox(state: State, event: OutboxEvent): State {
+  switch (event.type) {
+    case "entries-added": {
+      const outbox = lines.added(state.outbox, event.entries);
+      if (outbox === state.outbox) return state;
+      return overlay({ ...state, outbox, undo: noted(state.undo, event.entries, event.kind) });
+    }
+    case "outbox-restored": {
+      const outbox = event.outbox;
+      return overlay({ ...state, outbox, undo: grounded(event.undo, outbox) });
+    }
+    case "entry-saved": {
+      const entry = state.outbox.waiting.find((one) => one.key === event.key);
+      const isHere = entry !== undefined && entry.frame === (state.frame?.id ?? null);
+      const masks = isHere ? told(state.masks, event.answer.items, []) : state.masks;
+      return overlay({ ...state, outbox: lines.saved(state.outbox, event.key), masks });
+    }
+    case "entry-edited":
+      return renamed({ ...state, masks: edited(state.masks, event.answer) }, lines.edited(state.outbox, event.key, event.answer));
+    case "entry-refused":
+      return overlay({ ...state, outbox: lines.refused(state.outbox, event.key, event.problem) });
+    case "entry-conflicted": {
+      const here = Object.values(event.theirs).filter((one) => state.masks.has(one.record.id));
+      const masks = told(state.masks, here, []);
+      return renamed({ ...state, masks }, lines.conflicted(state.outbox, event.key, event.theirs));
+    }
+    case "held-settled":
+      if (event.choice === "keep") return overlay({ ...state, outbox: lines.kept(state.outbox, event.key) });
+      return renamed(state, lines.letGo(state.outbox, event.key));
+  }
+}
+
+function renamed(state: State, change: lines.Renamed & { readonly gone?: lines.Gone }): State {
+  const undo = followedNames(state.undo, change.names, change.gone);
+  return overlay({ ...state, outbox: change.outbox, undo });
+}
+
+function overlay(state: State): State {
+  const masks = overlaid(state.masks, state.outbox, state.frame?.id ?? null);
+  return { ...state, masks, selection: state.selection.filter((id) => masks.has(id)) };
+}
+
+function reduceServer(state: State, event: ServerEvent): State {
+  switch (event.type) {
+    case "caller-told":
+      return { ...state, caller: event.caller, models: event.models };
+    case "frames-told": {
+      const items = event.isFirst ? event.items : [...state.frames.items, ...event.items];
+      return { ...state, frames: { items, nextCursor: event.nextCursor } };
+    }
+    case "labels-told":
+      return { ...state, labels: event.labels };
+    case "frame-opened":
+      return opened(state, event.frame);
+    case "records-told": {
+      if (event.frame !== state.frame?.id) return state;
+      const masks = told(state.masks, event.items, event.covers);
+      return overlay({ ...state, masks, isFrameLoaded: true });
+    }
+    case "record-told":
+      if (!state.masks.has(event.record.record.id)) return state;
+      return overlay({ ...state, masks: told(state.masks, [event.record], event.covers) });
+    case "history-told":
+      return overlay({ ...state, masks: toldHistory(state.masks, event.history) });
+    case "log-followed":
+      return { ...state, masks: followed(state.masks, event.logged.event) };
+    case "link-changed":
+      return { ...state, link: { ...state.link, ...event.link } };
+    case "presence-told":
+      return { ...state, presence: event.presence };
+    case "patches-made": {
+      const patches = new Map(state.patches);
+      for (const { id, counts, patch } of event.items) patches.set(id, { counts, patch });
+      return { ...state, patches };
+    }
+  }
+}
+
+// Pan, zoom, tool, filters and look stay; what belongs to the frame before does not.
+function opened(state: State, frame: State["frame"] & object): State {
+  if (frame.id === state.frame?.id) return { ...state, frame };
+  const frames = state.isFrameLoaded ? counted(state.frames, state) : state.frames;
+  return overlay({
+    ...state,
+    frames,
+    frame,
+    isFrameLoaded: false,
+    masks: new Map<string, Mask>(),
+    patches: new Map(),
+    selection: [],
+    skipped: new Set(),
+    hand: null,
+    presence: [],
+  });
+}
+
+function counted(frames: FrameList, state: State): FrameList {
+  const counts: { [status in Status]?: number } = {};
+  for (const { view } of state.masks.values()) counts[view.status] = (counts[view.status] ?? 0) + 1;
+  const items = frames.items.map((one) => (one.id === state.frame?.id ? { ...one, num_masks: counts } : one));
+  return { ...frames, items };
+}
+
+function reduceUser(state: State, event: UserEvent): State {
+  switch (event.type) {
+    case "selected":
+      return { ...state, selection: selected(state, event) };
+    case "skipped":
+      return { ...state, skipped: new Set([...state.skipped, ...event.ids]) };
+    case "tool-chosen":
+      return toolChosen(state, event.tool);
+    case "brush-sized":
+      return { ...state, brushRadius: limitRadius(event.radius) };
+    case "filter-changed":
+      return { ...state, filter: { ...state.filter, ...event.filter } };
+    case "sort-chosen":
+      return { ...state, sort: event.sort };
+    case "look-changed":
+      return { ...state, look: { ...state.look, ...event.look } };
+    case "time-changed":
+      return { ...state, time: { ...state.time, ...event.time } };
+    case "recent-labels-told":
+      return { ...state, recentLabels: [...new Set(event.labels)].slice(0, MOST_RECENT_LABELS) };
+    case "noticed":
+      return { ...state, notices: [...state.notices.filter((one) => one.id !== event.notice.id), event.notice].slice(-MOST_NOTICES) };
+    case "notice-closed":
+      return { ...state, notices: state.notices.filter((one) => one.id !== event.id) };
+  }
+}
+
+function toolChosen(state: State, tool: Tool): State {
+  if (tool === state.tool) return state;
+  const hand = state.hand === null ? null : { ...state.hand, draft: enterTool(tool, state.hand.draft) };
+  return { ...state, tool, hand };
+}
+
+function selected(state: State, event: Extract<UserEvent, { type: "selected" }>): readonly string[] {
+  const ids = event.ids.filter((id) => state.masks.has(id));
+  if (event.how === "only") return [...new Set(ids)];
+  if (event.how === "add") return [...new Set([...state.selection, ...ids])];
+  const [before, toggled] = [new Set(state.selection), new Set(ids)];
+  const kept = state.selection.filter((id) => !toggled.has(id));
+  return [...kept, ...ids.filter((id) => !before.has(id))];
+}
+
+const OUTBOX = new Set<StateEvent["type"]>([
+  ...(["entries-added", "outbox-restored", "entry-saved", "entry-edited", "entry-refused"] as const),
+  ...(["entry-conflicted", "held-settled"] as const),
+]);
+const SERVER = new Set<StateEvent["type"]>([
+  ...(["caller-told", "frames-told", "labels-told", "frame-opened", "records-told", "record-told"] as const),
+  ...(["history-told", "log-followed", "link-changed", "presence-told", "patches-made"] as const),
+]);
+
+const isHandEvent = (event: StateEvent): event is HandEvent => event.type.startsWith("hand-");
+const isOutboxEvent = (event: StateEvent): event is OutboxEvent => OUTBOX.has(event.type);
+const isServerEvent = (event: StateEvent): event is ServerEvent => SERVER.has(event.type);
