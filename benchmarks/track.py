@@ -131,7 +131,7 @@ def objects() -> None:
     """One object beside sixteen, the model on every fourth frame."""
     counts = (1, 4, 16)
     contenders = [Contender(f"{count} objects", "track:every_fourth", {"objects": count}) for count in counts]
-    timings = compare(contenders, rounds=1)
+    timings = compare(contenders, rounds=3)
     report(
         "track",
         f"follow 1 to 16 objects with tiny, 640x480, drawn on every fourth of {FRAMES} frames",

@@ -15,7 +15,7 @@ _BY_FRAME, _BY_AGREEMENT, _BY_WAY, _STILL_PX = 0.998, 0.5, 0.05, 0.1
 # How the last sure mask fades at each look, so that a newer one takes its place.
 _FADES = 0.97
 # A carried mask is preferred to a drawn one if it can be trusted so much more, and compared every so many looks.
-WORTH, _MOST_UNASKED = 0.05, 2
+WORTH, _MOST_UNASKED = 0.05, 4
 # What it takes to be found after a cut.
 _FOUND_ELSEWHERE = 0.8
 # Frames for which a lost track is looked for eagerly.
