@@ -5,6 +5,7 @@ address is fetched as it is given, redirects only to hosts that are allowed too,
 Label Studio's token goes to Label Studio alone.
 """
 
+import asyncio
 import os
 import time
 from collections import OrderedDict
@@ -22,7 +23,8 @@ from maskwright.serve.tool_bodies import picture_in
 API_KEY = "LABEL_STUDIO_API_KEY"
 _PORTS = {"http": 80, "https": 443}
 _MOST_REDIRECTS = 3
-_TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+_TIMEOUT = httpx.Timeout(10.0, connect=5.0)
+_WITHIN_S = 30.0  # whatever it drips
 # An address is taken to lead to the same picture for so long: an annotator clicks on one many times.
 _SAME_FOR_S = 600.0
 _MOST_KNOWN = 4096
@@ -83,8 +85,9 @@ class RemotePictures:
             for _ in range(_MOST_REDIRECTS + 1):
                 self._check(address)
                 try:
-                    content, onward = await self._ask(client, address)
-                except (httpx.HTTPError, httpx.InvalidURL) as error:
+                    async with asyncio.timeout(_WITHIN_S):
+                        content, onward = await self._ask(client, address)
+                except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
                     told = f"the picture's host gives no answer ({type(error).__name__})"
                     raise ServerUnreachable(f"{told}: {_host_of(address)}") from error
                 if onward is None:
@@ -100,21 +103,22 @@ class RemotePictures:
             if answer.status_code != 200:
                 raise UnknownImage(f"the picture's host answered {answer.status_code}: {_host_of(address)}")
             content = bytearray()
-            async for chunk in answer.aiter_bytes():
+            async for chunk in answer.aiter_raw():
                 content += chunk
                 if len(content) > self._max_bytes:
                     raise TooLarge(f"a picture's file may have {self._max_bytes:,} bytes")
             return bytes(content), None
 
     async def _headers(self, client: httpx.AsyncClient, address: str) -> dict[str, str]:
+        plain = {"Accept-Encoding": "identity"}  # a picture is compressed already; what is packed can grow without end
         if not self._key or not self._home or _host_of(address) != _host_of(self._home):
-            return {}
+            return plain
         if self._key.count(".") != 2:
-            return {"Authorization": f"Token {self._key}"}
+            return {**plain, "Authorization": f"Token {self._key}"}
         # A personal access token of Label Studio: it is exchanged for one that lives minutes.
         answer = await client.post(f"{self._home}/api/token/refresh", json={"refresh": self._key})
         try:
-            return {"Authorization": f"Bearer {answer.raise_for_status().json()['access']}"}
+            return {**plain, "Authorization": f"Bearer {answer.raise_for_status().json()['access']}"}
         except (httpx.HTTPStatusError, ValueError, KeyError, TypeError) as error:
             raise UnknownImage(f"Label Studio does not take the token in {API_KEY}") from error
 
