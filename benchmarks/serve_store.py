@@ -129,7 +129,9 @@ async def edit_all(port: int, ids: list[str], num_edits: int, phase: str) -> Loa
             record_id = ids[number + NUM_WRITERS * (at % (len(ids) // NUM_WRITERS))]  # of its own, as annotators do
             action = {"kind": "Accept"} if at % 2 else {"kind": "Relabel", "label": f"label {at}"}
             body = json.dumps({"events": [{"record_id": record_id, "action": action}]}).encode()
-            headers = f'If-Match: "{tags.get(record_id, "0-0")}"\r\nIdempotency-Key: {phase}-{os.getpid()}-{number}-{at}\r\n'
+            headers = (
+                f'If-Match: "{tags.get(record_id, "0-0")}"\r\nIdempotency-Key: {phase}-{os.getpid()}-{number}-{at}\r\n'
+            )
             began = time.perf_counter()
             status, answer = await connection.ask("POST", "/v1/events", body, headers)
             load.seconds.append(time.perf_counter() - began)
