@@ -8,6 +8,7 @@ import { imagePoint, type ImagePoint, type SizeHw } from "./geometry/coords";
 import { colourOf, type ColourBy } from "./draw/colours";
 import { pictureOf } from "./draw/picture";
 import { LOOK, type SceneMask } from "./draw/scene";
+import type { Intent } from "./input/intent";
 import { lasso } from "./masks/fill";
 import type { Patch } from "./masks/patch";
 import { newDraft, redo, undo, type Draft, type Effect } from "./tools/draft";
@@ -85,26 +86,43 @@ function segment(effects: readonly Effect[]): void {
     const { box, points } = effect.prompts;
     const at = points.at(-1)?.at ?? imagePoint(((box?.[0] ?? 0) + (box?.[2] ?? 0)) / 2, ((box?.[1] ?? 0) + (box?.[3] ?? 0)) / 2);
     const candidates = [60, 30, 110].map((radius, i) => ({ patch: blob(at, radius), score: 0.9 - i * 0.1 }));
-    if (props.draft !== null) props.draft = answered(props.draft, effect.id, candidates);
+    if (draft !== null) draft = answered(draft, effect.id, candidates);
   }
 }
 
-const props = $state({
+// Raw: deep state would wrap masks in proxies, and drawing tells by identity what changed.
+let masks = $state.raw<readonly SceneMask[]>(masksOf("label"));
+let look = $state.raw(LOOK);
+let tool = $state.raw<Tool>("click");
+let draft = $state.raw<Draft | null>(newDraft(size));
+let radius = $state.raw(14);
+
+const props = {
   label: "Frame 1",
   sizeHw: size,
   picture: await makePicture(),
-  masks: masksOf("label") as readonly SceneMask[],
-  look: LOOK,
-  tool: "click" as Tool,
-  draft: newDraft(size) as Draft | null,
-  radius: 14,
-  painter: painter as "auto" | "webgl2" | "2d",
-  onDraft(draft: Draft, effects: readonly Effect[]): void {
-    props.draft = draft;
+  painter,
+  get masks() {
+    return masks;
+  },
+  get look() {
+    return look;
+  },
+  get tool() {
+    return tool;
+  },
+  get draft() {
+    return draft;
+  },
+  get radius() {
+    return radius;
+  },
+  onDraft(next: Draft, effects: readonly Effect[]): void {
+    draft = next;
     segment(effects);
   },
-  onIntent(intent: { kind: string; radius?: number }): void {
-    if (intent.kind === "brushSize" && intent.radius !== undefined) props.radius = intent.radius;
+  onIntent(intent: Intent): void {
+    if (intent.kind === "brushSize") radius = intent.radius;
   },
   onHover: async (at: ImagePoint): Promise<Patch | null> => (asked.has("hover") ? blob(at, 50) : null),
   onView: (next: View): void => void (view = next),
@@ -117,27 +135,27 @@ const props = $state({
     channel.port1.onmessage = () => paints.push(performance.now() - begun);
     channel.port2.postMessage(null);
   },
-});
+} as const;
 
 const target = document.getElementById("app");
 if (target === null) throw new Error("the page has no element with the id app");
 const canvas = mount(Canvas, { target, props });
 flushSync();
 
-const setTool = (tool: Tool): void => {
-  props.tool = tool;
-  if (props.draft !== null) props.draft = enterTool(tool, props.draft);
+const setTool = (next: Tool): void => {
+  tool = next;
+  if (draft !== null) draft = enterTool(tool, draft);
 };
 
-addEventListener("keydown", ({ key }) => {
-  const tool = TOOLS[Number(key) - 1];
-  if (tool !== undefined) setTool(tool);
-  if (key === "[" || key === "]") props.radius *= key === "]" ? 1.2 : 1 / 1.2;
-  if (key === "h") props.look = { ...props.look, areMasksHidden: !props.look.areMasksHidden };
-  if (props.draft === null) return;
-  if (key === "z") props.draft = undo(props.draft);
-  if (key === "y") props.draft = redo(props.draft);
-  if (key === "c") props.draft = cycle(props.draft, 1);
+window.addEventListener("keydown", ({ key }) => {
+  const chosen = TOOLS[Number(key) - 1];
+  if (chosen !== undefined) setTool(chosen);
+  if (key === "[" || key === "]") radius *= key === "]" ? 1.2 : 1 / 1.2;
+  if (key === "h") look = { ...look, areMasksHidden: !look.areMasksHidden };
+  if (draft === null) return;
+  if (key === "z") draft = undo(draft);
+  if (key === "y") draft = redo(draft);
+  if (key === "c") draft = cycle(draft, 1);
 });
 
 type Figures = { readonly fps: number; readonly drawMs: number; readonly drawMs95: number };
@@ -189,15 +207,15 @@ const tryCanvas = {
   setTool,
   canvas,
   painter: () => canvas.paintedBy(),
-  colourBy: (by: ColourBy) => void (props.masks = masksOf(by)),
-  look: (look: Partial<typeof LOOK>) => void (props.look = { ...props.look, ...look }),
+  colourBy: (by: ColourBy) => void (masks = masksOf(by)),
+  look: (change: Partial<typeof LOOK>) => void (look = { ...look, ...change }),
   place: (x: number, y: number) => view && toScreen(view, imagePoint(x, y)),
   select: (i: number) => {
     const patch = patches[i];
-    if (patch !== undefined) props.draft = enterTool(props.tool, newDraft(size, patch));
-    props.masks = props.masks.map((mask, j) => ({ ...mask, isInHand: i === j }));
+    if (patch !== undefined) draft = enterTool(tool, newDraft(size, patch));
+    masks = masks.map((mask, j) => ({ ...mask, isInHand: i === j }));
   },
-  draft: () => props.draft,
+  draft: () => draft,
 };
 Object.assign(globalThis, { tryCanvas });
 const figures = document.getElementById("figures");

@@ -21,6 +21,9 @@ export type LayerChange = {
 
 const OUTLINE_ALPHA = 0.95;
 const SELECTED: Rgb = [255, 255, 255];
+/** So many selected masks get an outline of their own on the overlay; more are told by the palette alone. */
+export const MAX_OUTLINED = 24;
+const STEPPED_BACK = 0.55;
 /** With more changes than this share of the masks, painting the map anew is cheaper. */
 const ANEW_FROM = 0.25;
 
@@ -44,22 +47,23 @@ export function syncMap(layer: LabelLayer | null, masks: readonly SceneMask[], s
   return { layer, box };
 }
 
-/** The palette of the masks that are on the map, with the look worked in. */
-export function paletteOf({ slotOf, slots }: LabelMap, masks: readonly SceneMask[], look: SceneLook): Palette {
+/** The palette of the masks that are on the map, with the look worked in. With a mask in hand, the others step back. */
+export function paletteOf({ slotOf, slots }: LabelMap, masks: readonly SceneMask[], look: SceneLook, isHandFull = false): Palette {
+  const opacity = look.opacity * (isHandFull ? STEPPED_BACK : 1);
   const fill = new Uint32Array(slots.length + 1);
   const outline = new Uint32Array(slots.length + 1);
+  const isSelectionLarge = masks.filter(({ isSelected }) => isSelected).length > MAX_OUTLINED;
   for (const mask of masks) {
     const slot = slotOf.get(mask.id);
     if (slot === undefined) continue;
-    if (look.isFilled && mask.fill !== null) fill[slot + 1] = pixel(mask.fill, fillAlpha(mask, look));
-    if (mask.isSelected) outline[slot + 1] = pixel(SELECTED, 1);
-    else if (look.isOutlined && mask.outline !== null) outline[slot + 1] = pixel(mix(mask.outline, SELECTED, 0.15), OUTLINE_ALPHA);
+    if (look.isFilled && mask.fill !== null) fill[slot + 1] = pixel(mask.fill, fillAlpha(mask, opacity));
+    if (mask.isSelected && isSelectionLarge) outline[slot + 1] = pixel(SELECTED, 1);
+    else if (look.isOutlined && mask.outline !== null) outline[slot + 1] = pixel(mix(mask.outline, SELECTED, 0.15), OUTLINE_ALPHA * (isHandFull ? STEPPED_BACK : 1));
   }
   return { fill, outline };
 }
 
-const fillAlpha = (mask: SceneMask, look: SceneLook): number =>
-  mask.isSelected ? Math.min(look.opacity + 0.15, 1) : look.opacity;
+const fillAlpha = (mask: SceneMask, opacity: number): number => (mask.isSelected ? Math.min(opacity + 0.15, 1) : opacity);
 
 function anew(wanted: Map<string, Patch>, sizeHw: SizeHw): LayerChange {
   const map = createLabelMap(sizeHw, [...wanted].map(([id, patch]) => ({ id, patch })));

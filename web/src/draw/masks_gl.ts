@@ -28,7 +28,7 @@ export function createMasksGl(isRealWanted: boolean, onRestored: () => void): Ma
     depth: false,
     failIfMajorPerformanceCaveat: isRealWanted,
   });
-  if (context === null) return null;
+  if (context === null || (isRealWanted && isEmulated(context))) return null;
   let gl: Gl | null = prepare(context);
   let uploaded: { readonly map: LabelMap; readonly cells: LabelMap["cells"]; readonly palette: Palette } | null = null;
   const lost = (event: Event): void => {
@@ -69,6 +69,13 @@ export function createMasksGl(isRealWanted: boolean, onRestored: () => void): Ma
       context.getExtension("WEBGL_lose_context")?.loseContext();
     },
   };
+}
+
+/** Browsers do not count every emulation as a caveat: Chromium 156 gives SwiftShader out as it would a card (3 frames/s). */
+function isEmulated(gl: WebGL2RenderingContext): boolean {
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  const name: unknown = gl.getParameter(info?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER);
+  return /swiftshader|llvmpipe|softpipe|software|basic render/i.test(String(name));
 }
 
 function drawFrame({ context: gl, uniforms }: Gl, canvas: HTMLCanvasElement, { map }: LabelLayer, view: View): void {

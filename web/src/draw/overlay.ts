@@ -1,11 +1,14 @@
 // What lies over the masks: the mask in hand with its prompts, vertices and gestures, the preview, the outlines of what is
 // selected, and the brush. Everything is drawn anew each time; there is little of it.
 
+import { boxArea, uniteBoxes } from "../geometry/boxes";
 import type { BoxXyxy, ScreenPoint } from "../geometry/coords";
 import { pointsOf } from "../geometry/rings";
+import { difference, union } from "../masks/algebra";
 import type { Patch } from "../masks/patch";
 import { deviceScale, visibleBox, type View } from "../view/view";
 import { css, IN_HAND, PREVIEW, type Rgb } from "./colours";
+import { MAX_OUTLINED } from "./label_layer";
 import { drawBox, drawHandles, drawLine, drawPoint } from "./marks";
 import type { Scene, SceneHand } from "./scene";
 import { outlineOf, spriteOf } from "./sprites";
@@ -20,8 +23,8 @@ export type OverlayPen = {
 export type Cursor = { readonly at: ScreenPoint; readonly radius: number; readonly isErasing: boolean };
 
 const HAND_OPACITY = 0.55;
-/** So many selected masks get an outline of their own; more are told by the palette alone. */
-const MAX_OUTLINED = 24;
+/** Pixels of a box whose outline is found anew while a stroke moves. */
+const MAX_TRACED = 1_000_000;
 
 /** `march` is how far the dashes have walked, in CSS pixels. */
 export function drawOverlay(pen: OverlayPen, scene: Scene, view: View, cursor: Cursor | null, march: number): void {
@@ -73,8 +76,16 @@ function drawHand({ context, scratch }: OverlayPen, hand: SceneHand, view: View,
     context.drawImage(scratch.canvas, 0, 0);
   }
   context.globalAlpha = 1;
-  if (hand.rings.length > 0 || hand.stroke !== null) return;
-  strokeOutline(context, hand.patch, view, css(hand.colour), 2, [6, 5], march);
+  if (hand.stroke !== null) drawStrokeOutline(context, hand, view);
+  else if (hand.rings.length === 0) strokeOutline(context, hand.patch, view, css(hand.colour), 2, [6, 5], march);
+}
+
+/** What the mask will be when the button comes up. Of very large ones the fill alone tells: tracing them takes too long. */
+function drawStrokeOutline(context: CanvasRenderingContext2D, hand: SceneHand, view: View): void {
+  const { patch, stroke } = hand;
+  if (stroke === null || boxArea(uniteBoxes(patch.box, stroke.patch.box)) > MAX_TRACED) return;
+  const next = stroke.isErasing ? difference(patch, stroke.patch) : union(patch, stroke.patch);
+  strokeOutline(context, next, view, css(hand.colour), 1.5, []);
 }
 
 function drawGestures(context: CanvasRenderingContext2D, hand: SceneHand, view: View, areMasksHidden: boolean): void {

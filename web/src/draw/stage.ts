@@ -90,8 +90,8 @@ export function createStage(options: StageOptions): Stage {
     if (next.picture !== was.picture) next.picture?.tiles?.onReady(() => scene.picture === next.picture && ask({ picture: true }));
     const areMasksNew = next.masks !== was.masks || next.picture?.sizeHw !== was.picture?.sizeHw;
     if (areMasksNew) syncLabels();
-    const isLookNew = next.look !== was.look;
-    if (labels !== null && (areMasksNew || isLookNew)) labels.palette = paletteOf(labels.map, next.masks, next.look);
+    const isLookNew = next.look !== was.look || isHandFull(next) !== isHandFull(was);
+    if (labels !== null && (areMasksNew || isLookNew)) labels.palette = paletteOf(labels.map, next.masks, next.look, isHandFull(next));
     const isOverlayNew = areMasksNew || isLookNew || next.hand !== was.hand || next.preview !== was.preview;
     ask({
       picture: dirty.picture || next.picture !== was.picture,
@@ -146,6 +146,8 @@ export function createStage(options: StageOptions): Stage {
     },
   };
 }
+
+const isHandFull = ({ hand }: Scene): boolean => hand !== null && !isEmptyBox(hand.patch.box);
 
 function layer(host: HTMLElement): CanvasRenderingContext2D {
   const canvas = document.createElement("canvas");
