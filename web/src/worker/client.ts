@@ -15,7 +15,12 @@ export type MaskWorker = {
 /** Start a worker; on this thread if there are none. */
 export const startMaskWorker = (): MaskWorker => {
   if (typeof Worker === "undefined") return inlineMaskWorker();
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  let worker: Worker;
+  try {
+    worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+  } catch {
+    return inlineMaskWorker(); // a page that may not start workers is slower, not broken
+  }
   const client = connect({
     send: (message: ToWorker, handedOver) => worker.postMessage(message, [...handedOver]),
     listen: (receive) => {
