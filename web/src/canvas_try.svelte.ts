@@ -125,6 +125,10 @@ const props = {
     if (intent.kind === "brushSize") radius = intent.radius;
   },
   onHover: async (at: ImagePoint): Promise<Patch | null> => (asked.has("hover") ? blob(at, 50) : null),
+  onPick(ids: readonly string[], isAdded: boolean): void {
+    const id = ids[0];
+    masks = masks.map((mask) => ({ ...mask, isSelected: mask.id === id || (isAdded && mask.isSelected) }));
+  },
   onView: (next: View): void => void (view = next),
   onFrame(ms: number): void {
     frames.push(ms);

@@ -16,7 +16,7 @@ export function drawPicture(context: CanvasRenderingContext2D, picture: Picture,
   if (box[2] <= box[0] || box[3] <= box[1]) return;
   const scale = deviceScale(view);
   context.imageSmoothingEnabled = scale < SQUARES_FROM;
-  context.imageSmoothingQuality = scale < 0.5 ? "medium" : "low";
+  context.imageSmoothingQuality = scale < 0.5 && picture.tiles === null ? "medium" : "low";
   const { tiles, overview, reduction } = picture;
   const isFineWanted = tiles !== null && scale * reduction > 1;
   const missing = isFineWanted ? tilesIn(box, tiles.side).filter(([column, row]) => tiles.at(column, row) === null) : [];

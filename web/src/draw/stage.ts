@@ -2,7 +2,8 @@
 // draws those in the next frame of the screen. It keeps caches only: everything it shows comes from the scene.
 
 import { isEmptyBox, uniteBoxes } from "../geometry/boxes";
-import type { BoxXyxy } from "../geometry/coords";
+import type { BoxXyxy, ImagePoint } from "../geometry/coords";
+import { hit } from "../masks/labelmap";
 import type { View } from "../view/view";
 import { drawPicture } from "./image_layer";
 import { paletteOf, syncMap, type LabelLayer } from "./label_layer";
@@ -14,6 +15,8 @@ export type Stage = {
   readonly setScene: (scene: Scene) => void;
   readonly setView: (view: View) => void;
   readonly setCursor: (cursor: Cursor | null) => void;
+  /** Ids of the masks under a point, smallest first. */
+  readonly masksAt: (at: ImagePoint) => readonly string[];
   readonly painter: "webgl2" | "2d";
   readonly dispose: () => void;
 };
@@ -136,6 +139,7 @@ export function createStage(options: StageOptions): Stage {
     setScene,
     setView,
     setCursor,
+    masksAt: (at) => (labels === null ? [] : hit(labels.map, at)),
     painter: masks.kind,
     dispose: () => {
       cancelAnimationFrame(frame);
