@@ -14,19 +14,23 @@ import type { Problem } from "../api/problem";
 import type { Patch } from "../masks/patch";
 import type { Entry } from "../sync/entry";
 import type { Outbox } from "../sync/outbox";
+import type { Change } from "../sync/storage";
 import type { Candidate, Draft } from "../tools/draft";
 import type { Tool } from "../tools/tool";
 import type { Hand } from "./hand";
 import type { Filter, Link, Look, Notice, Present, Sort, Time, Undo } from "./values";
 
+/** Something is done, taken back, done again, or put in order after a choice; `of` is the group that it is about. */
+export type EntryKind =
+  | { readonly name: "do" | "tidy" }
+  | { readonly name: "undo" | "redo"; readonly of: string };
+
 export type OutboxEvent =
-  /** What was done, taken back, done again, or put in order after a choice. */
-  | {
-      readonly type: "entries-added";
-      readonly entries: readonly Entry[];
-      readonly kind: "do" | "undo" | "redo" | "tidy";
-    }
+  | { readonly type: "entries-added"; readonly entries: readonly Entry[]; readonly kind: EntryKind }
+  /** The sending tab's word: what happened there, and what it made of the outbox. */
+  | { readonly type: "outbox-synced"; readonly event: OutboxEvent | null; readonly changes: readonly Change[] }
   | { readonly type: "outbox-restored"; readonly outbox: Outbox; readonly undo: Undo }
+  | { readonly type: "entry-tried"; readonly key: string }
   | { readonly type: "entry-saved"; readonly key: string; readonly answer: SavedOut }
   | { readonly type: "entry-edited"; readonly key: string; readonly answer: EditedOut }
   | { readonly type: "entry-refused"; readonly key: string; readonly problem: Problem }
@@ -85,6 +89,7 @@ export type StateEvent = OutboxEvent | ServerEvent | HandEvent | UserEvent;
 
 const SHARED: ReadonlySet<StateEvent["type"]> = new Set([
   "entries-added",
+  "entry-tried",
   "entry-saved",
   "entry-edited",
   "entry-refused",

@@ -2,7 +2,6 @@
 // its pixels come from. Nothing of it is on the server until it is committed. Pure.
 
 import type { MaskRecord } from "../api/types";
-import { imageBox } from "../geometry/boxes";
 import { emptyPatch, type Patch } from "../masks/patch";
 import { isUntouched, newDraft, redo, undo, type Candidate, type Draft } from "../tools/draft";
 import { answered, failed } from "../tools/prompting";
@@ -87,5 +86,5 @@ const proposalOf = (candidate: Candidate | undefined): Proposal | null =>
   candidate !== undefined && "record" in candidate ? (candidate as Proposal) : null;
 
 /** Whether a draft is of a picture of this size: one that was kept may be of another by now. */
-export const fitsFrame = (hand: Hand, sizeHw: Patch["sizeHw"]): boolean =>
-  imageBox(hand.draft.sizeHw).every((side, i) => side === imageBox(sizeHw)[i]);
+export const fitsFrame = ({ draft }: Hand, sizeHw: Patch["sizeHw"]): boolean =>
+  draft.sizeHw[0] === sizeHw[0] && draft.sizeHw[1] === sizeHw[1];

@@ -34,8 +34,8 @@ export function told(masks: Masks, items: readonly RecordOut[], covers: readonly
 
 function toldAgain(known: Mask, item: RecordOut, covers: readonly string[]): Mask {
   const behind = known.behind.filter((id) => !covers.includes(id));
-  // Its events since are worth keeping: with them an undo shows at once.
-  if (item.etag === known.etag && known.since.length > 0) return { ...known, behind };
+  // Its events since are worth keeping: with them an undo shows at once. Not if they may not be all.
+  if (item.etag === known.etag && known.since.length > 0 && known.behind.length === 0) return known;
   if (item.etag === known.base.etag && known.behind.length === behind.length) return known;
   return { ...known, base: item, since: [], etag: item.etag, behind };
 }

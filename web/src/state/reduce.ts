@@ -1,5 +1,7 @@
 // The one place where the next state comes from. Pure and total: an event that means nothing now changes nothing.
 
+import type { Entry } from "../sync/entry";
+import { synced } from "../sync/kept";
 import * as lines from "../sync/outbox";
 import { enterTool } from "../tools/step";
 import { limitRadius, type Tool } from "../tools/tool";
@@ -8,7 +10,7 @@ import { reduceHand } from "./hand";
 import { edited, followed, overlaid, told, toldHistory } from "./masks";
 import type { Status } from "./resolve";
 import type { FrameList, Mask, State } from "./values";
-import { followedNames, grounded, noted } from "./undo";
+import { followed as followedNames, grounded, noted } from "./undo";
 
 const MOST_NOTICES = 5;
 const MOST_RECENT_LABELS = 20;
@@ -30,34 +32,43 @@ function reduceOutbox(state: State, event: OutboxEvent): State {
       if (outbox === state.outbox) return state;
       return overlay({ ...state, outbox, undo: noted(state.undo, event.entries, event.kind) });
     }
-    case "outbox-restored": {
-      const outbox = event.outbox;
-      return overlay({ ...state, outbox, undo: grounded(event.undo, outbox) });
+    case "outbox-restored":
+      return overlay({ ...state, outbox: event.outbox, undo: grounded(event.undo, event.outbox) });
+    case "outbox-synced": {
+      const after = event.event === null ? state : reduceOutbox(state, event.event);
+      // Of the masks what happened counts; of the outbox what the sending tab made of it, which may know of more.
+      return named({ ...state, masks: after.masks, undo: after.undo }, synced(state.outbox, event.changes));
     }
+    case "entry-tried":
+      return { ...state, outbox: lines.tried(state.outbox, event.key) };
     case "entry-saved": {
       const entry = state.outbox.waiting.find((one) => one.key === event.key);
       const isHere = entry !== undefined && entry.frame === (state.frame?.id ?? null);
       const masks = isHere ? told(state.masks, event.answer.items, []) : state.masks;
       return overlay({ ...state, outbox: lines.saved(state.outbox, event.key), masks });
     }
-    case "entry-edited":
-      return renamed({ ...state, masks: edited(state.masks, event.answer) }, lines.edited(state.outbox, event.key, event.answer));
+    case "entry-edited": {
+      const masks = edited(state.masks, event.answer);
+      return named({ ...state, masks }, lines.edited(state.outbox, event.key, event.answer));
+    }
     case "entry-refused":
       return overlay({ ...state, outbox: lines.refused(state.outbox, event.key, event.problem) });
     case "entry-conflicted": {
       const here = Object.values(event.theirs).filter((one) => state.masks.has(one.record.id));
       const masks = told(state.masks, here, []);
-      return renamed({ ...state, masks }, lines.conflicted(state.outbox, event.key, event.theirs));
+      return named({ ...state, masks }, lines.conflicted(state.outbox, event.key, event.theirs));
     }
-    case "held-settled":
+    case "held-settled": {
       if (event.choice === "keep") return overlay({ ...state, outbox: lines.kept(state.outbox, event.key) });
-      return renamed(state, lines.letGo(state.outbox, event.key));
+      const { outbox, gone } = lines.letGo(state.outbox, event.key);
+      return named(state, outbox, gone);
+    }
   }
 }
 
-function renamed(state: State, change: lines.Renamed & { readonly gone?: lines.Gone }): State {
-  const undo = followedNames(state.undo, change.names, change.gone);
-  return overlay({ ...state, outbox: change.outbox, undo });
+function named(state: State, outbox: lines.Outbox, gone: readonly Entry[] = []): State {
+  const undo = outbox.pasts === state.outbox.pasts ? state.undo : followedNames(state.undo, outbox.pasts, gone);
+  return overlay({ ...state, outbox, undo });
 }
 
 function overlay(state: State): State {
@@ -169,8 +180,8 @@ function selected(state: State, event: Extract<UserEvent, { type: "selected" }>)
 }
 
 const OUTBOX = new Set<StateEvent["type"]>([
-  ...(["entries-added", "outbox-restored", "entry-saved", "entry-edited", "entry-refused"] as const),
-  ...(["entry-conflicted", "held-settled"] as const),
+  ...(["entries-added", "outbox-restored", "entry-tried", "entry-saved", "entry-edited"] as const),
+  ...(["entry-refused", "entry-conflicted", "held-settled", "outbox-synced"] as const),
 ]);
 const SERVER = new Set<StateEvent["type"]>([
   ...(["caller-told", "frames-told", "labels-told", "frame-opened", "records-told", "record-told"] as const),

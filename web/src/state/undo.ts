@@ -4,25 +4,24 @@
 import type { EventIn } from "../api/types";
 import { isLocal, localId, type Entry } from "../sync/entry";
 import type { Outbox } from "../sync/outbox";
+import { GONE, nameNow, type Pasts } from "../sync/parts";
+import type { EntryKind } from "./events";
 import type { Done, EventRef, Undo } from "./values";
 
 const MOST = 300;
 export const UNDONE_REASON = "undone";
 
-/** Note what entries did. */
-export function noted(undo: Undo, entries: readonly Entry[], kind: "do" | "undo" | "redo" | "tidy"): Undo {
+/** Note what entries did; `of` is the group of what they take back or do again. */
+export function noted(undo: Undo, entries: readonly Entry[], kind: EntryKind): Undo {
   const [first] = entries;
-  if (first === undefined || kind === "tidy") return undo;
+  if (first === undefined || kind.name === "tidy") return undo;
   const done = doneBy(entries, first);
-  if (kind === "undo") return { past: undo.past.slice(0, -1), future: [done, ...undo.future] };
-  if (kind === "redo") return { past: [...undo.past, done], future: undo.future.slice(1) };
-  const last = undo.past.at(-1);
-  if (last?.group === done.group) {
-    const joined = { ...last, events: [...last.events, ...done.events], saved: [...last.saved, ...done.saved] };
-    return { past: [...undo.past.slice(0, -1), joined], future: [] };
-  }
+  if (kind.name === "undo") return { past: without(undo.past, kind.of), future: [done, ...undo.future].slice(0, MOST) };
+  if (kind.name === "redo") return { past: [...undo.past, done].slice(-MOST), future: without(undo.future, kind.of) };
   return { past: [...undo.past, done].slice(-MOST), future: [] };
 }
+
+const without = (list: readonly Done[], group: string): readonly Done[] => list.filter((one) => one.group !== group);
 
 /** What takes a thing done back, newest first. */
 export function revertsOf({ events, saved }: Done): readonly EventIn[] {
@@ -34,31 +33,24 @@ export function revertsOf({ events, saved }: Done): readonly EventIn[] {
 }
 
 /** Follow the outbox: events have other names, and what was let go cannot be undone. */
-export function followedNames(undo: Undo, names: ReadonlyMap<string, string>, gone: readonly Entry[] = []): Undo {
-  if (names.size === 0 && gone.length === 0) return undo;
-  const lost = new Set(gone.flatMap(localIdsOf));
-  const lostRecords = new Set(gone.flatMap(({ request }) => (request.kind === "save" ? request.records : [])).map((one) => one.id));
-  const follow = (done: Done): Done => ({
-    ...done,
-    events: done.events
-      .map((one) => ({ ...one, eventId: names.get(one.eventId) ?? one.eventId }))
-      .filter((one) => !lost.has(one.eventId)),
-    saved: done.saved.filter((id) => !lostRecords.has(id)),
+export function followed(undo: Undo, pasts: Pasts, gone: readonly Entry[] = []): Undo {
+  const lost = new Set(gone.flatMap(({ request }) => (request.kind === "save" ? request.records : [])).map((one) => one.id));
+  return mapped(undo, (done) => {
+    const events = done.events.map((one) => ({ ...one, eventId: nameNow(pasts, one.eventId) }));
+    return { ...done, events: events.filter((one) => one.eventId !== GONE), saved: done.saved.filter((id) => !lost.has(id)) };
   });
-  const left = (done: Done): boolean => done.events.length + done.saved.length > 0;
-  return { past: undo.past.map(follow).filter(left), future: undo.future.map(follow).filter(left) };
 }
 
 /** Drop what speaks of entries that are nowhere: after a reload nothing must point into the void. */
 export function grounded(undo: Undo, outbox: Outbox): Undo {
-  const entries = [...outbox.waiting, ...outbox.held.map((one) => one.entry)];
-  const known = new Set(entries.flatMap(localIdsOf));
-  const stands = (done: Done): Done => ({
-    ...done,
-    events: done.events.filter((one) => !isLocal(one.eventId) || known.has(one.eventId)),
-  });
-  const left = (done: Done): boolean => done.events.length + done.saved.length > 0;
-  return { past: undo.past.map(stands).filter(left), future: undo.future.map(stands).filter(left) };
+  const keys = new Set([...outbox.waiting, ...outbox.held.map((one) => one.entry)].map((entry) => entry.key));
+  const isThere = (eventId: string): boolean => !isLocal(eventId) || keys.has(eventId.split(":")[1] ?? "");
+  return mapped(followed(undo, outbox.pasts), (done) => ({ ...done, events: done.events.filter((one) => isThere(one.eventId)) }));
+}
+
+function mapped(undo: Undo, change: (done: Done) => Done): Undo {
+  const all = (list: readonly Done[]): readonly Done[] => list.map(change).filter((one) => one.events.length + one.saved.length > 0);
+  return { past: all(undo.past), future: all(undo.future) };
 }
 
 function doneBy(entries: readonly Entry[], first: Entry): Done {
@@ -77,6 +69,3 @@ const refsOf = (entry: Entry): readonly EventRef[] =>
   entry.request.kind === "save"
     ? []
     : entry.request.events.map(({ record_id }, index) => ({ recordId: record_id, eventId: localId(entry.key, index) }));
-
-const localIdsOf = (entry: Entry): readonly string[] =>
-  entry.request.kind === "save" ? [] : entry.request.events.map((_, index) => localId(entry.key, index));

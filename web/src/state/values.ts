@@ -4,7 +4,7 @@ import type { CallerOut, FrameOut, MaskRecord, RecordOut, ReviewEvent } from "..
 import type { Problem } from "../api/problem";
 import type { ColourBy } from "../draw/colours";
 import type { Patch } from "../masks/patch";
-import type { Outbox } from "../sync/outbox";
+import { EMPTY_OUTBOX, type Outbox } from "../sync/outbox";
 import type { Tool } from "../tools/tool";
 import type { Hand } from "./hand";
 import type { Status } from "./resolve";
@@ -153,7 +153,7 @@ export const BEGIN: State = {
     isHelpOpen: false,
   },
   time: { isPlaying: false, framesPerSecond: 10, stride: 10 },
-  outbox: { waiting: [], held: [] },
+  outbox: EMPTY_OUTBOX,
   undo: { past: [], future: [] },
   link: { state: "online", problem: null, retryAt: null, isDurable: true, isFollowing: false },
   presence: [],

@@ -1,0 +1,162 @@
+// What a person does, as entries for the outbox. Pure: keys, time and order come from a `Maker`.
+
+import type { EventIn, FrameOut, MaskRecord, RecordIn, RLE } from "../api/types";
+import { namedBy, seenOf, type Entry, type Seen } from "../sync/entry";
+import type { Origin } from "./hand";
+import { recordOf } from "./masks";
+import { asPut } from "./resolve";
+import { UNTOUCHED } from "./tags";
+import type { State } from "./values";
+
+export type Maker = {
+  readonly newId: () => string;
+  readonly at: () => string;
+  /** Grows with every call, beyond every entry that is known. */
+  readonly order: () => number;
+  readonly actor: string;
+};
+
+export type NewRecord = RecordIn & { readonly id: string };
+
+// The server takes no more at once.
+const MOST_EVENTS = 1000;
+
+/** The entries of some events. Atomic ones make sense only together; others may be taken one by one. */
+export function planEdit(
+  state: State,
+  maker: Maker,
+  name: string,
+  events: readonly EventIn[],
+  how: { readonly isAtomic: boolean; readonly group?: string; readonly saved?: readonly NewRecord[] },
+): readonly Entry[] {
+  const group = how.group ?? maker.newId();
+  const saved = new Map(how.saved?.map((one) => [one.id, seenOf(asPut(recordOf(one, maker.actor, maker.at())))]) ?? []);
+  return chunks(events).map((part): Entry => {
+    const ids = namedBy(part);
+    const known = ids.flatMap((id): (readonly [string, Seen, string])[] => {
+      const mask = state.masks.get(id);
+      if (mask !== undefined) return [[id, seenOf(mask.view), mask.etag]];
+      const fresh = saved.get(id);
+      return fresh === undefined ? [] : [[id, fresh, UNTOUCHED]];
+    });
+    const expects = Object.fromEntries(known.map(([id, , etag]) => [id, etag]));
+    return {
+      ...headOf(state, maker, name, group),
+      request: { kind: "edit", events: part, expects },
+      seen: Object.fromEntries(known.map(([id, seen]) => [id, seen])),
+      isAtomic: how.isAtomic,
+    };
+  });
+}
+
+/** The entry that saves new records. */
+export const planSave = (state: State, maker: Maker, name: string, records: readonly NewRecord[], group: string): Entry => ({
+  ...headOf(state, maker, name, group),
+  request: { kind: "save", records },
+  seen: {},
+  isAtomic: true,
+});
+
+/** One decision about each of many records. */
+export const planEach = (state: State, maker: Maker, name: string, ids: readonly string[], action: EventIn["action"]): readonly Entry[] =>
+  planEdit(state, maker, name, ids.map((id) => ({ record_id: id, action })), { isAtomic: false });
+
+/** The first takes in the others, and their pixels. */
+export function planMerge(state: State, maker: Maker, into: string, absorbed: readonly string[], union: RLE): readonly Entry[] {
+  const events: readonly EventIn[] = [
+    { record_id: into, action: { kind: "Merge", absorbed } },
+    { record_id: into, action: { kind: "Edit", rle: union } },
+  ];
+  return planEdit(state, maker, "merge", events, { isAtomic: true });
+}
+
+/** A record is replaced by pieces of it. */
+export function planSplit(state: State, maker: Maker, id: string, pieces: readonly RLE[]): readonly Entry[] {
+  const whole = state.masks.get(id)?.view.record;
+  if (whole === undefined || state.frame === null) return [];
+  const group = maker.newId();
+  const records = pieces.map((rle): NewRecord => ({ ...drawnRecord(state.frame, maker, rle, whole.label, [id]), track: whole.track }));
+  const events: readonly EventIn[] = [{ record_id: id, action: { kind: "Split", into: records.map((one) => one.id) } }];
+  return [
+    planSave(state, maker, "split", records, group),
+    ...planEdit(state, maker, "split", events, { isAtomic: true, group, saved: records }),
+  ];
+}
+
+export type Commit = {
+  readonly base: string | null;
+  readonly rle: RLE;
+  readonly origin: Origin;
+  readonly label: string | null;
+  /** Whether the mask is right as it is now, which who draws it usually means. */
+  readonly isAccepted: boolean;
+};
+
+/**
+ * What is in hand goes into the store. What a model drew is saved as it drew it, and what a hand did to it is an edit:
+ * so the record's story stays true, and each step of it can be looked at.
+ */
+export function planCommit(state: State, maker: Maker, commit: Commit): readonly Entry[] {
+  const { base, rle, origin, label, isAccepted } = commit;
+  const accept: readonly EventIn["action"][] = isAccepted ? [{ kind: "Accept" }] : [];
+  if (base !== null) {
+    const before = state.masks.get(base)?.view.record;
+    if (before === undefined) return [];
+    const edit: readonly EventIn["action"][] = before.rle.counts === rle.counts ? [] : [{ kind: "Edit", rle }];
+    const relabel: readonly EventIn["action"][] = before.label === label ? [] : [{ kind: "Relabel", label }];
+    const events = [...edit, ...relabel, ...accept].map((action) => ({ record_id: base, action }));
+    return events.length === 0 ? [] : planEdit(state, maker, "commit", events, { isAtomic: true });
+  }
+  if (state.frame === null) return [];
+  const group = maker.newId();
+  const record = origin.kind === "drawn" ? drawnRecord(state.frame, maker, rle, label, []) : proposed(origin.record, state.frame, maker, label);
+  const edit: readonly EventIn["action"][] = record.rle.counts === rle.counts ? [] : [{ kind: "Edit", rle }];
+  const events = [...edit, ...accept].map((action) => ({ record_id: record.id, action }));
+  const save = planSave(state, maker, "commit", [record], group);
+  return [save, ...planEdit(state, maker, "commit", events, { isAtomic: true, group, saved: [record] })];
+}
+
+/** A record that a hand drew. */
+export function drawnRecord(
+  frame: FrameOut | null,
+  maker: Maker,
+  rle: RLE,
+  label: string | null,
+  ancestors: readonly string[],
+): NewRecord {
+  return {
+    ...placeOf(frame),
+    id: maker.newId(),
+    rle,
+    label,
+    provenance: { method: "human_drawn", created_at: maker.at(), derived_from: ancestors },
+  };
+}
+
+// A candidate may have been made for a picture alone; the frame it is saved on is where it was shown.
+function proposed(record: MaskRecord, frame: FrameOut, maker: Maker, label: string | null): NewRecord {
+  const { kind, rle, provenance, scores, box_xyxy, area } = record;
+  const signed = { ...provenance, actor: null };
+  return { kind, rle, box_xyxy, area, scores, ...placeOf(frame), id: maker.newId(), label, provenance: signed };
+}
+
+function placeOf(frame: FrameOut | null): Pick<RecordIn, "frame" | "image_digest"> {
+  const digest = frame?.image_digest ?? null;
+  return { frame: frame?.ref ?? null, ...(digest === null ? {} : { image_digest: digest }) };
+}
+
+const headOf = (state: State, maker: Maker, name: string, group: string): Omit<Entry, "request" | "seen" | "isAtomic"> => ({
+  key: maker.newId(),
+  order: maker.order(),
+  group,
+  name,
+  at: maker.at(),
+  actor: maker.actor,
+  frame: state.frame?.id ?? null,
+});
+
+function chunks(events: readonly EventIn[]): readonly (readonly EventIn[])[] {
+  const found: (readonly EventIn[])[] = [];
+  for (let first = 0; first < events.length; first += MOST_EVENTS) found.push(events.slice(first, first + MOST_EVENTS));
+  return found;
+}

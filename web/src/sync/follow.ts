@@ -1,0 +1,76 @@
+// What others do, as it happens: the log is followed, and masks that are behind are read again. A mask that was new since
+// the frame was opened is not in the log of reviews, so a frame is also read whole when the stream comes back.
+
+import type { Client } from "../api/client";
+import { follow, type Message } from "../api/stream";
+import type { LoggedEventOut } from "../api/types";
+import type { Store } from "../state/store";
+import type { Clock } from "./sender";
+
+// Our own events come back as well; within this time the answer that they are ours is there.
+const PATIENCE_MS = 60;
+const AT_ONCE = 8;
+
+export type Follower = {
+  readonly run: (signal: AbortSignal) => Promise<void>;
+  /** Read the open frame again. */
+  readonly refresh: (signal: AbortSignal) => Promise<void>;
+};
+
+export function createFollower(parts: { readonly store: Store; readonly client: () => Client; readonly clock: Clock }): Follower {
+  const { store, client, clock } = parts;
+  let isCatchingUp = false;
+
+  async function run(signal: AbortSignal): Promise<void> {
+    await follow({
+      open: (lastId, stop) => client().call("stream_events", { headers: lastId === null ? {} : { "Last-Event-ID": lastId }, signal: stop }),
+      onMessage: (message) => take(message, signal),
+      onState: ({ isOpen }) => {
+        if (store.get().link.isFollowing === isOpen) return;
+        store.dispatch({ type: "link-changed", link: { isFollowing: isOpen } });
+        if (isOpen) void refresh(signal);
+      },
+      signal,
+      wait: clock.wait,
+    });
+  }
+
+  function take({ event, data }: Message, signal: AbortSignal): void {
+    if (event !== "review") return;
+    store.dispatch({ type: "log-followed", logged: JSON.parse(data) as LoggedEventOut });
+    if (behindIn(store).length > 0) void catchUp(signal);
+  }
+
+  async function catchUp(signal: AbortSignal): Promise<void> {
+    if (isCatchingUp) return;
+    isCatchingUp = true;
+    try {
+      for (let waitMs = PATIENCE_MS; behindIn(store).length > 0 && !signal.aborted; waitMs = Math.min(waitMs * 2, 5_000)) {
+        await clock.wait(waitMs, signal);
+        const ids = behindIn(store);
+        if (ids.length > AT_ONCE) await refresh(signal);
+        else for (const id of ids) await readOne(id, signal);
+      }
+    } finally {
+      isCatchingUp = false;
+    }
+  }
+
+  async function readOne(id: string, signal: AbortSignal): Promise<void> {
+    const covers = store.get().masks.get(id)?.behind ?? [];
+    const answer = await client().call("get_record", { path: { record_id: id }, signal });
+    if (answer.ok) store.dispatch({ type: "record-told", record: answer.value, covers });
+  }
+
+  async function refresh(signal: AbortSignal): Promise<void> {
+    const frame = store.get().frame;
+    if (frame === null) return;
+    const covers = [...store.get().masks.values()].flatMap((mask) => mask.behind);
+    const answer = await client().call("list_frame_records", { path: { frame: frame.id }, query: { status: "any" }, signal });
+    if (answer.ok) store.dispatch({ type: "records-told", frame: frame.id, items: answer.value.items, covers });
+  }
+  return { run, refresh };
+}
+
+const behindIn = (store: Store): readonly string[] =>
+  [...store.get().masks].filter(([, mask]) => mask.behind.length > 0).map(([id]) => id);

@@ -1,0 +1,70 @@
+// The tabs of one browser that work on the same store: they tell each other what happened to the outbox, and one of them
+// sends it. Should two ever send at once (a browser without locks), the keys of entries keep every one single.
+
+import type { OutboxEvent } from "../state/events";
+import type { Change } from "./storage";
+
+/** What happened in another tab, and what the sending tab says that entries are now. */
+export type TabMessage = { readonly event: OutboxEvent | null; readonly changes: readonly Change[] };
+
+export type Tabs = {
+  /** Lasts as long as the tab, across reloads. */
+  readonly id: string;
+  readonly post: (message: TabMessage) => void;
+  readonly listen: (receive: (message: TabMessage) => void) => void;
+  /** Run `work` while this tab is the one that sends; resolves when `signal` says that it is over. */
+  readonly lead: (work: (signal: AbortSignal) => Promise<void>, signal: AbortSignal) => Promise<void>;
+  /** The ids of tabs that are open: what another left behind may be taken up. */
+  readonly alive: () => Promise<ReadonlySet<string>>;
+};
+
+const TAB = "maskwright.tab";
+
+/** The real tabs. `scope` is the server and annotator. */
+export function browserTabs(scope: string, kept: Pick<Storage, "getItem" | "setItem">, newId: () => string): Tabs {
+  const id = kept.getItem(TAB) ?? newId();
+  kept.setItem(TAB, id);
+  const channel = new BroadcastChannel(`maskwright.review.${scope}`);
+  const name = `maskwright.review.${scope}`;
+  const locks = "locks" in navigator ? navigator.locks : null; // pages without TLS on another machine have none
+  const prefix = `${name}.tab.`;
+  void locks?.request(`${prefix}${id}`, { mode: "shared" }, () => new Promise(() => undefined)).catch(() => undefined);
+  return {
+    id,
+    post: (message) => channel.postMessage(message),
+    listen: (receive) => channel.addEventListener("message", (message: MessageEvent<TabMessage>) => receive(message.data)),
+    lead: async (work, signal) => {
+      if (locks === null) return work(signal);
+      await locks.request(`${name}.sender`, { signal }, () => work(signal)).catch(() => undefined); // given up while waiting
+    },
+    alive: async () => {
+      const held = (await locks?.query())?.held ?? [];
+      const names = held.map((one) => one.name ?? "").filter((one) => one.startsWith(prefix));
+      return new Set([id, ...names.map((one) => one.slice(prefix.length))]);
+    },
+  };
+}
+
+/** Tabs in memory, for tests: `tab` opens one, `close` ends it, and the next in line leads. */
+export function memoryTabs(): { readonly tab: (id: string) => Tabs; readonly close: (id: string) => void } {
+  const receivers = new Map<string, ((message: TabMessage) => void)[]>();
+  let turn: Promise<void> = Promise.resolve();
+  const tab = (id: string): Tabs => {
+    receivers.set(id, []);
+    return {
+      id,
+      post: (message) => {
+        for (const [other, list] of receivers) {
+          if (other !== id) for (const receive of list) receive(structuredClone(message));
+        }
+      },
+      listen: (receive) => void receivers.get(id)?.push(receive),
+      lead: (work, signal) => {
+        turn = turn.then(() => (signal.aborted ? undefined : work(signal)));
+        return turn;
+      },
+      alive: async () => new Set(receivers.keys()),
+    };
+  };
+  return { tab, close: (id) => void receivers.delete(id) };
+}
