@@ -204,6 +204,15 @@ describe("the view", () => {
     expect(intents).toHaveLength(1);
   });
 
+  test("space by itself is a tap, and none when something was panned", () => {
+    const space = (isDown: boolean): InputEvent => ({ kind: isDown ? "keyDown" : "keyUp", key: " " });
+
+    const tapped = play(context("click"), space(true), space(true), space(false));
+    const panned = play(context("click"), space(true), down(0, 0), move(7, 8), space(true), up(7, 8), space(false));
+
+    expect([tapped.intents, panned.intents]).toEqual([[{ kind: "tap" }], []]);
+  });
+
   test("with the move tool a drag pans and a press picks a mask", () => {
     const { moves, intents } = play(context("move"), down(10, 10), move(40, 10), up(40, 10), down(5, 5), up(5, 5, 1, held("Shift")));
 

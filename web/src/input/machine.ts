@@ -43,7 +43,7 @@ export function inputStep(state: InputState, event: InputEvent, context: InputCo
 // second one may still make it a pinch.
 function onDown(state: InputState, event: Down, context: InputContext): InputStep {
   if (state.gesture !== null) return secondDown(state, event);
-  if (event.button === 1 || state.isPanHeld) return begin(state, pan(event));
+  if (event.button === 1 || state.isPanHeld) return begin({ ...state, hasPanned: true }, pan(event));
   if (event.button !== 0 && event.button !== 2) return step(state);
   const isDouble = isDoubleDown(state, event);
   const next = { ...state, lastDown: { at: event.at, time: event.time, button: event.button } };
@@ -154,7 +154,11 @@ function onWheel(state: InputState, event: Extract<InputEvent, { kind: "wheel" }
 }
 
 function onKeyDown(state: InputState, key: string, context: InputContext): InputStep {
-  if (key === context.keys.pan) return { ...step({ ...state, isPanHeld: true }), isHandled: true };
+  if (key === context.keys.pan) {
+    // A key that is held repeats.
+    const held = state.isPanHeld ? state : { ...state, isPanHeld: true, hasPanned: state.gesture !== null };
+    return { ...step(held), isHandled: true };
+  }
   if (key === "Escape" && (state.gesture !== null || context.openRing !== null)) return escaped(state);
   if (context.openRing === null) return step(state);
   if (key === "Enter") return step(state, [{ kind: "closeRing" }]);
@@ -163,7 +167,9 @@ function onKeyDown(state: InputState, key: string, context: InputContext): Input
 }
 
 function onKeyUp(state: InputState, key: string, context: InputContext): InputStep {
-  if (key === context.keys.pan) return step({ ...state, isPanHeld: false });
+  if (key === context.keys.pan) {
+    return step({ ...state, isPanHeld: false }, state.isPanHeld && !state.hasPanned ? [{ kind: "tap" }] : []);
+  }
   if (key === context.keys.queue && state.hasQueue) return step({ ...state, hasQueue: false }, [{ kind: "runQueue" }]);
   return step(state);
 }

@@ -33,6 +33,8 @@ export type Gesture =
 export type InputState = {
   readonly gesture: Gesture | null;
   readonly isPanHeld: boolean;
+  /** Something was panned since the key went down. */
+  readonly hasPanned: boolean;
   readonly hasQueue: boolean;
   readonly lastDown: { readonly at: ScreenPoint; readonly time: number; readonly button: number } | null;
 };
@@ -47,7 +49,7 @@ export type InputStep = {
 
 export type Down = Extract<InputEvent, { kind: "down" }>;
 
-export const INPUT_IDLE: InputState = { gesture: null, isPanHeld: false, hasQueue: false, lastDown: null };
+export const INPUT_IDLE: InputState = { gesture: null, isPanHeld: false, hasPanned: false, hasQueue: false, lastDown: null };
 
 export function step(state: InputState, intents: readonly Intent[] = [], moves: readonly ViewMove[] = []): InputStep {
   return { state, intents, moves, isHandled: intents.length + moves.length > 0 };

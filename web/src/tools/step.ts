@@ -42,6 +42,7 @@ export function stepTool(tool: Tool, draft: Draft, intent: Intent): Drawn {
     case "pick":
     case "hover":
     case "brushSize":
+    case "tap":
       return drawn(draft);
   }
 }
