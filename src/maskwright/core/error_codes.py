@@ -1,4 +1,4 @@
-"""Errors by name: the code that a server sends for a class of `errors`, and the error that a client makes of it again."""
+"""Errors by name: the code that a server sends for a class of `errors`, and the error that a client makes of it."""
 
 import re
 from functools import cache

@@ -224,8 +224,8 @@ def _mask_json(mask: TrackedMask, form: Format) -> dict[str, Any]:
 __all__ = [
     "TrackFrameIn",
     "TrackFrameOut",
-    "TrackSessionIn",
     "TrackOut",
+    "TrackSessionIn",
     "TrackStreamIn",
     "TracksOut",
     "frame_json",

@@ -22,8 +22,8 @@ from maskwright.serve.wire import Format
 from maskwright.serve.wire_tracks import (
     TrackFrameIn,
     TrackFrameOut,
-    TrackSessionIn,
     TrackOut,
+    TrackSessionIn,
     TracksOut,
     TrackStreamIn,
     frame_json,
