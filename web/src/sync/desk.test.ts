@@ -124,6 +124,21 @@ function countsOf(entries: readonly Entry[]): Map<string, number> {
   return counts;
 }
 
+// Reverts of things that were let go, and reverts of those.
+function voidReverts({ made, gone }: Person): ReadonlySet<string> {
+  const roots = new Set(gone.map(rootOf));
+  const found = new Set<string>();
+  for (const entry of made) {
+    for (const { record_id, action } of entry.request.kind === "edit" ? entry.request.events : []) {
+      if (action.kind !== "Revert" || !action.event_id.startsWith("local:")) continue;
+      if (!roots.has(rootOf({ key: action.event_id.split(":")[1] ?? "" }))) continue;
+      found.add(`${rootOf(entry)} ${record_id} Revert`);
+      roots.add(rootOf(entry));
+    }
+  }
+  return found;
+}
+
 function inLog(server: FakeServer, person: Person): Map<string, number> {
   const counts = new Map<string, number>();
   const count = (name: string): void => void counts.set(name, (counts.get(name) ?? 0) + 1);
@@ -146,6 +161,7 @@ async function story(seed: number, numSteps: number): Promise<void> {
     const tab = tabs[place];
     if (tab === undefined) continue;
     if (chance() < 0.06) {
+      await tab.desk.settled(); // what is not kept yet is not promised either
       tab.close();
       tabs[place] = await open(tab.person, server, chance, tab.id);
     } else act(tab, server, chance);
@@ -161,8 +177,9 @@ async function story(seed: number, numSteps: number): Promise<void> {
     const [log, gone] = [inLog(server, one), countsOf(one.gone)];
     for (const [name, count] of countsOf(one.made)) {
       const found = (log.get(name) ?? 0) + (stands.get(name) ?? 0);
-      // What was let go is nowhere else; of everything else there is as much as was made.
-      if (found !== count && !(gone.has(name) && found < count)) throw new Error(`seed ${seed}: ${name} was made ${count} times, and is there ${found} times`);
+      // What was let go is nowhere, nor what would take it back; of everything else there is as much as was made.
+      const isMissing = found < count && !gone.has(name) && !voidReverts(one).has(name);
+      if (isMissing || found > count) throw new Error(`seed ${seed}: ${name} was made ${count} times, and is there ${found} times`);
     }
     for (const [name, count] of log) if (count > (countsOf(one.made).get(name) ?? 0)) throw new Error(`seed ${seed}: ${name} is ${count} times in the log`);
     if (held.length === 0) expect(waiting).toEqual([]);
@@ -194,5 +211,5 @@ function checkViews(tabs: readonly Tab[], server: FakeServer, seed: number): voi
 }
 
 test("whatever the line does, every action is in the log once, or is a question, or was let go", async () => {
-  for (let seed = 1; seed <= 120; seed++) await story(seed, 40);
+  for (let seed = 1; seed <= 80; seed++) await story(seed, 40);
 }, 60_000);

@@ -102,6 +102,10 @@ export function createDesk({ store, client, storage, tabs, clock, tidy }: DeskPa
       if (isLeading) settleHere(event);
       return;
     }
+    if (event?.type === "outbox-restored") {
+      if (!isLeading) restore(event);
+      return;
+    }
     isRemote = true;
     if (changes.length > 0 && !isLeading) store.dispatch({ type: "outbox-synced", event, changes });
     else if (event !== null) store.dispatch(event);
@@ -125,18 +129,18 @@ export function createDesk({ store, client, storage, tabs, clock, tidy }: DeskPa
     return writing;
   }
 
-  function restore({ outbox, undo }: Awaited<ReturnType<typeof readKept>>): void {
+  function restore({ outbox, undo }: Pick<State, "outbox" | "undo">): void {
     const fresh = store.get().outbox.waiting.filter((entry) => unstored.has(entry.key));
     const newest = fresh.length === 0 ? undo : store.get().undo;
     store.dispatch({ type: "outbox-restored", outbox: added(outbox, fresh), undo: newest });
   }
 
   async function lead(signal: AbortSignal): Promise<void> {
-    // What the tab before did last may not have been told; what it kept counts.
-    const before: State = store.get();
+    // What the tab before did last may not have been told; what it kept counts, for all.
     await refresh();
     isLeading = true;
-    tabs.post({ event: null, changes: changesBetween(before, store.get()) });
+    const { outbox, undo } = store.get();
+    tabs.post({ event: { type: "outbox-restored", outbox, undo }, changes: [] });
     await sender.run(signal);
     isLeading = false;
   }

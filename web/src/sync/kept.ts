@@ -23,6 +23,10 @@ export function changesBetween(before: State, after: State): readonly Change[] {
     note("outbox", waitingOf(before.outbox), waitingOf(after.outbox));
     note("held", heldOf(before.outbox), heldOf(after.outbox));
     note("pasts", before.outbox.pasts, after.outbox.pasts);
+    // What came to nothing at once was never in the line here, but another tab may have kept it.
+    for (const key of after.outbox.pasts.keys()) {
+      if (!before.outbox.pasts.has(key)) changes.push({ area: "outbox", key, value: null });
+    }
     if (before.outbox.tried !== after.outbox.tried) changes.push({ area: "settings", key: TRIED, value: after.outbox.tried });
   }
   if (before.undo !== after.undo) changes.push({ area: "undo", key: UNDO, value: after.undo });

@@ -4,7 +4,7 @@
 import type { EditedOut, RecordOut } from "../api/types";
 import type { Problem } from "../api/problem";
 import { involved, isCompatible, namedBy, seenOf, type EditRequest, type Entry, type Held } from "./entry";
-import { current, expecting, follow, numEvents, part, pastOfParts, withNames, type Past, type Pasts } from "./parts";
+import { current, expecting, follow, isVoid, numEvents, part, pastOfParts, withNames, type Past, type Pasts } from "./parts";
 
 export type Outbox = {
   /** In the order in which they are sent. */
@@ -24,9 +24,9 @@ const MOST_PASTS = 500;
 export function added(outbox: Outbox, entries: readonly Entry[]): Outbox {
   const known = new Set([...outbox.waiting, ...outbox.held.map((one) => one.entry)].map((entry) => entry.key));
   const fresh = entries.filter((entry) => !known.has(entry.key) && !outbox.pasts.has(entry.key));
-  const inLine = fresh.map((entry) => current(entry, outbox.pasts)).filter((entry) => entry !== null);
-  if (inLine.length === 0) return outbox;
-  return { ...outbox, waiting: sorted([...outbox.waiting, ...inLine]) };
+  if (fresh.length === 0) return outbox;
+  const inLine = fresh.map((entry) => current(entry, outbox.pasts));
+  return withoutVoid({ ...outbox, waiting: sorted([...outbox.waiting, ...inLine]) });
 }
 
 /** The entries that may not be sent yet, since they build on one that is held. */
@@ -146,14 +146,28 @@ function left(outbox: Outbox, key: string, past: Past): Outbox {
   const isNamed = past.ids.length > 0;
   const later = (entry: Entry): Entry => follow(isNamed ? withNames(entry, pasts) : entry, past);
   const waiting = outbox.waiting.filter((entry) => entry.key !== key).map(later);
-  const held = outbox.held.map((one) => {
+  const held = outbox.held.filter((one) => one.entry.key !== key).map((one) => {
     const entry = later(one.entry);
     return entry === one.entry ? one : { ...one, entry };
   });
-  return { ...outbox, waiting: waiting.filter(isSomething), held: held.filter((one) => isSomething(one.entry)), pasts };
+  return withoutVoid({ ...outbox, waiting, held, pasts });
 }
 
-const isSomething = (entry: Entry): boolean => entry.request.kind === "save" || numEvents(entry) > 0;
+/** Take out what takes back things that never came to be; entries of nothing else go. */
+function withoutVoid(outbox: Outbox): Outbox {
+  const isHollow = ({ request }: Entry): boolean => request.kind === "edit" && request.events.some(isVoid);
+  const hollow = [...outbox.waiting, ...outbox.held.map((one) => one.entry)].find(isHollow);
+  if (hollow === undefined) return outbox;
+  const rest = part(hollow, (event) => !isVoid(event), "less");
+  const parts = numEvents(rest) > 0 ? [rest] : [];
+  const swapped = {
+    ...outbox,
+    waiting: outbox.waiting.flatMap((entry) => (entry === hollow ? parts : [entry])),
+    held: outbox.held.flatMap((one) => (one.entry === hollow ? parts.map((entry) => ({ ...one, entry })) : [one])),
+  };
+  return left(swapped, hollow.key, pastOfParts(hollow, parts));
+}
+
 const byOrder = (a: Entry, b: Entry): number => a.order - b.order || (a.key < b.key ? -1 : 1);
 /** In the order in which things were done, on every tab the same. */
 export const sorted = (entries: readonly Entry[]): readonly Entry[] => entries.toSorted(byOrder);

@@ -48,13 +48,8 @@ export function pastOfParts(whole: Entry, parts: readonly Entry[]): Past {
   return { order: whole.order, ids: events.map((event) => names.get(event) ?? GONE), etags: {} };
 }
 
-/** Bring an entry up to date with everything that has left the line before it; null if nothing of it is left to do. */
-export function current(entry: Entry, pasts: Pasts): Entry | null {
-  if (entry.request.kind === "save" || pasts.size === 0) return entry;
-  const named = withNames(entry, pasts);
-  if (numEvents(named) === 0) return null;
-  return [...pasts.values()].reduce(follow, named);
-}
+/** Bring an entry up to date with everything that has left the line before it. */
+export const current = (entry: Entry, pasts: Pasts): Entry => [...pasts.values()].reduce(follow, withNames(entry, pasts));
 
 /** Bring an entry up to date with one that has left the line: what comes after it builds on what it made. */
 export const follow = (entry: Entry, past: Past): Entry =>
@@ -72,24 +67,18 @@ export function expecting(entry: Entry, tags: { readonly [recordId: string]: str
   return { ...entry, request: { ...entry.request, expects: Object.fromEntries(newer) } };
 }
 
-/** Reverts of events that have other names now; those of events that never came to be are left out. */
+/** Whether an event takes back something that never came to be. */
+export const isVoid = ({ action }: EventIn): boolean => action.kind === "Revert" && action.event_id === GONE;
+
+/** Reverts of events that have other names by now. */
 export function withNames(entry: Entry, pasts: Pasts): Entry {
   if (entry.request.kind === "save") return entry;
   const before = entry.request.events;
-  const events = before.flatMap((event): readonly EventIn[] => {
-    if (event.action.kind !== "Revert") return [event];
+  const events = before.map((event): EventIn => {
+    if (event.action.kind !== "Revert") return event;
     const name = nameNow(pasts, event.action.event_id);
-    if (name === event.action.event_id) return [event];
-    return name === GONE ? [] : [{ ...event, action: { kind: "Revert", event_id: name } }];
+    return name === event.action.event_id ? event : { ...event, action: { kind: "Revert", event_id: name } };
   });
-  if (events.length === before.length && events.every((event, i) => event === before[i])) return entry;
-  if (events.length < before.length) return reduced(entry, events);
+  if (events.every((event, i) => event === before[i])) return entry;
   return { ...entry, request: { ...entry.request, events } };
-}
-
-function reduced(entry: Entry, events: readonly EventIn[]): Entry {
-  if (entry.request.kind === "save") return entry;
-  const named = new Set(namedBy(events));
-  const expects = Object.fromEntries(Object.entries(entry.request.expects).filter(([id]) => named.has(id)));
-  return { ...entry, request: { kind: "edit", events, expects } };
 }
