@@ -3,7 +3,7 @@ PYTHON ?= python
 BIN := $(shell $(PYTHON) -c 'import os, sys; print(os.path.dirname(sys.executable))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check types fix test test-fast golden docs api proto scores bench doctor
+.PHONY: help setup check types fix test test-fast golden docs api web proto scores bench doctor
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  \1\t/' | expand -t 14
@@ -39,6 +39,9 @@ docs:  ## write docs/reference.md anew from the code
 
 api:  ## write web/src/api anew: the server's description, and TypeScript types made of it
 	$(PYTHON) web/make_types.py
+
+web:  ## build the review application into src/maskwright/ui/static (node 20.19 or newer)
+	cd web && { test -d node_modules || npm ci; } && npm run build
 
 proto:  ## write the Python side of proto/ anew
 	$(PYTHON) proto/make_python.py

@@ -24,6 +24,7 @@ from maskwright.serve.browsers import BrowserHeaders, BrowserRules
 from maskwright.serve.description import describe
 from maskwright.serve.front import Front
 from maskwright.serve.limits import BodyLimit, Crowd
+from maskwright.serve.pages import Pages
 from maskwright.serve.problems import Problem
 from maskwright.serve.routes import (
     cvat,
@@ -41,7 +42,7 @@ from maskwright.serve.routes import (
     tracks,
 )
 from maskwright.serve.service import Service
-from maskwright.serve.sign_in import SignIn
+from maskwright.serve.sign_in import OPEN_PATHS, SignIn
 from maskwright.serve.wire import ErrorOut
 
 # Routes are looked through in this order: clicks first.
@@ -71,7 +72,11 @@ _ANY_ERROR: dict[int | str, dict[str, Any]] = {
 
 
 def build_app(service: Service) -> FastAPI:
-    """Make the application of a service. Its lifespan starts the engine and drains it."""
+    """Make the application of a service. Its lifespan starts the engine and drains it.
+
+    A server with a store has the review application at /.
+    """
+    pages = None if service.desk is None else Pages()
     app = FastAPI(
         title="maskwright",
         version=__version__,
@@ -79,7 +84,7 @@ def build_app(service: Service) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,  # which would load scripts from elsewhere; /docs is our own page
         redoc_url=None,
-        middleware=_middleware(service),
+        middleware=_middleware(service, pages),
         responses=_ANY_ERROR,
         separate_input_output_schemas=False,
         generate_unique_id_function=lambda route: route.name,
@@ -93,19 +98,22 @@ def build_app(service: Service) -> FastAPI:
     app.state.is_draining = False
     for module in _ROUTES:
         app.include_router(module.router)
+    if pages is not None:
+        app.router.routes.extend(pages.routes())
     # What routes read themselves is to be in OpenAPI too.
     describe(app, [body for module in _ROUTES for body in getattr(module, "BODIES", ())])
     return app
 
 
-def _middleware(service: Service) -> list[Middleware]:
+def _middleware(service: Service, pages: Pages | None) -> list[Middleware]:
     settings, guard, meter = service.settings, service.guard, service.meter
+    open_paths = OPEN_PATHS | (frozenset() if pages is None else pages.paths)
     return [
         Middleware(BrowserHeaders, settings.origins),
         Middleware(Front, meter),
         Middleware(BrowserRules, settings.origins, meter, is_open=not guard.needs_tokens),
         Middleware(Crowd, settings.max_connections, meter),
-        Middleware(SignIn, guard, meter),
+        Middleware(SignIn, guard, meter, open_paths),
         Middleware(BodyLimit, settings.max_body_bytes, meter),
     ]
 

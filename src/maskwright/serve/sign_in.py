@@ -1,4 +1,4 @@
-"""`SignIn`: nothing but health, version and the description of the API is answered before the guard knows who asks."""
+"""`SignIn`: the guard knows who asks before anything but health, version, API description and pages is answered."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,8 +18,8 @@ OPEN_PATHS = frozenset(["/v1/health/live", "/v1/health/ready", "/v1/version", "/
 class SignIn:
     """ASGI middleware: puts the caller into the scope's state, where `access.caller_of` finds it."""
 
-    def __init__(self, app: ASGIApp, guard: Guard, meter: Meter) -> None:
-        self._app, self._guard, self._meter = app, guard, meter
+    def __init__(self, app: ASGIApp, guard: Guard, meter: Meter, open_paths: frozenset[str] = OPEN_PATHS) -> None:
+        self._app, self._guard, self._meter, self._open_paths = app, guard, meter, open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask the guard."""
@@ -29,7 +29,7 @@ class SignIn:
 
     def _caller(self, scope: Scope) -> Caller:
         request_id = scope["state"]["request_id"]
-        if scope["path"] in OPEN_PATHS:
+        if scope["path"] in self._open_paths:
             return Caller(name="anyone", scope="read", request_id=request_id)
         try:
             return self._guard.admit(_authorization(scope), request_id)
