@@ -17,8 +17,6 @@ const SORTS: readonly Sort[] = ["put", "uncertain", "score", "area", "label", "t
 const STATUSES: Filter["statuses"] = ["proposed", "accepted", "rejected", "merged", "split"];
 const METHODS: Filter["methods"] = ["sam_raw", "sam_refined", "human_drawn", "simulator", "imported"];
 const MOST_SELECTED = 20; // addresses have an end
-// A label may be any text; a character that none begins with stands for "no label".
-const NONE = "\u0000";
 
 export const sessionOf = ({ frame, selection, tool, sort, filter }: State): Session => ({
   frame: frame?.id ?? null,
@@ -39,10 +37,10 @@ export function queryOf({ frame, selection, tool, sort, filter }: Session): stri
     if (filter.statuses.length === 0) query.set("status", "");
     for (const one of filter.statuses) query.append("status", one);
   }
-  for (const one of filter.labels) query.append("label", one ?? NONE);
+  for (const one of filter.labels) query.append(...named("label", "unlabelled", one));
   for (const one of filter.methods) query.append("method", one);
   for (const one of filter.actors) query.append("by", one);
-  for (const one of filter.tracks) query.append("track", one ?? NONE);
+  for (const one of filter.tracks) query.append(...named("track", "untracked", one));
   for (const [name, value] of numbersOf(filter)) if (value !== null) query.set(name, String(value));
   if (filter.text !== "") query.set("text", filter.text);
   const text = query.toString();
@@ -54,7 +52,7 @@ export function readQuery(text: string): Session {
   const query = new URLSearchParams(text);
   const list = (name: string): readonly string[] => [...new Set(query.getAll(name))].filter((one) => one !== "");
   const among = <T extends string>(all: readonly T[], name: string): readonly T[] => all.filter((one) => query.getAll(name).includes(one));
-  const orNone = (name: string): readonly (string | null)[] => list(name).map((one) => (one === NONE ? null : one));
+  const orNone = (name: string, without: string): readonly (string | null)[] => [...list(name), ...(query.has(without) ? [null] : [])];
   return {
     frame: query.get("frame") || null,
     selection: list("mask").slice(-MOST_SELECTED),
@@ -62,10 +60,10 @@ export function readQuery(text: string): Session {
     sort: among(SORTS, "sort")[0] ?? "put",
     filter: {
       statuses: query.has("status") ? among(STATUSES, "status") : NO_FILTER.statuses,
-      labels: orNone("label"),
+      labels: orNone("label", "unlabelled"),
       methods: among(METHODS, "method"),
       actors: list("by"),
-      tracks: orNone("track"),
+      tracks: orNone("track", "untracked"),
       minScore: numberIn(query, "score_from"),
       maxScore: numberIn(query, "score_to"),
       minArea: numberIn(query, "area_from"),
@@ -74,6 +72,8 @@ export function readQuery(text: string): Session {
     },
   };
 }
+
+const named = (name: string, without: string, value: string | null): [string, string] => (value === null ? [without, "yes"] : [name, value]);
 
 const numbersOf = (filter: Filter): readonly (readonly [string, number | null])[] => [
   ["score_from", filter.minScore],

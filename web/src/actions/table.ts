@@ -1,0 +1,166 @@
+// Every action by name: the one table from which keys, tooltips, menus and the overlay of shortcuts come. What an action
+// does is decided where it is performed (`state/review.ts`, the canvas); when it can be done is decided here.
+
+import { canRedo, canUndo } from "../tools/draft";
+import { nextRedo, nextUndo, selectedMasks } from "../state/select";
+import type { State } from "../state/values";
+
+const digits = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"] as const;
+export type Digit = (typeof digits)[number];
+
+export type ActionId =
+  | "next_frame" | "previous_frame" | "forward_frames" | "back_frames" | "next_unfinished_frame" | "play"
+  | "next_mask" | "previous_mask" | "next_unreviewed" | "select_all" | "select_none"
+  | "accept" | "reject" | "skip" | "fix" | "accept_visible" | "reject_visible"
+  | "commit" | "drop" | "drop_last" | "undo" | "redo" | "delete"
+  | "next_candidate" | "previous_candidate" | "queue_clicks" | "negative"
+  | "tool_click" | "tool_box" | "tool_brush" | "tool_eraser" | "tool_polygon" | "tool_lasso" | "tool_cut" | "tool_move"
+  | "brush_smaller" | "brush_larger" | "fill_holes" | "smooth" | "merge" | "split"
+  | "segment_everything" | "segment_text"
+  | "edit_label" | `label_${Digit}` | "comment"
+  | "propagate_forward" | "propagate_back" | "split_track" | "merge_tracks" | "interpolate"
+  | "hide_masks" | "toggle_masks" | "toggle_fill" | "less_opacity" | "more_opacity" | "colour_by"
+  | "zoom_fit" | "zoom_actual" | "zoom_in" | "zoom_out" | "zoom_mask" | "pan"
+  | "show_history" | "show_dashboard" | "focus_filter" | "help";
+
+export type ActionGroup = "move" | "review" | "hand" | "tools" | "labels" | "time" | "view";
+
+export type ActionSpec = {
+  readonly id: ActionId;
+  readonly group: ActionGroup;
+  /** Keys of our own preset. */
+  readonly keys: readonly string[];
+  /** It lasts as long as the key is held. */
+  readonly isHeld: boolean;
+  /** Holding the key down does it again and again. */
+  readonly isRepeated: boolean;
+  /** Whether it needs a mask in hand, or needs that there is none: such two may share a key. */
+  readonly when: When;
+  readonly isEnabled: (state: State) => boolean;
+};
+
+export type When = "any" | "hand" | "no_hand";
+type Given = Partial<Pick<ActionSpec, "isHeld" | "isRepeated" | "isEnabled" | "when">>;
+
+const always = (): boolean => true;
+const hasHand = ({ hand }: State): boolean => hand !== null;
+const hasFrame = ({ frame }: State): boolean => frame !== null;
+const hasSelection = (state: State): boolean => state.selection.length > 0;
+const hasFew = (state: State): boolean => selectedMasks(state).length > 1;
+const mayWrite = ({ caller }: State): boolean => caller === null || caller.scope !== "read";
+const canDecide = (state: State): boolean => mayWrite(state) && hasSelection(state);
+const hasCandidates = ({ hand }: State): boolean => (hand?.draft.work.candidates.length ?? 0) > 1;
+const canEdit = (state: State): boolean => mayWrite(state) && hasFrame(state);
+const canTakeBack = (state: State): boolean => (state.hand !== null && canUndo(state.hand.draft)) || (mayWrite(state) && nextUndo(state) !== null);
+const canDoAgain = (state: State): boolean => (state.hand !== null && canRedo(state.hand.draft)) || (mayWrite(state) && nextRedo(state) !== null);
+
+const spec = (group: ActionGroup, id: ActionId, keys: readonly string[], given: Given = {}): ActionSpec => ({
+  id,
+  group,
+  keys,
+  isHeld: false,
+  isRepeated: false,
+  when: "any",
+  isEnabled: always,
+  ...given,
+});
+const noHand = { when: "no_hand" } as const;
+const inHand = { when: "hand" } as const;
+const repeated = { isRepeated: true };
+const held = { isHeld: true };
+
+export const ACTIONS: readonly ActionSpec[] = [
+  spec("move", "next_frame", ["D", "ArrowRight"], { ...repeated, isEnabled: hasFrame }),
+  spec("move", "previous_frame", ["A", "ArrowLeft"], { ...repeated, isEnabled: hasFrame }),
+  spec("move", "forward_frames", ["Shift+ArrowRight"], { ...repeated, isEnabled: hasFrame }),
+  spec("move", "back_frames", ["Shift+ArrowLeft"], { ...repeated, isEnabled: hasFrame }),
+  spec("move", "next_unfinished_frame", ["Shift+D"], { isEnabled: hasFrame }),
+  spec("move", "next_mask", ["Tab", "ArrowDown"], { ...repeated, isEnabled: hasFrame }),
+  spec("move", "previous_mask", ["Shift+Tab", "ArrowUp"], { ...repeated, isEnabled: hasFrame }),
+  spec("move", "next_unreviewed", ["N"], { isEnabled: hasFrame }),
+  spec("move", "select_all", ["Ctrl+A"], { isEnabled: hasFrame }),
+  spec("move", "select_none", ["Ctrl+Shift+A"], { isEnabled: hasSelection }),
+
+  spec("review", "accept", ["Enter"], { ...noHand, isEnabled: canDecide }),
+  spec("review", "reject", ["R"], { ...noHand, isEnabled: canDecide }),
+  spec("review", "skip", ["S"], { ...noHand, isEnabled: hasSelection }),
+  spec("review", "fix", ["F"], { ...noHand, isEnabled: canDecide }),
+  spec("review", "accept_visible", ["Ctrl+Enter"], { isEnabled: canEdit }),
+  spec("review", "reject_visible", ["Ctrl+Shift+R"], { isEnabled: canEdit }),
+  spec("review", "comment", ["Shift+T"], { isEnabled: canDecide }),
+
+  spec("hand", "commit", ["Enter"], { ...inHand, isEnabled: mayWrite }),
+  spec("hand", "drop", ["Escape"], { isEnabled: (state) => hasHand(state) || hasSelection(state) }),
+  spec("hand", "drop_last", ["Backspace"], inHand),
+  spec("hand", "undo", ["Ctrl+Z"], { ...repeated, isEnabled: canTakeBack }),
+  spec("hand", "redo", ["Ctrl+Shift+Z", "Ctrl+Y"], { ...repeated, isEnabled: canDoAgain }),
+  spec("hand", "delete", ["Delete"], { ...noHand, isEnabled: canDecide }),
+  spec("hand", "next_candidate", ["C"], { ...inHand, isEnabled: hasCandidates }),
+  spec("hand", "previous_candidate", ["Shift+C"], { ...inHand, isEnabled: hasCandidates }),
+  spec("hand", "queue_clicks", ["Ctrl"], held),
+  spec("hand", "negative", ["Alt"], held),
+  spec("hand", "fill_holes", ["G"], { isEnabled: canEdit }),
+  spec("hand", "smooth", ["Shift+G"], { isEnabled: canEdit }),
+  spec("hand", "merge", ["M"], { isEnabled: (state) => mayWrite(state) && hasFew(state) }),
+  spec("hand", "split", ["Shift+M"], { isEnabled: canDecide }),
+  spec("hand", "segment_everything", ["Ctrl+E"], { isEnabled: canEdit }),
+  spec("hand", "segment_text", ["T"], { isEnabled: canEdit }),
+
+  spec("tools", "tool_click", ["Q"]),
+  spec("tools", "tool_box", ["W"]),
+  spec("tools", "tool_brush", ["B"]),
+  spec("tools", "tool_eraser", ["E"]),
+  spec("tools", "tool_polygon", ["P"]),
+  spec("tools", "tool_lasso", ["O"]),
+  spec("tools", "tool_cut", ["X"]),
+  spec("tools", "tool_move", ["V"]),
+  spec("tools", "brush_smaller", ["["], repeated),
+  spec("tools", "brush_larger", ["]"], repeated),
+
+  spec("labels", "edit_label", ["L"], { isEnabled: canDecide }),
+  ...digits.map((digit) => spec("labels", `label_${digit}`, [digit], { isEnabled: canEdit })),
+
+  spec("time", "play", ["K"], { isEnabled: hasFrame }),
+  spec("time", "propagate_forward", ["."], { isEnabled: canEdit }),
+  spec("time", "propagate_back", [","], { isEnabled: canEdit }),
+  spec("time", "split_track", ["Ctrl+Alt+S"], { isEnabled: canDecide }),
+  spec("time", "merge_tracks", ["Ctrl+Alt+M"], { isEnabled: (state) => mayWrite(state) && hasFew(state) }),
+  spec("time", "interpolate", ["I"], { isEnabled: canDecide }),
+
+  spec("view", "hide_masks", ["H"], held),
+  spec("view", "toggle_masks", ["Shift+H"]),
+  spec("view", "toggle_fill", ["Shift+F"]),
+  spec("view", "less_opacity", ["Shift+ArrowDown"], repeated),
+  spec("view", "more_opacity", ["Shift+ArrowUp"], repeated),
+  spec("view", "colour_by", ["Y"]),
+  spec("view", "zoom_fit", ["Z"], { isEnabled: hasFrame }),
+  spec("view", "zoom_actual", ["Shift+Z"], { isEnabled: hasFrame }),
+  spec("view", "zoom_in", ["+"], { ...repeated, isEnabled: hasFrame }),
+  spec("view", "zoom_out", ["-"], { ...repeated, isEnabled: hasFrame }),
+  spec("view", "zoom_mask", ["J"], { isEnabled: hasSelection }),
+  spec("view", "pan", ["Space"], held),
+  spec("view", "show_history", ["U"]),
+  spec("view", "show_dashboard", ["Ctrl+Shift+D"]),
+  spec("view", "focus_filter", ["/"]),
+  spec("view", "help", ["?", "F1"]),
+];
+
+const BY_ID = new Map(ACTIONS.map((action) => [action.id, action]));
+
+export function actionOf(id: ActionId): ActionSpec {
+  const found = BY_ID.get(id);
+  if (found === undefined) throw new Error(`no action is called ${id}`);
+  return found;
+}
+
+/** Whether an action can be done now. */
+export const canPerform = (action: ActionSpec, state: State): boolean =>
+  (action.when === "any" || (action.when === "hand") === hasHand(state)) && action.isEnabled(state);
+
+export const isActionId = (text: string): text is ActionId => BY_ID.has(text as ActionId);
+
+/** The label that a digit means: the first is 1, the tenth 0. */
+export const digitOf = (id: ActionId): number | null => {
+  const digit = /^label_(\d)$/.exec(id)?.[1];
+  return digit === undefined ? null : (Number(digit) + 9) % 10;
+};

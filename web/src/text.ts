@@ -1,0 +1,275 @@
+// Every English text that people read. Sentence case; no full stop after a single sentence; an ellipsis where a dialog follows.
+
+import type { ActionGroup, ActionId } from "./actions/table";
+import type { Preset } from "./actions/presets";
+import type { Problem } from "./api/problem";
+import type { MaskRecord } from "./api/types";
+import type { ColourBy } from "./draw/colours";
+import type { Status } from "./state/resolve";
+import type { SyncState } from "./state/select";
+import type { Filter, Look, Sort } from "./state/values";
+import type { Tool } from "./tools/tool";
+
+type ActionText = { readonly name: string; readonly tooltip: string };
+
+const action = (name: string, tooltip: string = name): ActionText => ({ name, tooltip });
+const label = (place: string): ActionText => action(`Label ${place}`, `Give the selected masks, or the mask in hand, the ${place} label`);
+
+/** "1 mask", "3 masks". */
+export const count = (number: number, one: string, many = `${one}s`): string => `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+
+const actions: { readonly [id in ActionId]: ActionText } = {
+  next_frame: action("Next frame"),
+  previous_frame: action("Previous frame"),
+  forward_frames: action("Ten frames on"),
+  back_frames: action("Ten frames back"),
+  next_unfinished_frame: action("Next frame with proposals", "Go to the next frame on which something waits for a decision"),
+  play: action("Play or pause"),
+  next_mask: action("Next mask", "Select the next mask of the list"),
+  previous_mask: action("Previous mask", "Select the previous mask of the list"),
+  next_unreviewed: action("Next unreviewed", "Go to the next mask that nobody has decided about, on the next frame if need be"),
+  select_all: action("Select all", "Select every mask of the list"),
+  select_none: action("Select none"),
+  accept: action("Accept", "The mask is right as it is"),
+  reject: action("Reject", "The mask must not be used"),
+  skip: action("Skip", "Decide later, and go to the next"),
+  fix: action("Fix", "Take the mask in hand, to correct its pixels"),
+  accept_visible: action("Accept all in the list…", "Accept every proposal that the filter lets through"),
+  reject_visible: action("Reject all in the list…", "Reject every proposal that the filter lets through"),
+  comment: action("Comment…", "Write something about the mask"),
+  commit: action("Done", "Save what is in hand, as accepted"),
+  drop: action("Cancel", "Put down what is in hand, or select nothing"),
+  drop_last: action("Remove the last point"),
+  undo: action("Undo", "Take back the last stroke or click, or the last decision"),
+  redo: action("Redo"),
+  delete: action("Delete", "Reject the selected masks; undo brings them back"),
+  next_candidate: action("Next candidate", "See the next of the masks that the model has for these clicks"),
+  previous_candidate: action("Previous candidate"),
+  queue_clicks: action("Queue clicks (hold)", "While held, clicks gather; they run once when it is let go"),
+  negative: action("Take away (hold)", "While held, the left button does what the right one does"),
+  tool_click: action("Click", "Left adds, right takes away"),
+  tool_box: action("Box", "Draw a box around the object"),
+  tool_brush: action("Brush"),
+  tool_eraser: action("Eraser"),
+  tool_polygon: action("Polygon", "Put vertices, move them, insert and delete them"),
+  tool_lasso: action("Lasso", "Draw around what belongs to the mask"),
+  tool_cut: action("Cut", "Draw a line along which the mask comes apart"),
+  tool_move: action("Select", "Select masks by clicking on them"),
+  brush_smaller: action("Smaller brush"),
+  brush_larger: action("Larger brush"),
+  fill_holes: action("Fill holes"),
+  smooth: action("Smooth the outline"),
+  merge: action("Merge", "The first selected mask takes in the others"),
+  split: action("Split into islands", "Every island of the mask becomes a mask"),
+  segment_everything: action("Segment everything…", "Find every object of the frame, or of a box"),
+  segment_text: action("Find by words…", "Find the objects that words name"),
+  edit_label: action("Label…", "Name the selected masks"),
+  label_1: label("first"),
+  label_2: label("second"),
+  label_3: label("third"),
+  label_4: label("fourth"),
+  label_5: label("fifth"),
+  label_6: label("sixth"),
+  label_7: label("seventh"),
+  label_8: label("eighth"),
+  label_9: label("ninth"),
+  label_0: label("tenth"),
+  propagate_forward: action("Propagate forward", "Follow the object through the frames that come"),
+  propagate_back: action("Propagate back", "Follow the object through the frames before"),
+  split_track: action("Split the track here", "From this frame on it is another object"),
+  merge_tracks: action("Merge tracks", "The selected masks are one object"),
+  interpolate: action("Interpolate", "Fill the frames between two keyframes"),
+  hide_masks: action("Hide masks (hold)", "See the picture alone"),
+  toggle_masks: action("Show or hide masks"),
+  toggle_fill: action("Filled or outlines only"),
+  less_opacity: action("More transparent"),
+  more_opacity: action("Less transparent"),
+  colour_by: action("Colour by…", "Go through what colours mean: label, track, score, status"),
+  zoom_fit: action("Fit the frame"),
+  zoom_actual: action("Actual size", "One pixel of the picture is one of the screen"),
+  zoom_in: action("Zoom in"),
+  zoom_out: action("Zoom out"),
+  zoom_mask: action("Zoom to the mask"),
+  pan: action("Move the picture (hold)"),
+  show_history: action("History", "How the mask came to be, and everything that was done to it"),
+  show_dashboard: action("Dashboard", "Progress, speed and agreement"),
+  focus_filter: action("Filter", "Go to the filter of the list"),
+  help: action("Shortcuts", "Every action and its keys"),
+};
+
+const groups: { readonly [group in ActionGroup]: string } = {
+  move: "Move about",
+  review: "Review",
+  hand: "Mask in hand",
+  tools: "Tools",
+  labels: "Labels",
+  time: "Time and tracks",
+  view: "View",
+};
+
+const presets: { readonly [preset in Preset]: string } = {
+  maskwright: "maskwright",
+  cvat: "CVAT",
+  label_studio: "Label Studio",
+  x_anylabeling: "X-AnyLabeling",
+};
+
+const statuses: { readonly [status in Status]: string } = {
+  proposed: "Proposed",
+  accepted: "Accepted",
+  rejected: "Rejected",
+  merged: "Merged",
+  split: "Split",
+};
+
+const methods: { readonly [method in MaskRecord["provenance"]["method"]]: string } = {
+  sam_raw: "Model",
+  sam_refined: "Model, cleaned up",
+  human_drawn: "Drawn by hand",
+  simulator: "Simulator",
+  imported: "Imported",
+};
+
+const tools: { readonly [tool in Tool]: string } = {
+  click: actions.tool_click.name,
+  box: actions.tool_box.name,
+  brush: actions.tool_brush.name,
+  eraser: actions.tool_eraser.name,
+  polygon: actions.tool_polygon.name,
+  lasso: actions.tool_lasso.name,
+  cut: actions.tool_cut.name,
+  move: actions.tool_move.name,
+};
+
+const sorts: { readonly [sort in Sort]: string } = {
+  put: "As they came",
+  uncertain: "Uncertain first",
+  score: "Best first",
+  area: "Largest first",
+  label: "By label",
+  track: "By track",
+  place: "Top to bottom",
+};
+
+const colours: { readonly [by in ColourBy]: string } = { mask: "Each its own", label: "Label", track: "Track", score: "Score", status: "Status" };
+const themes: { readonly [theme in Look["theme"]]: string } = { system: "As the system", dark: "Dark", light: "Light" };
+const panels: { readonly [panel in Look["panel"]]: string } = { masks: "Masks", history: "History", tracks: "Tracks", dashboard: "Dashboard" };
+
+const filters: { readonly [name in keyof Filter]: string } = {
+  statuses: "Status",
+  labels: "Label",
+  methods: "Made by",
+  actors: "Annotator",
+  tracks: "Track",
+  minScore: "Score from",
+  maxScore: "Score to",
+  minArea: "Pixels from",
+  maxArea: "Pixels to",
+  text: "Search",
+};
+
+function sync(state: SyncState, now: number): string {
+  switch (state.kind) {
+    case "saved":
+      return "Saved";
+    case "saving":
+      return "Saving…";
+    case "offline":
+      return `Offline, ${count(state.waiting, "change")} kept here${again(state.retryAt, now)}`;
+    case "signed_out":
+      return `Signed out, ${count(state.waiting, "change")} kept here`;
+    case "held":
+      return `${count(state.held, "change needs", "changes need")} your choice`;
+  }
+}
+
+function again(retryAt: number | null, now: number): string {
+  const seconds = retryAt === null ? 0 : Math.ceil((retryAt - now) / 1000);
+  return seconds > 0 ? `, next try in ${seconds} s` : "";
+}
+
+function problem(found: Problem): string {
+  switch (found.kind) {
+    case "unreachable":
+      return "The server does not answer";
+    case "aborted":
+      return "Cancelled";
+    case "signed_out":
+      return "Your sign-in link is not valid any more. Ask for a new one and open it here; nothing is lost";
+    case "busy":
+      return "The server is busy";
+    default:
+      return sentence(found.message);
+  }
+}
+
+const sentence = (message: string): string => message.charAt(0).toUpperCase() + message.slice(1);
+
+export const text = {
+  name: "maskwright",
+  actions,
+  groups,
+  presets,
+  statuses,
+  methods,
+  tools,
+  sorts,
+  colours,
+  themes,
+  panels,
+  filters,
+  sync,
+  problem,
+  noLabel: "No label",
+  noTrack: "No track",
+  masks: (number: number): string => count(number, "mask"),
+  selected: (number: number): string => `${number.toLocaleString("en")} selected`,
+  frameOf: (place: number, all: number | null): string => `Frame ${place}${all === null ? "" : ` of ${all}`}`,
+  candidateOf: (place: number, all: number, score: number | null): string => `Candidate ${place} of ${all}${score === null ? "" : `, score ${score.toFixed(2)}`}`,
+  undoOf: (name: string): string => `Undo ${name.toLowerCase()}`,
+  redoOf: (name: string): string => `Redo ${name.toLowerCase()}`,
+  notKept: "This browser keeps nothing when the page is closed. Stay until everything is saved",
+  leaving: "Changes are not saved yet",
+  restoredHand: "Your unfinished mask is back",
+  nothingLeft: "Nothing is left to review in this list of frames",
+  noFrames: "This store has no frames yet",
+  noMasks: "No masks on this frame",
+  noMatches: "No mask passes the filter",
+  pictureFailed: "The picture of this frame cannot be shown. Masks can still be reviewed",
+  loading: "Loading…",
+  asking: "The model is at work…",
+  presence: (names: readonly string[]): string => `${names.join(", ")} ${names.length === 1 ? "is" : "are"} here too`,
+  conflict: {
+    title: "Somebody else changed this mask",
+    mine: "Yours",
+    theirs: (name: string): string => `By ${name}`,
+    base: "Before",
+    keep: "Keep mine",
+    takeTheirs: "Take theirs",
+    dependents: (number: number): string => `${count(number, "later change")} of yours on it ${number === 1 ? "waits" : "wait"}, and ${number === 1 ? "goes" : "go"} the same way`,
+  },
+  refused: {
+    title: "The server did not take this change",
+    again: "Try again",
+    letGo: "Discard",
+  },
+  bulk: {
+    accept: (number: number): string => `Accept ${count(number, "mask")}?`,
+    reject: (number: number): string => `Reject ${count(number, "mask")}?`,
+    confirm: "Do it",
+    cancel: "Cancel",
+  },
+  keys: {
+    title: "Shortcuts",
+    preset: "Keys as in",
+    press: "Press a key…",
+    taken: (names: readonly string[]): string => `Taken from ${names.join(" and ")}`,
+    reset: "Reset all keys",
+  },
+  signIn: {
+    title: "Sign in",
+    ask: "Open the sign-in link that you were given, or paste its token",
+    token: "Token",
+    enter: "Sign in",
+  },
+} as const;
