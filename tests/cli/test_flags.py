@@ -70,11 +70,15 @@ FLAGS = {
         "--frames", "--stride", "--manual", "--assisted", "--wage", "--ms-per-frame", "--machine-price",
         "--masks-per-frame", "--everything", "--model", "--device", "--precision", "--json",
     ),
+    "review": (
+        "--model", "--device", "--precision", "--actor", "--host", "--port", "--token-file", "--no-browser",
+    ),
     "serve": (
         "--model", "--host", "--port", "--grpc-port", "--token-file", "--origin", "--engine", "--address", "--workers",
         "--device", "--precision", "--max-upload", "--label-studio-url", "--picture-host", "--rate",
     ),
     "tokens add": ("--name", "--scope", "--days"),
+    "tokens link": ("--name", "--url", "--scope", "--days"),
     "tokens list": ("--json",),
     "tokens remove": ("--name",),
     "models list": ("--json",),

@@ -139,7 +139,7 @@ def test_the_verb_prints_the_token_alone_on_stdout_and_lists_names(path, capsys)
         (
             ["add", "t.jsonl", "--name", "a", "--scope", "root"],
             2,
-            "--scope is one of read, annotate, admin; got 'root'",
+            "--scope is one of read, annotate, review, admin; got 'root'",
         ),
         (["list", "t.jsonl"], 1, "there is no token file. Make one: maskwright tokens add t.jsonl --name NAME"),
         (["add", "missing/t.jsonl", "--name", "a"], 1, "there is no folder to write the token file into"),

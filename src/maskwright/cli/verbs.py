@@ -34,8 +34,9 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="card", help="A data set card and Croissant metadata of a store, all numbers computed."),
     Verb(name="catalog", help="List stores by method, model, verification, licence, robot, task and coverage."),
     Verb(name="estimate", help="What labelling a data set costs, by hand and assisted."),
+    Verb(name="review", help="Look at the masks of a store in the browser, correct and accept them."),
     Verb(name="serve", help="Serve models and a store over REST and gRPC, to many annotators and robots at once."),
-    Verb(name="tokens", help="Add, list and remove the tokens of a server."),
+    Verb(name="tokens", help="Add, list and remove the tokens of a server; make sign-in links."),
     Verb(name="models", help="List, pull, verify and import models."),
     Verb(name="doctor", help="Check this installation: versions, devices, weights, a real prediction."),
 )

@@ -145,7 +145,7 @@ class ServerCaller:
     """Who the server takes the client for."""
 
     name: str
-    scope: Literal["read", "annotate", "admin"]
+    scope: Literal["read", "annotate", "review", "admin"]
 
 
 __all__ = [

@@ -40,6 +40,7 @@ class _May:
 ServiceOf = Annotated[Service, Depends(service_of)]
 Reader = Annotated[Caller, Depends(_May("read"))]
 Annotator = Annotated[Caller, Depends(_May("annotate"))]
+Reviewer = Annotated[Caller, Depends(_May("review"))]
 Admin = Annotated[Caller, Depends(_May("admin"))]
 
-__all__ = ["Admin", "Annotator", "Reader", "ServiceOf", "caller_of", "service_of"]
+__all__ = ["Admin", "Annotator", "Reader", "Reviewer", "ServiceOf", "caller_of", "service_of"]

@@ -1,6 +1,6 @@
 """`Guard`: who may ask, and how often. REST and gRPC show it what a client sent and are given a `Caller`.
 
-Without a token file every caller is "local" and may do everything; such a server listens on this machine only.
+Without a token file every caller is `local_name` and may do everything; such a server listens on this machine only.
 With one, a caller is known by its token, and its name has a bucket: it fills with `rate_per_s` and holds `burst`.
 """
 
@@ -15,7 +15,6 @@ from maskwright.serve.settings import ServeSettings
 from maskwright.serve.tokens import TokenBook
 from maskwright.serve.values import Caller
 
-LOCAL = "local"
 _SCHEMES = ("bearer", "token")
 
 
@@ -33,6 +32,7 @@ class Guard:
                 f"a server on {settings.host} can be reached from elsewhere and needs tokens. Make one with "
                 "maskwright tokens add FILE --name NAME, then serve with --token-file FILE; or leave --host out"
             )
+        self._local_name = settings.local_name
         self._book = None if settings.token_file is None else TokenBook(settings.token_file, clock=clock)
         self._buckets = _Buckets(settings.rate_per_s, settings.burst, clock)
 
@@ -51,7 +51,7 @@ class Guard:
             TooManyRequests: the token asks faster than it may.
         """
         if self._book is None:
-            return Caller(name=LOCAL, scope="admin", request_id=request_id)
+            return Caller(name=self._local_name, scope="admin", request_id=request_id)
         secret = _secret_of(authorization or "")
         if secret is None:
             raise NotSignedIn("expected a token in the header Authorization: Bearer TOKEN, got none")
@@ -110,4 +110,4 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-__all__ = ["LOCAL", "Guard", "is_loopback"]
+__all__ = ["Guard", "is_loopback"]

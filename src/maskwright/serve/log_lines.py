@@ -41,15 +41,18 @@ class JsonLines(logging.Formatter):
 
 
 @contextmanager
-def logging_to(stream: TextIO | None = None) -> Iterator[None]:
-    """Write the logs of this process to a stream (stderr) for the time of a server, in place of what wrote them."""
+def logging_to(stream: TextIO | None = None, *, warnings_only: bool = False) -> Iterator[None]:
+    """Write the logs of this process to a stream (stderr) for the time of a server, in place of what wrote them.
+
+    `warnings_only` leaves out what is only told, the access log with it.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()
     handlers, levels = list(root.handlers), {name: logging.getLogger(name).level for name in _LEVELS}
     root.handlers[:] = [handler]
     for name, level in _LEVELS.items():
-        logging.getLogger(name).setLevel(level)
+        logging.getLogger(name).setLevel(logging.WARNING if warnings_only else level)
     try:
         yield
     finally:

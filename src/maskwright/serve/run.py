@@ -10,7 +10,8 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
@@ -73,8 +74,11 @@ def _engine(settings: ServeSettings, meter: Meter) -> Engine:
     return RayEngine(settings, meter)
 
 
-def run(settings: ServeSettings, *, tell: Tell) -> None:
+def run(settings: ServeSettings, *, tell: Tell, begun: Tell | None = None) -> None:
     """Serve until a signal comes. `tell` is told where, once models are loaded.
+
+    Where one person's program runs this server for itself, `begun` is told the address in place of the greeting, and
+    of the log there are warnings alone.
 
     Raises:
         SettingError: the address is taken or is none of this machine's, or `make_service` says so.
@@ -82,27 +86,41 @@ def run(settings: ServeSettings, *, tell: Tell) -> None:
     """
     Guard(settings)  # what is wrong with tokens is told before an address is taken
     allow_files(_CONNECTIONS_PER_REQUEST * settings.max_connections)
-    with _listener(settings.host, settings.port) as listener, logging_to():
+    with _free_listener(settings) as listener, logging_to(warnings_only=begun is not None):
         service = make_service(settings)
         server = _Server(_config(settings, build_app(service)))
         try:
             with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
-                runner.run(_serve(server, service, listener, tell))
+                runner.run(_serve(server, service, listener, _Told(tell=tell, begun=begun)))
         finally:
             if service.meter.tracing is not None:
                 service.meter.tracing.close()
 
 
-async def _serve(server: "_Server", service: Service, listener: socket.socket, tell: Tell) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """Who is told that all is ready."""
+
+    tell: Tell
+    begun: Tell | None
+
+    def ready(self, service: Service, listener: socket.socket) -> None:
+        if self.begun is None:
+            self.tell(_greeting(service, listener))
+        else:
+            self.begun(_address(service, listener))
+
+
+async def _serve(server: "_Server", service: Service, listener: socket.socket, told: _Told) -> None:
     serving = asyncio.create_task(server.serve([listener]))
     try:
-        await _attend(server, service, listener, tell)
+        await _attend(server, service, listener, told)
     finally:
         server.should_exit = True
         await serving
 
 
-async def _attend(server: "_Server", service: Service, listener: socket.socket, tell: Tell) -> None:
+async def _attend(server: "_Server", service: Service, listener: socket.socket, told: _Told) -> None:
     """Wait for models, then for a signal, then for sessions to end."""
     await server.begun.wait()
     app: FastAPI = server.config.app  # pyright: ignore[reportAssignmentType]
@@ -112,7 +130,7 @@ async def _attend(server: "_Server", service: Service, listener: socket.socket, 
     if not asked.done():
         await app.state.starting
         rpc = await _start_grpc(service)
-        tell(_greeting(service, listener))
+        told.ready(service, listener)
         await asked
     app.state.is_draining = True
     await asyncio.sleep(_GRACE_S)
@@ -130,9 +148,7 @@ async def _start_grpc(service: Service) -> Any:
 
 
 def _greeting(service: Service, listener: socket.socket) -> str:
-    settings, status = service.settings, service.engine.status()
-    host, port = settings.host, listener.getsockname()[1]
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    settings, status, address = service.settings, service.engine.status(), _address(service, listener)
     store = "" if settings.store is None else f", store {settings.store}"
     rpc = "" if settings.grpc_port is None else f", gRPC on port {settings.grpc_port}"
     tokens = (
@@ -144,6 +160,11 @@ def _greeting(service: Service, listener: socket.socket) -> str:
         f"maskwright {__version__} serves {', '.join(status.models)} on {', '.join(status.devices)}{store}: {address}"
         f"{rpc}\n{tokens}. What it answers: {address}/docs. Ctrl+C stops it"
     )
+
+
+def _address(service: Service, listener: socket.socket) -> str:
+    host, port = service.settings.host.strip("[]"), listener.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _config(settings: ServeSettings, app: FastAPI) -> uvicorn.Config:
@@ -196,8 +217,19 @@ class _Server(uvicorn.Server):
         asyncio.get_running_loop().call_soon_threadsafe(self.asked.set)
 
 
+def _free_listener(settings: ServeSettings) -> socket.socket:
+    """Take the address before anything is loaded; where it is taken, one of the next ports if that is wished."""
+    for port in range(settings.port, min(settings.port + settings.more_ports, 65535)):
+        with suppress(_AddressTaken):
+            return _listener(settings.host, port)
+    return _listener(settings.host, min(settings.port + settings.more_ports, 65535))
+
+
+class _AddressTaken(SettingError):
+    """Another program listens there."""
+
+
 def _listener(host: str, port: int) -> socket.socket:
-    """Take the address before anything is loaded."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -210,12 +242,10 @@ def _listener(host: str, port: int) -> socket.socket:
         listener.bind(address)
     except OSError as error:
         listener.close()
-        taken = (
-            "another program listens there already. Take another --port"
-            if error.errno == errno.EADDRINUSE
-            else error.strerror
-        )
-        raise SettingError(f"cannot listen ({taken}): {host}:{port}") from error
+        if error.errno == errno.EADDRINUSE:
+            taken = "another program listens there already. Take another --port"
+            raise _AddressTaken(f"cannot listen ({taken}): {host}:{port}") from error
+        raise SettingError(f"cannot listen ({error.strerror}): {host}:{port}") from error
     return listener
 
 

@@ -17,8 +17,12 @@ class ServeSettings:
     precision: str | None = None
     host: str = "127.0.0.1"
     port: int = 8080
+    # So many ports after it are tried where it is taken.
+    more_ports: int = 0
     grpc_port: int | None = None
     token_file: Path | None = None
+    # Who everybody is where no token is needed.
+    local_name: str = "local"
     # Origins of pages that may call from a browser, besides the server's own.
     origins: tuple[str, ...] = ()
     max_body_bytes: int = 64 * _MIB

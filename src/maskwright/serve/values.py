@@ -6,9 +6,9 @@ from typing import Literal
 from maskwright.core import Prompt
 from maskwright.masks import CleanupStep
 
-Scope = Literal["read", "annotate", "admin"]
+Scope = Literal["read", "annotate", "review", "admin"]
 # Each scope holds those before it.
-SCOPES: tuple[Scope, ...] = ("read", "annotate", "admin")
+SCOPES: tuple[Scope, ...] = ("read", "annotate", "review", "admin")
 
 # People wait for clicks; bulk is everything-mode, tracks and jobs; what is done ahead is dropped when there is no room.
 Priority = Literal["click", "bulk", "ahead"]
@@ -16,7 +16,7 @@ Priority = Literal["click", "bulk", "ahead"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks: `name` is the token's, or "local" where none is needed. Fairness and limits count by name."""
+    """Who asks: `name` is the token's, or the settings' where none is needed. Fairness and limits count by name."""
 
     name: str
     scope: Scope

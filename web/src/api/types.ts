@@ -80,7 +80,7 @@ export interface BoxPrompt {
 /** Who the server takes the caller for. */
 export interface CallerOut {
   readonly name: string;
-  readonly scope: "read" | "annotate" | "admin";
+  readonly scope: "read" | "annotate" | "review" | "admin";
 }
 
 /** Several prompts that speak of the same object: at most one box, one mask and one text, any number of points. */
