@@ -18,6 +18,7 @@ from maskwright.core import FrameRef, Image, MaskRecord, ResolvedRecord
 from maskwright.core.errors import StoreReadOnly, TooManyRequests, UnknownImage, UnknownRecord
 from maskwright.serve import store_sql
 from maskwright.serve.meter import Meter
+from maskwright.serve.presence import Presence
 from maskwright.serve.settings import ServeSettings
 from maskwright.serve.store_cursors import cursor_of, frame_id, read_cursor, read_frame_id
 from maskwright.serve.store_edits import Edited, Edits
@@ -81,6 +82,7 @@ class StoreDesk:
         self._selects = anyio.CapacityLimiter(SELECTS)
         self._decoders = anyio.CapacityLimiter(1)  # one decoder is open at a time
         self.feed = Feed(self._events, self._last_event)
+        self.presence = Presence(self.feed.nudge)
         self._writer = StoreWriter(store, written=self.feed.wake, meter=meter)
 
     async def record(self, record_id: str) -> ResolvedRecord:
@@ -200,6 +202,7 @@ class StoreDesk:
     async def drain(self) -> None:
         """End what follows the log, so that the server can stop; edits and questions still go."""
         self.feed.close()
+        self.presence.close()
 
     def close(self) -> None:
         """Write what waits, and close the store."""

@@ -29,6 +29,7 @@ class Feed:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._looking: asyncio.Task[None] | None = None
         self._is_closed = False
+        self._num_nudges = 0
 
     @property
     def num_followers(self) -> int:
@@ -41,6 +42,11 @@ class Feed:
         if loop is not None and self._num_followers:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 loop.call_soon_threadsafe(self._tell)
+
+    def nudge(self) -> None:
+        """Give followers an empty list at once, since there is something to tell beside the log; on the loop."""
+        self._num_nudges += 1
+        self._tell()
 
     def close(self) -> None:
         """End every follower, once it has been given what there is; from the loop's thread."""
@@ -67,6 +73,7 @@ class Feed:
             self._looking = asyncio.create_task(self._look())
         try:
             position = await self._last() if after is None else after
+            num_nudges = self._num_nudges
             yield []
             while True:
                 changed = self._changed
@@ -76,6 +83,9 @@ class Feed:
                     yield events
                 elif self._is_closed:
                     return
+                elif self._num_nudges != num_nudges:
+                    num_nudges = self._num_nudges
+                    yield []
                 else:
                     try:
                         await asyncio.wait_for(changed.wait(), heartbeat_s)

@@ -13,6 +13,8 @@ from maskwright.serve.access import Annotator, Reader, ServiceOf
 from maskwright.serve.answers import json_answer
 from maskwright.serve.description import body_of
 from maskwright.serve.meter import Meter
+from maskwright.serve.presence import Presence
+from maskwright.serve.routes.presence import people_json
 from maskwright.serve.server_events import ALIVE, EVENT_STREAM, message, stream_answer
 from maskwright.serve.store_access import CONFLICTS, STORE_ERRORS, DeskOf, IfMatch, Key, body_of_request
 from maskwright.serve.store_edits import Edits, named_by
@@ -86,6 +88,7 @@ async def stream_events(
 ) -> Response:
     """Server-sent events `review`, each once it is on the disk; its id is its position in the log.
 
+    Events `presence` tell who is on a frame after somebody came or went; they have no id, for they are not in the log.
     From now on, or after a position; a client that comes back with Last-Event-ID misses nothing.
     """
     begin = _position(last_event_id) if last_event_id else after
@@ -93,19 +96,28 @@ async def stream_events(
         begin = await desk.feed.last()
     following = desk.feed.follow(begin)
     await anext(following)  # refused now, if at all, and not in the middle of an answer
-    return stream_answer(_messages(following, begin, service.meter))
+    return stream_answer(_messages(following, begin, desk.presence, service.meter))
 
 
-async def _messages(following: Any, begin: int, meter: Meter) -> AsyncIterator[bytes]:
+async def _messages(following: Any, begin: int, presence: Presence, meter: Meter) -> AsyncIterator[bytes]:
     sessions = meter.sessions.labels("stream")
     sessions.inc()
+    num_heard = presence.number
     try:
         async with aclosing(following):
             yield f"id: {begin}\n\n".encode()  # what to come back with, if the connection breaks before any event
             async for events in following:
-                yield b"".join(message("review", event_json(one), number=one.position) for one in events) or ALIVE
+                told = [message("review", event_json(one), number=one.position) for one in events]
+                told += [message("presence", one) for one in _presences(presence, num_heard)]
+                num_heard = presence.number
+                yield b"".join(told) or ALIVE
     finally:
         sessions.dec()
+
+
+def _presences(presence: Presence, num_heard: int) -> list[dict[str, Any]]:
+    changed = presence.changed_after(num_heard)
+    return [{"frame": frame, "people": people_json(people)} for frame, people in changed.items()]
 
 
 def _position(text: str) -> int:
