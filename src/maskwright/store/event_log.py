@@ -11,6 +11,8 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+import pyarrow as pa
+
 from maskwright.core.codec import from_json, to_json
 from maskwright.core.errors import DuplicateRecord, MaskError, RecordError, UnknownRecord
 from maskwright.core.review_event import Action, Edit, Merge, Revert, ReviewEvent, Split
@@ -20,6 +22,7 @@ from maskwright.store.ledger import Ledger
 from maskwright.store.resolve import touched_by
 
 _COLUMNS = "e.id, e.record_id, e.actor, e.at, e.action"
+_STEPS = pa.schema({"position": pa.int64(), **dict.fromkeys(("record_id", "actor", "done_at", "kind"), pa.string())})
 _LAST = 2**63 - 1
 _MOST_NAMES = 500  # in one question
 
@@ -163,6 +166,15 @@ def all_events(ledger: Ledger, seq: int, *, page: int = 1000) -> Iterator[tuple[
         position = rows[-1][0]
 
 
+def steps(ledger: Ledger, seq: int) -> pa.Table:
+    """List every event until a moment without what it says: who touched which record when, in which way."""
+    rows = ledger.rows(
+        "SELECT position, record_id, actor, at, kind FROM events WHERE seq <= ? ORDER BY position", (seq,)
+    )
+    columns = list(zip(*rows, strict=True)) or [()] * len(_STEPS)
+    return pa.table([pa.array(column, field.type) for column, field in zip(columns, _STEPS, strict=True)], _STEPS)
+
+
 def _is_there(ledger: Ledger, event: ReviewEvent) -> bool:
     row = ledger.row(f"SELECT {_COLUMNS} FROM events e WHERE id = ?", (event.id,))
     if row is None:
@@ -216,5 +228,6 @@ __all__ = [
     "logged",
     "logged_after",
     "records_touched",
+    "steps",
     "touched_at",
 ]

@@ -6,7 +6,7 @@ wider than the one before, so that a page costs about what it holds however larg
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,6 +122,31 @@ class Pages:
     def as_put(self, query: Query) -> pa.Table:
         """Fetch records as they were put that meet a query's conditions on them, as a table in frame order."""
         return self._scan().as_put(query)
+
+    def rows(
+        self, query: Query, select: str, values: Sequence[Any] = (), *, tables: Mapping[str, pa.Table] | None = None
+    ) -> Iterator[tuple[Any, ...]]:
+        """Run a SELECT over `masks`, the masks that a query finds, with the columns of the view of that name.
+
+        There is also `steps`, every event without what it says: position, record_id, actor, done_at (text), kind;
+        and the tables that are given.
+        """
+        scan = self._scan()
+        steps = event_log.steps(self._ledger, scan.snapshot.seq) if "steps" in select else None
+        return scan.rows(
+            query, select, values, tables={**(tables or {}), **({} if steps is None else {"steps": steps})}
+        )
+
+    def pick(self, ordinals: Sequence[int]) -> dict[str, ResolvedRecord]:
+        """Read the masks of these ordinals as they are now, by id."""
+        return self._scan().pick(ordinals) if ordinals else {}
+
+    def lives(self, ordinals: Sequence[int]) -> list[tuple[MaskRecord, tuple[ReviewEvent, ...]]]:
+        """Read records of these ordinals as they were put, each with the events that touch it, in this order."""
+        records = self._scan().put(ordinals) if ordinals else {}
+        events = event_log.events_of_each(self._ledger, [record.id for record in records.values()])
+        put = [records[ordinal] for ordinal in ordinals if ordinal in records]
+        return [(record, tuple(events.get(record.id, ()))) for record in put]
 
     def last_event(self) -> int:
         """The position of the newest event; 0 before the first."""

@@ -92,7 +92,7 @@ def apply(outcome: Outcome, record: MaskRecord) -> ResolvedRecord:
 
 def outcome_of(record_id: str, events: Sequence[ReviewEvent]) -> Outcome:
     """Fold the events of one record without the record."""
-    undone = _undone(events)
+    undone = undone_by(events)
     state = _Fold()
     counted: ReviewEvent | None = None
     num_events = 0
@@ -130,8 +130,11 @@ def touched_by(event: ReviewEvent) -> tuple[str, ...]:
     return (event.record_id,)
 
 
-def _undone(events: Sequence[ReviewEvent]) -> set[str]:
-    """Find the events that no longer count. A revert comes after its target, so the newest is settled first."""
+def undone_by(events: Sequence[ReviewEvent]) -> set[str]:
+    """Find the events that no longer count, by their ids.
+
+    A revert comes after its target, so the newest is settled first.
+    """
     undone: set[str] = set()
     for event in reversed(events):
         if isinstance(event.action, Revert) and event.id not in undone:
@@ -172,4 +175,4 @@ def _step(state: _Fold, event: ReviewEvent, record_id: str, *, is_counted: bool)
             state.retrack = event.action
 
 
-__all__ = ["Outcome", "apply", "outcome_of", "resolve", "touched_by"]
+__all__ = ["Outcome", "apply", "outcome_of", "resolve", "touched_by", "undone_by"]

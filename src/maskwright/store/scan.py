@@ -4,7 +4,7 @@ A stream is of one snapshot, whatever is written meanwhile. A small answer is fe
 frames, so that memory holds a few thousand masks and never the answer.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from maskwright.core.errors import SettingError, StoreDamaged, StoreError
+from maskwright.core.record import MaskRecord
 from maskwright.core.resolved import ResolvedRecord
 from maskwright.store.catalogue import Snapshot
 from maskwright.store.columns import RECORD_COLUMNS, record_of
@@ -121,6 +122,25 @@ class Scan:
             wanted = ", ".join(map(str, ordinals))
             rows = cursor.execute(f"SELECT ordinal, {_FETCHED} FROM {masks} WHERE ordinal IN ({wanted})").fetchall()
             return {resolved.record.id: resolved for resolved in resolved_of(rows)}
+
+    def put(self, ordinals: Sequence[int]) -> dict[int, MaskRecord]:
+        """Read the records of these ordinals as they were put."""
+        with self._cursor() as cursor:
+            wanted, columns = ", ".join(map(str, ordinals)), ", ".join(RECORD_COLUMNS)
+            asked = f"SELECT ordinal, {columns} FROM ({self.records(Query())}) WHERE ordinal IN ({wanted})"
+            return {row[0]: record_of(row[1:]) for row in cursor.execute(asked).fetchall()}
+
+    def rows(
+        self, query: Query, select: str, values: Sequence[Any] = (), *, tables: Mapping[str, pa.Table]
+    ) -> Iterator[tuple[Any, ...]]:
+        """Run a SELECT over `masks`, which are those that a query finds, and over tables by their names."""
+        with self._asking(query) as (cursor, masks, condition, given):
+            for name, table in tables.items():
+                cursor.register(name, table)
+            chosen = f"WITH masks AS NOT MATERIALIZED (SELECT * FROM {masks} WHERE {condition})"
+            found = cursor.execute(f"{chosen} {select}", [*given, *values])
+            while page := found.fetchmany(1_000):
+                yield from page
 
     def _ranges(self, masks: str, condition: str, values: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
         """Cut the answer at frames: conditions that hold for a few thousand masks each, in frame order."""
