@@ -6,6 +6,7 @@ import type {
   EditedOut,
   FrameOut,
   HistoryOut,
+  JobOut,
   LoggedEventOut,
   RecordOut,
   SavedOut,
@@ -18,7 +19,7 @@ import type { Change } from "../sync/storage";
 import type { Candidate, Draft } from "../tools/draft";
 import type { Tool } from "../tools/tool";
 import type { Hand } from "./hand";
-import type { Filter, Link, Look, Notice, Present, Sort, Time, Undo } from "./values";
+import type { Filter, Link, Look, Notice, Present, Sort, State, Time, Undo } from "./values";
 
 /** Something is done, taken back, done again, or put in order after a choice; `of` is the group that it is about. */
 export type EntryKind =
@@ -52,6 +53,7 @@ export type ServerEvent =
   | { readonly type: "history-told"; readonly history: HistoryOut }
   | { readonly type: "log-followed"; readonly logged: LoggedEventOut }
   | { readonly type: "link-changed"; readonly link: Partial<Link> }
+  | { readonly type: "job-told"; readonly job: JobOut }
   | { readonly type: "presence-told"; readonly presence: readonly Present[] }
   | { readonly type: "patches-made"; readonly items: readonly { readonly id: string; readonly counts: string; readonly patch: Patch }[] };
 
@@ -80,6 +82,7 @@ export type UserEvent =
   | { readonly type: "filter-changed"; readonly filter: Partial<Filter> }
   | { readonly type: "sort-chosen"; readonly sort: Sort }
   | { readonly type: "look-changed"; readonly look: Partial<Look> }
+  | { readonly type: "key-held"; readonly held: Partial<State["held"]> }
   | { readonly type: "time-changed"; readonly time: Partial<Time> }
   | { readonly type: "recent-labels-told"; readonly labels: readonly string[] }
   | { readonly type: "noticed"; readonly notice: Notice }

@@ -53,15 +53,15 @@ export function toldHistory(masks: Masks, { record, events, resolved }: HistoryO
 /** Take in events that the server has just added for us, with the etags that they gave. */
 export function edited(masks: Masks, answer: EditedOut): Masks {
   const next = new Map(masks);
-  const events = answer.items.map((one) => one.event);
+  const byMask = byTouched(masks, answer.items.map((one) => one.event));
   for (const [id, etag] of Object.entries(answer.etags)) {
     const mask = masks.get(id);
     if (mask === undefined || versionOf(etag) <= versionOf(mask.etag)) continue;
+    const events = byMask.get(id) ?? [];
     const known = new Set(mask.since.map((event) => event.id));
     const since = [...mask.since, ...events.filter((event) => !known.has(event.id))];
     const { resolved, isExact } = goOn(mask.base, since);
-    const ids = new Set(events.map((event) => event.id));
-    const behind = mask.behind.filter((one) => !ids.has(one));
+    const behind = mask.behind.filter((one) => !events.some((event) => event.id === one));
     const isWhole = isExact && resolved.etag === etag;
     next.set(id, { ...mask, since, etag, behind: isWhole ? behind : [...behind, `tag:${etag}`] });
   }
@@ -86,7 +86,7 @@ export function followed(masks: Masks, event: ReviewEvent): Masks {
 
 /** Make views anew after the outbox changed: of the masks that entries were about before, and that they are about now. */
 export function overlaid(masks: Masks, outbox: Outbox, frame: string | null): Masks {
-  const pending = pendingOf(masks, outbox);
+  const pending = byTouched(masks, outbox.waiting.flatMap(eventsOf));
   const next = new Map(masks);
   for (const [id, mask] of masks) {
     if (mask.isUnsaved) next.delete(id);
@@ -120,14 +120,13 @@ function viewed(mask: Mask, pending: readonly ReviewEvent[]): Mask {
   return next;
 }
 
-/** Events that wait, by the records that they touch. */
-function pendingOf(masks: Masks, outbox: Outbox): ReadonlyMap<string, readonly ReviewEvent[]> {
+/** Events by the masks that they touch: a revert touches what its target does, if that is known. */
+function byTouched(masks: Masks, events: readonly ReviewEvent[]): ReadonlyMap<string, readonly ReviewEvent[]> {
   const found = new Map<string, ReviewEvent[]>();
   const touched = new Map<string, readonly string[]>();
-  for (const event of outbox.waiting.flatMap(eventsOf)) {
-    const target = event.action.kind === "Revert" ? event.action.event_id : null;
-    const beyond = target === null ? [] : (touched.get(target) ?? touchedIn(masks, event));
-    const ids = [...new Set([...touchedBy(event.record_id, event.action), ...beyond])];
+  for (const event of events) {
+    const target = event.action.kind === "Revert" ? touched.get(event.action.event_id) : undefined;
+    const ids = target === undefined ? touchedIn(masks, event) : [...new Set([event.record_id, ...target])];
     touched.set(event.id, ids);
     for (const id of ids) {
       const list = found.get(id);
@@ -142,9 +141,26 @@ function pendingOf(masks: Masks, outbox: Outbox): ReadonlyMap<string, readonly R
 function touchedIn(masks: Masks, event: ReviewEvent): readonly string[] {
   const own = touchedBy(event.record_id, event.action);
   if (event.action.kind !== "Revert") return own;
-  const target = event.action.event_id;
-  const others = [...masks].filter(([, mask]) => mask.since.some((one) => one.id === target)).map(([id]) => id);
-  return [...new Set([...own, ...others])];
+  const others = whereSince(masks).get(event.action.event_id) ?? [];
+  return others.length === 0 ? own : [...new Set([...own, ...others])];
+}
+
+const WHERE = new WeakMap<Masks, ReadonlyMap<string, readonly string[]>>();
+
+/** The masks that have an event since their base, by the event. */
+function whereSince(masks: Masks): ReadonlyMap<string, readonly string[]> {
+  const known = WHERE.get(masks);
+  if (known !== undefined) return known;
+  const found = new Map<string, string[]>();
+  for (const [id, mask] of masks) {
+    for (const event of mask.since) {
+      const list = found.get(event.id);
+      if (list === undefined) found.set(event.id, [id]);
+      else list.push(id);
+    }
+  }
+  WHERE.set(masks, found);
+  return found;
 }
 
 /** A record that is not saved yet, as it will be. */

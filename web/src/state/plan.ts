@@ -1,11 +1,10 @@
 // What a person does, as entries for the outbox. Pure: keys, time and order come from a `Maker`.
 
-import type { EventIn, FrameOut, MaskRecord, RecordIn, RLE } from "../api/types";
+import type { EventIn, FrameOut, MaskRecord, RecordIn, RecordOut, RLE } from "../api/types";
 import { namedBy, seenOf, type Entry, type Seen } from "../sync/entry";
 import type { Origin } from "./hand";
 import { recordOf } from "./masks";
 import { asPut } from "./resolve";
-import { UNTOUCHED } from "./tags";
 import type { State } from "./values";
 
 export type Maker = {
@@ -21,23 +20,29 @@ export type NewRecord = RecordIn & { readonly id: string };
 // The server takes no more at once.
 const MOST_EVENTS = 1000;
 
+export type How = {
+  readonly isAtomic: boolean;
+  readonly group?: string;
+  /** Records that are not among the masks of the frame: of other frames, or about to be saved. */
+  readonly others?: readonly RecordOut[];
+};
+
 /** The entries of some events. Atomic ones make sense only together; others may be taken one by one. */
 export function planEdit(
   state: State,
   maker: Maker,
   name: string,
   events: readonly EventIn[],
-  how: { readonly isAtomic: boolean; readonly group?: string; readonly saved?: readonly NewRecord[] },
+  how: How,
 ): readonly Entry[] {
   const group = how.group ?? maker.newId();
-  const saved = new Map(how.saved?.map((one) => [one.id, seenOf(asPut(recordOf(one, maker.actor, maker.at())))]) ?? []);
+  const others = new Map(how.others?.map((one) => [one.record.id, one]) ?? []);
   return chunks(events).map((part): Entry => {
-    const ids = namedBy(part);
-    const known = ids.flatMap((id): (readonly [string, Seen, string])[] => {
+    const known = namedBy(part).flatMap((id): (readonly [string, Seen, string])[] => {
       const mask = state.masks.get(id);
       if (mask !== undefined) return [[id, seenOf(mask.view), mask.etag]];
-      const fresh = saved.get(id);
-      return fresh === undefined ? [] : [[id, fresh, UNTOUCHED]];
+      const other = others.get(id);
+      return other === undefined ? [] : [[id, seenOf(other), other.etag]];
     });
     const expects = Object.fromEntries(known.map(([id, , etag]) => [id, etag]));
     return {
@@ -79,7 +84,7 @@ export function planSplit(state: State, maker: Maker, id: string, pieces: readon
   const events: readonly EventIn[] = [{ record_id: id, action: { kind: "Split", into: records.map((one) => one.id) } }];
   return [
     planSave(state, maker, "split", records, group),
-    ...planEdit(state, maker, "split", events, { isAtomic: true, group, saved: records }),
+    ...planEdit(state, maker, "split", events, { isAtomic: true, group, others: records.map((one) => newRecord(one, maker)) }),
   ];
 }
 
@@ -113,8 +118,10 @@ export function planCommit(state: State, maker: Maker, commit: Commit): readonly
   const edit: readonly EventIn["action"][] = record.rle.counts === rle.counts ? [] : [{ kind: "Edit", rle }];
   const events = [...edit, ...accept].map((action) => ({ record_id: record.id, action }));
   const save = planSave(state, maker, "commit", [record], group);
-  return [save, ...planEdit(state, maker, "commit", events, { isAtomic: true, group, saved: [record] })];
+  return [save, ...planEdit(state, maker, "commit", events, { isAtomic: true, group, others: [newRecord(record, maker)] })];
 }
+
+const newRecord = (given: NewRecord, maker: Maker): RecordOut => asPut(recordOf(given, maker.actor, maker.at()));
 
 /** A record that a hand drew. */
 export function drawnRecord(

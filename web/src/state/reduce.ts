@@ -13,6 +13,7 @@ import type { FrameList, Mask, State } from "./values";
 import { followed as followedNames, grounded, noted } from "./undo";
 
 const MOST_NOTICES = 5;
+const MOST_JOBS = 20;
 const MOST_RECENT_LABELS = 20;
 
 /** What the state is after an event. */
@@ -98,10 +99,14 @@ function reduceServer(state: State, event: ServerEvent): State {
       return overlay({ ...state, masks: told(state.masks, [event.record], event.covers) });
     case "history-told":
       return overlay({ ...state, masks: toldHistory(state.masks, event.history) });
-    case "log-followed":
-      return { ...state, masks: followed(state.masks, event.logged.event) };
+    case "log-followed": {
+      const masks = followed(state.masks, event.logged.event);
+      return masks === state.masks ? state : { ...state, masks };
+    }
     case "link-changed":
       return { ...state, link: { ...state.link, ...event.link } };
+    case "job-told":
+      return { ...state, jobs: [event.job, ...state.jobs.filter((one) => one.id !== event.job.id)].slice(0, MOST_JOBS) };
     case "presence-told":
       return { ...state, presence: event.presence };
     case "patches-made": {
@@ -153,6 +158,8 @@ function reduceUser(state: State, event: UserEvent): State {
       return { ...state, sort: event.sort };
     case "look-changed":
       return { ...state, look: { ...state.look, ...event.look } };
+    case "key-held":
+      return { ...state, held: { ...state.held, ...event.held } };
     case "time-changed":
       return { ...state, time: { ...state.time, ...event.time } };
     case "recent-labels-told":
@@ -185,7 +192,7 @@ const OUTBOX = new Set<StateEvent["type"]>([
 ]);
 const SERVER = new Set<StateEvent["type"]>([
   ...(["caller-told", "frames-told", "labels-told", "frame-opened", "records-told", "record-told"] as const),
-  ...(["history-told", "log-followed", "link-changed", "presence-told", "patches-made"] as const),
+  ...(["history-told", "log-followed", "link-changed", "presence-told", "patches-made", "job-told"] as const),
 ]);
 
 const isHandEvent = (event: StateEvent): event is HandEvent => event.type.startsWith("hand-");

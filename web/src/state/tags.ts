@@ -5,9 +5,6 @@
 export const tagOf = (numEvents: number, asOf: string | null): string =>
   `${numEvents}-${(asOf === null ? 0 : microsecondsOf(asOf)).toString(16)}`;
 
-/** The tag of a record that nobody has touched since it was put. */
-export const UNTOUCHED = "0-0";
-
 export const versionOf = (etag: string): number => Number.parseInt(etag, 10);
 
 /** Microseconds since 1970 of a moment as Python writes it; Date knows milliseconds only. */

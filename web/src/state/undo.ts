@@ -62,7 +62,14 @@ function doneBy(entries: readonly Entry[], first: Entry): Done {
       request.kind === "edit" ? request.events.flatMap(({ action }) => (action.kind === "Split" ? action.into : [])) : [],
     ),
   );
-  return { group: first.group, name: first.name, frame: first.frame, events, saved: saved.filter((id) => !pieces.has(id)) };
+  return {
+    group: first.group,
+    name: first.name,
+    frame: first.frame,
+    events,
+    saved: saved.filter((id) => !pieces.has(id)),
+    isAtomic: entries.some((one) => one.isAtomic),
+  };
 }
 
 const refsOf = (entry: Entry): readonly EventRef[] =>

@@ -1,6 +1,6 @@
 // What the review app knows, as one value. Components read it through selectors; only `reduce` makes the next one.
 
-import type { CallerOut, FrameOut, MaskRecord, RecordOut, ReviewEvent } from "../api/types";
+import type { CallerOut, FrameOut, JobOut, MaskRecord, RecordOut, ReviewEvent } from "../api/types";
 import type { Problem } from "../api/problem";
 import type { ColourBy } from "../draw/colours";
 import type { Patch } from "../masks/patch";
@@ -75,6 +75,7 @@ export type Done = {
   readonly frame: string | null;
   readonly events: readonly EventRef[];
   readonly saved: readonly string[];
+  readonly isAtomic: boolean;
 };
 export type Undo = { readonly past: readonly Done[]; readonly future: readonly Done[] };
 
@@ -110,6 +111,10 @@ export type State = {
   readonly link: Link;
   readonly presence: readonly Present[];
   readonly notices: readonly Notice[];
+  /** Long work that this page began or was told of, the newest first. */
+  readonly jobs: readonly JobOut[];
+  /** What lasts while a key is held. */
+  readonly held: { readonly isNegative: boolean; readonly areMasksHidden: boolean };
 };
 
 export const NO_FILTER: Filter = {
@@ -158,4 +163,6 @@ export const BEGIN: State = {
   link: { state: "online", problem: null, retryAt: null, isDurable: true, isFollowing: false },
   presence: [],
   notices: [],
+  jobs: [],
+  held: { isNegative: false, areMasksHidden: false },
 };

@@ -4,6 +4,8 @@
 import type { Client } from "../api/client";
 import type { Answer, Problem } from "../api/problem";
 import type { EditedOut, EventsIn, FrameOut, LoggedEventOut, MaskRecord, RecordOut, RecordsIn, ReviewEvent, SavedOut } from "../api/types";
+import { boxPatch } from "../masks/algebra";
+import { encodeRle } from "../masks/rle";
 import { recordOf, type Masks } from "../state/masks";
 import { resolve, touchedBy } from "../state/resolve";
 import { namedBy } from "./entry";
@@ -28,9 +30,14 @@ export const FRAME: FrameOut = {
   image_digest: "ab".repeat(32),
   num_masks: {},
 };
-export const RLES = ["4", "P4", "k50l1", "a62c3"].map((counts) => ({ kind: "RLE", size_hw: [12, 16], counts }) as const);
+export const RLES = [
+  boxPatch(FRAME.size_hw, [1, 1, 3, 3]),
+  boxPatch(FRAME.size_hw, [0, 0, 16, 12]),
+  boxPatch(FRAME.size_hw, [5, 2, 6, 9]),
+  boxPatch(FRAME.size_hw, [0, 0, 0, 0]),
+].map((patch) => ({ kind: "RLE", ...encodeRle(patch) }) as const);
 
-export type Line = { readonly caller: string; readonly key: string; readonly event: ReviewEvent };
+export type Line = { readonly caller: string; readonly key: string; readonly event: ReviewEvent; readonly touched: readonly string[] };
 
 /** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
 export function chanceOf(seed: number): Chance {
@@ -42,6 +49,19 @@ export function chanceOf(seed: number): Chance {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   };
 }
+
+/** A record as a model makes it. */
+export const recordOfTest = (id: string, rle: Pick<MaskRecord["rle"], "size_hw" | "counts">): MaskRecord =>
+  recordOf(
+    {
+      id,
+      rle: { kind: "RLE", ...rle },
+      provenance: { method: "sam_raw", model: { kind: "ModelRef", name: "tiny", family: "tiny", checkpoint_sha256: "", precision: "fp32" } },
+      scores: { predicted_iou: 0.9 },
+    },
+    "model",
+    at(0),
+  );
 
 export const pick = <T>(chance: Chance, items: readonly T[]): T => {
   const found = items[Math.floor(chance() * items.length)];
@@ -59,6 +79,8 @@ export class FakeServer {
   readonly lines: Line[] = [];
   readonly saves: { readonly caller: string; readonly key: string; readonly record: MaskRecord }[] = [];
   weather = CALM;
+  /** Answers to other operations. */
+  readonly others = new Map<string, (asked: LooseAsked) => Answer<unknown>>();
   #time = 0;
 
   constructor(private readonly chance: Chance) {}
@@ -69,7 +91,17 @@ export class FakeServer {
   }
 
   records(): readonly RecordOut[] {
-    return this.saves.map(({ record }) => resolve(record, this.lines.map((line) => line.event)));
+    const lives = this.#lives(this.lines.length);
+    return this.saves.map(({ record }) => resolve(record, lives.get(record.id) ?? []));
+  }
+
+  /** The events that touch each record, of the first so many lines. */
+  #lives(until: number): ReadonlyMap<string, readonly ReviewEvent[]> {
+    const lives = new Map<string, ReviewEvent[]>();
+    for (const { event, touched } of this.lines.slice(0, until)) {
+      for (const id of touched) lives.set(id, [...(lives.get(id) ?? []), event]);
+    }
+    return lives;
   }
 
   /** A line to the server as one person has it. */
@@ -84,7 +116,8 @@ export class FakeServer {
       const answer = this.#answer(caller, operation, structuredClone({ ...asked, signal: undefined }));
       await turns(1 + (chance() < weather.late ? Math.ceil(chance() * 6) : 0));
       if (asked.signal?.aborted) return lost({ kind: "aborted" });
-      return chance() < weather.lostAnswer ? lost({ kind: "unreachable", message: "no answer" }) : structuredClone(answer);
+      if (chance() < weather.lostAnswer) return lost({ kind: "unreachable", message: "no answer" });
+      return operation === "stream_events" ? answer : structuredClone(answer);
     };
     return { call: call as unknown as Client["call"] };
   }
@@ -98,6 +131,11 @@ export class FakeServer {
       const found = this.records().find((one) => one.record.id === asked.path?.["record_id"]);
       return found === undefined ? lost({ kind: "refused", status: 404, code: "unknown_record", message: "" }) : good(found);
     }
+    if (operation === "open_frame") return good({ frame: FRAME, ahead: [] });
+    if (operation === "list_frames") return good({ items: [FRAME], next_cursor: null });
+    if (operation === "stream_events") return good(this.#stream(Number(asked.headers?.["Last-Event-ID"] ?? this.lines.length)));
+    const other = this.others.get(operation);
+    if (other !== undefined) return other(asked);
     if (operation === "get_record_history") return this.#history(asked.path?.["record_id"] ?? "");
     throw new Error(`the test's server does not do ${operation}`);
   }
@@ -118,22 +156,24 @@ export class FakeServer {
     this.#time += 1;
     const lines = body.events.map(({ record_id, action }, i): Line => {
       const event: ReviewEvent = { kind: "ReviewEvent", id: `${caller}-${key}-${i}`, record_id, actor: caller, at: at(this.#time), action };
-      return { caller, key, event };
+      return { caller, key, event, touched: this.#touchedBy(event) };
     });
     this.lines.push(...lines);
     return good(this.#edited(lines));
   }
 
+  #touchedBy({ record_id, action }: ReviewEvent): readonly string[] {
+    const target = action.kind === "Revert" ? this.lines.find((line) => line.event.id === action.event_id) : undefined;
+    return [...new Set([...touchedBy(record_id, action), ...(target?.touched ?? [])])];
+  }
+
   #edited(lines: readonly Line[]): EditedOut {
-    const last = lines.at(-1) ?? never();
-    const until = this.lines.slice(0, this.lines.indexOf(last) + 1).map((line) => line.event);
-    const before = until.slice(0, until.length - lines.length);
-    const etags: { [id: string]: string } = {};
-    for (const { record } of this.saves) {
-      const tag = resolve(record, until).etag;
-      if (tag !== resolve(record, before).etag) etags[record.id] = tag;
-    }
-    const items = lines.map((line): LoggedEventOut => ({ position: this.lines.indexOf(line) + 1, moment: 1, event: line.event }));
+    const lives = this.#lives(this.lines.indexOf(lines.at(-1) ?? never()) + 1);
+    const records = new Map(this.saves.map(({ record }) => [record.id, record]));
+    const ids = [...new Set(lines.flatMap((line) => line.touched))];
+    const etags = Object.fromEntries(ids.map((id) => [id, resolve(records.get(id) ?? never(), lives.get(id) ?? []).etag]));
+    const first = this.lines.indexOf(lines[0] ?? never());
+    const items = lines.map((line, i): LoggedEventOut => ({ position: first + i + 1, moment: 1, event: line.event }));
     return { moment: 1, items, etags };
   }
 
@@ -148,17 +188,23 @@ export class FakeServer {
     return good({ moment: 1, items: items.map((record) => resolve(record, [])) });
   }
 
+  #stream(after: number): ReadableStream<Uint8Array> {
+    let position = after;
+    const encoder = new TextEncoder();
+    return new ReadableStream({
+      pull: async (controller) => {
+        while (position >= this.lines.length) await turns(1);
+        const event = this.lines[position++]?.event;
+        controller.enqueue(encoder.encode(`id: ${position}\nevent: review\ndata: ${JSON.stringify({ position, moment: 1, event })}\n\n`));
+      },
+    });
+  }
+
   #history(id: string): Answer<unknown> {
     const record = this.saves.find((save) => save.record.id === id)?.record;
     if (record === undefined) return lost({ kind: "refused", status: 404, code: "unknown_record", message: "" });
-    const all = this.lines.map((line) => line.event);
-    const targets = new Map(all.map((event) => [event.id, event]));
-    const touches = (event: ReviewEvent): boolean => {
-      if (touchedBy(event.record_id, event.action).includes(id)) return true;
-      const target = event.action.kind === "Revert" ? targets.get(event.action.event_id) : undefined;
-      return target !== undefined && touches(target);
-    };
-    return good({ record, put_at: at(0), put_moment: 1, events: all.filter(touches), resolved: resolve(record, all) });
+    const events = this.#lives(this.lines.length).get(id) ?? [];
+    return good({ record, put_at: at(0), put_moment: 1, events, resolved: resolve(record, events) });
   }
 }
 
@@ -168,7 +214,7 @@ export const shownBy = (masks: Masks): unknown =>
     .map(({ view }) => ({ id: view.record.id, status: view.status, label: view.record.label, counts: view.record.rle.counts, etag: view.etag }))
     .sort((a, b) => a.id.localeCompare(b.id));
 
-type LooseAsked = {
+export type LooseAsked = {
   readonly signal?: AbortSignal | undefined;
   readonly path?: { readonly [name: string]: string };
   readonly headers?: { readonly [name: string]: string };
@@ -176,7 +222,7 @@ type LooseAsked = {
 };
 
 const at = (second: number): string => `2026-01-02T03:${String(Math.floor(second / 60)).padStart(2, "0")}:${String(second % 60).padStart(2, "0")}+00:00`;
-const good = <T>(value: T): Answer<T> => ({ ok: true, status: 200, etag: null, value });
+export const good = <T>(value: T): Answer<T> => ({ ok: true, status: 200, etag: null, value });
 const lost = (problem: Problem): Answer<never> => ({ ok: false, problem });
 const never = (): never => {
   throw new Error("cannot be");

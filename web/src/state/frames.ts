@@ -1,0 +1,99 @@
+// Going from frame to frame: the list, the open frame's masks, and those that come next made ready at the server.
+
+import type { Client } from "../api/client";
+import type { FrameOut } from "../api/types";
+import type { Drafts } from "../sync/drafts";
+import { text } from "../text";
+import type { Store } from "./store";
+import { frameBeside } from "./select";
+
+export type Frames = ReturnType<typeof createFrames>;
+export type FrameFilter = { readonly dataset?: string; readonly episode?: string; readonly camera?: string };
+
+const PAGE = 200;
+
+export function createFrames(parts: { readonly store: Store; readonly client: () => Client; readonly drafts: Drafts; readonly newId: () => string }) {
+  const { store, client, drafts, newId } = parts;
+  let opening = new AbortController();
+  let filter: FrameFilter = {};
+
+  function notice(id: string, message: string): void {
+    store.dispatch({ type: "noticed", notice: { id, kind: "problem", text: message } });
+  }
+
+  /** Read the list anew: all frames, or those of a recording. */
+  async function list(wanted: FrameFilter = {}): Promise<void> {
+    filter = wanted;
+    await page(null);
+  }
+
+  /** Read the next page of the list, if there is one. */
+  async function more(): Promise<boolean> {
+    const cursor = store.get().frames.nextCursor;
+    return cursor !== null && page(cursor);
+  }
+
+  async function page(cursor: string | null): Promise<boolean> {
+    const names = Object.fromEntries(Object.entries(filter).map(([name, value]) => [name, [value]]));
+    const answer = await client().call("list_frames", { query: { ...names, limit: PAGE, ...(cursor === null ? {} : { cursor }) } });
+    if (!answer.ok) notice("frames", text.problem(answer.problem));
+    else store.dispatch({ type: "frames-told", items: answer.value.items, nextCursor: answer.value.next_cursor, isFirst: cursor === null });
+    return answer.ok;
+  }
+
+  /** Open a frame. Only the last that was asked for is opened. */
+  async function open(id: string): Promise<void> {
+    opening.abort();
+    opening = new AbortController();
+    const { signal } = opening;
+    const known = store.get().frames.items.find((one) => one.id === id);
+    const [told, records] = [
+      client().call("open_frame", { path: { frame: id }, query: { ahead: 3 }, signal }),
+      client().call("list_frame_records", { path: { frame: id }, query: { status: "any" }, signal }),
+    ];
+    if (known !== undefined) store.dispatch({ type: "frame-opened", frame: known });
+    const opened = await told;
+    if (signal.aborted) return;
+    if (opened.ok) store.dispatch({ type: "frame-opened", frame: opened.value.frame });
+    else if (known === undefined) return notice("frame", text.problem(opened.problem));
+    const answer = await records;
+    if (signal.aborted) return;
+    if (answer.ok) store.dispatch({ type: "records-told", frame: id, items: answer.value.items, covers: [] });
+    else notice("frame", text.problem(answer.problem));
+    await restoreHand(store.get().frame);
+  }
+
+  async function restoreHand(frame: FrameOut | null): Promise<void> {
+    if (frame === null) return;
+    const hand = await drafts.find(frame);
+    if (hand === null || store.get().frame?.id !== frame.id || store.get().hand !== null) return;
+    store.dispatch({ type: "hand-taken", hand });
+    store.dispatch({ type: "noticed", notice: { id: newId(), kind: "note", text: text.restoredHand } });
+  }
+
+  /** Go so many frames on or back; the list is read on where it ends. */
+  async function step(by: number): Promise<boolean> {
+    const { items } = store.get().frames;
+    const place = items.findIndex((one) => one.id === store.get().frame?.id);
+    if (place + by >= items.length && (await more())) return step(by);
+    const frame = frameBeside(store.get(), by);
+    if (frame === null) return false;
+    await open(frame.id);
+    return true;
+  }
+
+  /** Go to the next frame on which something waits for a decision. */
+  async function stepUnfinished(): Promise<boolean> {
+    const { items } = store.get().frames;
+    const place = items.findIndex((one) => one.id === store.get().frame?.id);
+    const found = items.slice(place + 1).find((one) => (one.num_masks.proposed ?? 0) > 0);
+    if (found !== undefined) {
+      await open(found.id);
+      return true;
+    }
+    if (await more()) return stepUnfinished();
+    store.dispatch({ type: "noticed", notice: { id: "finished", kind: "note", text: text.nothingLeft } });
+    return false;
+  }
+  return { list, more, open, step, stepUnfinished };
+}

@@ -1,0 +1,71 @@
+// Long work at the server: following an object through its recording, and exports. Progress comes as it goes.
+
+import type { Client } from "../api/client";
+import { follow } from "../api/stream";
+import type { JobIn, JobOut } from "../api/types";
+import type { Clock } from "../sync/sender";
+import { text } from "../text";
+import type { Store } from "./store";
+
+export type Jobs = ReturnType<typeof createJobs>;
+
+const ENDED: readonly JobOut["state"][] = ["done", "failed", "cancelled", "interrupted"];
+
+export function createJobs(parts: {
+  readonly store: Store;
+  readonly client: () => Client;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly refresh: () => Promise<void>;
+}) {
+  const { store, client, clock, newId, refresh } = parts;
+
+  async function begin(body: JobIn): Promise<JobOut | null> {
+    const answer = await client().call("add_job", { headers: { "Idempotency-Key": newId() }, body });
+    if (!answer.ok) {
+      store.dispatch({ type: "noticed", notice: { id: "job", kind: "problem", text: text.problem(answer.problem) } });
+      return null;
+    }
+    store.dispatch({ type: "job-told", job: answer.value });
+    void watch(answer.value.id);
+    return answer.value;
+  }
+
+  async function watch(id: string): Promise<void> {
+    const over = new AbortController();
+    await follow({
+      open: (_, signal) => client().call("stream_job", { path: { job_id: id }, signal }),
+      onMessage: ({ event, data }) => {
+        if (event !== "job") return;
+        const job = JSON.parse(data) as JobOut;
+        store.dispatch({ type: "job-told", job });
+        if (ENDED.includes(job.state)) over.abort();
+      },
+      onState: () => undefined,
+      signal: over.signal,
+      wait: clock.wait,
+    });
+    await refresh();
+  }
+
+  /** Bring the track of the selected mask up to date, from this frame on or up to it. */
+  async function propagate(way: "forward" | "back"): Promise<JobOut | null> {
+    const { frame, masks, selection } = store.get();
+    const track = masks.get(selection.at(-1) ?? "")?.view.record.track ?? null;
+    const ref = frame?.ref ?? null;
+    if (ref === null || track === null) return null;
+    const range = way === "forward" ? { start: ref.frame_index } : { stop: ref.frame_index + 1 };
+    return begin({
+      kind: "track",
+      source: ref.dataset,
+      tracks: [track],
+      selection: { episodes: [ref.episode], cameras: [ref.camera], ...range },
+    });
+  }
+
+  async function cancel(id: string): Promise<void> {
+    const answer = await client().call("cancel_job", { path: { job_id: id } });
+    if (answer.ok) store.dispatch({ type: "job-told", job: answer.value });
+  }
+  return { begin, propagate, cancel };
+}

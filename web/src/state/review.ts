@@ -1,0 +1,168 @@
+// The review application without its pages: everything that is done goes through here. It joins the store, the line to the
+// server, what the browser keeps, and the mask in hand; components show `store` and call what they need.
+
+import type { Client } from "../api/client";
+import type { CallerOut } from "../api/types";
+import type { ImagePoint } from "../geometry/coords";
+import type { Patch, Rle } from "../masks/patch";
+import { islands } from "../masks/islands";
+import { createDesk } from "../sync/desk";
+import { createDrafts } from "../sync/drafts";
+import { createFollower } from "../sync/follow";
+import type { Clock } from "../sync/sender";
+import type { Storage } from "../sync/storage";
+import type { Tabs } from "../sync/tabs";
+import type { Draft, Effect } from "../tools/draft";
+import { createDecide } from "./decide";
+import { createFrames } from "./frames";
+import { takeHand } from "./hand";
+import { createJobs } from "./jobs";
+import { createPerform } from "./perform";
+import type { Maker } from "./plan";
+import { undecoded } from "./scene";
+import { createSegmenter } from "./segment";
+import { createStore, type Store } from "./store";
+import type { Mask, State } from "./values";
+
+export type MaskCodec = {
+  readonly encode: (patch: Patch) => Promise<Rle>;
+  readonly decode: (rles: readonly Rle[]) => Promise<readonly Patch[]>;
+};
+
+export type ReviewParts = {
+  readonly client: () => Client;
+  readonly caller: CallerOut;
+  readonly models: readonly string[];
+  readonly storage: Storage;
+  readonly tabs: Tabs;
+  readonly clock: Clock;
+  readonly newId: () => string;
+  readonly codec: MaskCodec;
+};
+
+export type Review = ReturnType<typeof createReview>;
+
+const DECODED_AT_ONCE = 400;
+
+export function createReview({ client, caller, models, storage, tabs, clock, newId, codec }: ReviewParts) {
+  const store = createStore();
+  store.dispatch({ type: "caller-told", caller, models });
+  const maker = makerOf(store, caller, newId, clock);
+  const drafts = createDrafts({ store, storage, tabs, now: clock.now });
+  const frames = createFrames({ store, client, drafts, newId });
+  const follower = createFollower({ store, client, clock });
+  const decide = createDecide({ store, client, storage, maker, encode: codec.encode, openFrame: frames.open });
+  const desk = createDesk({ store, client, storage, tabs, clock, tidy: decide.tidy });
+  const segmenter = createSegmenter({ store, client, decode: codec.decode });
+  const whole = new AbortController();
+  const refresh = (): Promise<void> => follower.refresh(whole.signal);
+  const jobs = createJobs({ store, client, clock, newId, refresh });
+
+  /** Begin: what was kept comes back, what waits is sent, what others do comes in. */
+  function start(): void {
+    void decide.restoreRecent();
+    void desk.start(whole.signal);
+    void follower.run(whole.signal);
+  }
+
+  /** Take a mask in hand to fix it, or a new one. What was in hand stays as it is if it is the same. */
+  function take(base: string | null): void {
+    const { frame, hand, tool, masks, patches } = store.get();
+    if (frame === null || (hand !== null && hand.base === base && base !== null)) return;
+    const record = base === null ? null : (masks.get(base)?.view.record ?? null);
+    const patch = base === null ? undefined : patches.get(base)?.patch;
+    if (base !== null && (record === null || patch === undefined)) return;
+    const given = { id: newId(), frame: frame.id, base: record?.id ?? null, label: record?.label ?? null };
+    store.dispatch({ type: "hand-taken", hand: takeHand(tool, given, frame.size_hw, patch) });
+  }
+
+  /** The canvas made another draft, and asks what its effects say. */
+  function onDraft(draft: Draft, effects: readonly Effect[]): void {
+    if (store.get().hand === null) take(null);
+    const hand = store.get().hand;
+    if (hand === null) return;
+    store.dispatch({ type: "hand-drawn", draft });
+    for (const effect of effects) {
+      if (effect.kind === "segment") void segmenter.ask(hand.id, effect);
+      else void decide.addDrawn(effect.patches);
+    }
+  }
+
+  function onPick(ids: readonly string[], isAdded: boolean): void {
+    // A click on a stack of masks goes through it, the smallest first.
+    const chosen = store.get().selection.at(-1);
+    const place = ids.findIndex((id) => id === chosen);
+    const id = ids[(place + 1) % Math.max(ids.length, 1)];
+    store.dispatch({ type: "selected", ids: id === undefined ? [] : [id], how: isAdded ? "toggle" : "only" });
+  }
+
+  const onHover = async (at: ImagePoint): Promise<Patch | null> => {
+    if (store.get().hand === null) take(null);
+    const { hand, held } = store.get();
+    return hand === null ? null : segmenter.preview(hand.draft, at, !held.isNegative);
+  };
+
+  const pieces = (id: string): readonly Patch[] => {
+    const patch = store.get().patches.get(id)?.patch;
+    return patch === undefined ? [] : islands(patch);
+  };
+
+  const perform = createPerform({ store, decide, frames, jobs, take, pieces });
+  decodeAsNeeded(store, codec, whole.signal);
+  return {
+    ...{ store, decide, frames, jobs, segmenter, start, take, onDraft, onPick, onHover, refresh },
+    ...perform,
+    settle: desk.settle,
+    /** The network is back, or somebody has signed in. */
+    wake: desk.wake,
+    /** The page was asleep. */
+    resume: desk.refresh,
+    settled: async (): Promise<void> => void (await Promise.all([desk.settled(), drafts.settled()])),
+    stop: (): void => whole.abort(),
+  };
+}
+
+function makerOf(store: Store, caller: CallerOut, newId: () => string, clock: Clock): Maker {
+  // Two tabs that do something in the same millisecond must not take the same place in the line.
+  const fraction = Math.round(clock.random() * 999) / 1000;
+  let newest = 0;
+  const order = (): number => {
+    const { waiting, held } = store.get().outbox;
+    const known = [...waiting, ...held.map((one) => one.entry)].map((one) => one.order);
+    newest = Math.floor(Math.max(clock.now(), newest + 1, ...known.map((one) => one + 1))) + fraction;
+    return newest;
+  };
+  return { newId, at: () => new Date(clock.now()).toISOString(), order, actor: caller.name };
+}
+
+/** Decode masks beside the page as they come, those on top of the list first. */
+function decodeAsNeeded(store: Store, codec: MaskCodec, signal: AbortSignal): void {
+  let isBusy = false;
+  let seen: readonly [State["masks"], State["patches"]] | null = null;
+  const failed = new Set<string>();
+
+  async function decode(masks: readonly Mask[]): Promise<void> {
+    const records = masks.slice(0, DECODED_AT_ONCE).map((mask) => mask.view.record);
+    const patches = await codec.decode(records.map((one) => one.rle));
+    const items = records.flatMap(({ id, rle }, i) => {
+      const patch = patches[i];
+      return patch === undefined ? [] : [{ id, counts: rle.counts, patch }];
+    });
+    store.dispatch({ type: "patches-made", items });
+  }
+
+  const look = (state: State): void => {
+    if (isBusy || signal.aborted || (seen?.[0] === state.masks && seen[1] === state.patches)) return;
+    seen = [state.masks, state.patches];
+    const masks = undecoded(state).filter((mask) => !failed.has(mask.view.record.rle.counts));
+    if (masks.length === 0) return;
+    isBusy = true;
+    void decode(masks)
+      .catch(() => masks.forEach((mask) => failed.add(mask.view.record.rle.counts)))
+      .then(() => {
+        isBusy = false;
+        look(store.get()); // more may have come meanwhile
+      });
+  };
+  store.subscribe(look);
+}
