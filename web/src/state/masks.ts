@@ -113,7 +113,7 @@ function viewed(mask: Mask, pending: readonly ReviewEvent[]): Mask {
   const made = VIEWS.get(mask);
   const isSame = made?.base === mask.base && made.events.length === events.length;
   if (isSame && events.every((event, i) => event === made.events[i])) return mask;
-  if (events.length === 0 && mask.view === mask.base) return mask;
+  if (events.length === 0 && mask.view === mask.base && mask.view.etag === mask.etag) return mask;
   const resolved = goOn(mask.base, events).resolved;
   const next = { ...mask, view: { ...resolved, etag: mask.etag }, isPending: pending.length > 0 || mask.isUnsaved };
   VIEWS.set(next, { base: mask.base, events });
