@@ -116,7 +116,7 @@ def test_nothing_is_traced_unless_somebody_asks():
 
 
 def test_what_asks_for_tracing_is_a_claim():
-    with pytest.raises(SettingError, match="MASKWRIGHT_TRACING must be 1 or 0, got 'maybe'"):
+    with pytest.raises(SettingError, match="MASKWRIGHT_TRACING must be 1, 0 or auto, got 'maybe'"):
         start_tracing({"MASKWRIGHT_TRACING": "maybe"})
 
 

@@ -153,13 +153,13 @@ DEBUG = Setting(
     fallback=lambda: False,
     default_text="0",
 )
-TRACING: "Setting[bool | None]" = Setting(
+TRACING = Setting(
     name="tracing",
     help="Whether a server sends spans of its requests by OpenTelemetry.",
-    expects="1 or 0",
-    parse=_claim,
-    fallback=lambda: None,
-    default_text="1 where OTEL_EXPORTER_OTLP_ENDPOINT is set",
+    expects="1, 0 or auto",
+    parse=_choice("1", "0", "auto"),
+    fallback=lambda: "auto",
+    default_text="auto: where OTEL_EXPORTER_OTLP_ENDPOINT is set",
 )
 
 SETTINGS: tuple[Setting, ...] = (MODEL, DEVICE, PRECISION, WEIGHTS, CACHE, CACHE_BYTES, MAX_PIXELS, DEBUG, TRACING)

@@ -81,8 +81,8 @@ def start_tracing(environ: Mapping[str, str] = os.environ) -> Tracing | None:
     Raises:
         SettingError: MASKWRIGHT_TRACING asks for it, and OpenTelemetry is not installed.
     """
-    is_asked = TRACING.get(environ)
-    if is_asked is False or (is_asked is None and not any(environ.get(name) for name in _ENDPOINTS)):
+    asked = TRACING.get(environ)
+    if asked == "0" or (asked == "auto" and not any(environ.get(name) for name in _ENDPOINTS)):
         return None
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -90,7 +90,7 @@ def start_tracing(environ: Mapping[str, str] = os.environ) -> Tracing | None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
-        if is_asked:
+        if asked == "1":
             raise SettingError(f"{TRACING.env} needs OpenTelemetry: {_NEED}") from error
         _log.warning("requests are not traced: OpenTelemetry is not installed (%s)", _NEED)
         return None
