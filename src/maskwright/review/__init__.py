@@ -1,18 +1,32 @@
 """Rules over the store for people who review: progress, agreement between annotators, queues. No HTTP, no torch."""
 
-from maskwright.review.agreement import Agreement, AgreementBook, Comparison, PairAgreement, compare
-from maskwright.review.progress import Progress, progress_of
-from maskwright.review.queues import QUEUES, QueueName, QueuePage, Ranked, queue_page
+from maskwright.review.agreement import (
+    SAME_IOU,
+    Agreement,
+    AgreementBook,
+    Comparison,
+    Difference,
+    PairAgreement,
+    compare,
+)
+from maskwright.review.progress import IDLE_S, Effort, Group, Progress, progress_of
+from maskwright.review.queues import QUEUES, Queued, QueueName, QueuePage, Ranked, queue_page
 
 __all__ = [
+    "IDLE_S",
     "QUEUES",
+    "SAME_IOU",
     "Agreement",
     "AgreementBook",
     "Comparison",
+    "Difference",
+    "Effort",
+    "Group",
     "PairAgreement",
     "Progress",
     "QueueName",
     "QueuePage",
+    "Queued",
     "Ranked",
     "compare",
     "progress_of",

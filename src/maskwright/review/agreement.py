@@ -50,6 +50,11 @@ class Comparison:
     difference: Difference
     labels: tuple[str | None, str | None]
 
+    @property
+    def place(self) -> tuple[float, bool, str, str, str]:
+        """By which comparisons are ordered: the worst first."""
+        return self.iou, self.difference == "none", self.record_id, self.first, self.second
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairAgreement:
@@ -114,7 +119,7 @@ class AgreementBook:
         with self._lock:
             self._learn([one for one in found if self._known.get(one[0], (-1,))[0] != one[2]])
             comparisons = [one for record_id, *_ in found[:MOST_COMPARED] for one in self._known[record_id][1]]
-        comparisons.sort(key=lambda one: (one.iou, one.difference == "none", one.record_id, one.first, one.second))
+        comparisons.sort(key=lambda one: one.place)
         pairs = tuple(_pairs(comparisons))
         return Agreement(comparisons=tuple(comparisons), pairs=pairs, is_cut=len(found) > MOST_COMPARED)
 

@@ -39,6 +39,7 @@ from maskwright.serve.routes import (
     presence,
     queries,
     records,
+    review,
     segment,
     tracks,
 )
@@ -58,6 +59,7 @@ _ROUTES = (
     queries,
     frames,
     presence,
+    review,
     jobs,
     tracks,
     label_studio,

@@ -15,7 +15,7 @@ _LARGEST = 2**63 - 1
 
 def frame_id(key: FrameKey) -> str:
     """Name a frame by its place."""
-    return _written(list(key[1:5]) if not key[0] else [key[5]])
+    return written(list(key[1:5]) if not key[0] else [key[5]])
 
 
 def read_frame_id(text: str) -> FrameKey:
@@ -24,12 +24,12 @@ def read_frame_id(text: str) -> FrameKey:
     Raises:
         RequestError: it is something else.
     """
-    return _key(_read(text, "a frame's id"), "a frame's id")
+    return _key(read_parts(text, "a frame's id"), "a frame's id")
 
 
 def cursor_of(place: Place) -> str:
     """Write where a page of masks ended."""
-    return _written([place.ordinal, *json.loads(_text(frame_id(place.frame)))])
+    return written([place.ordinal, *json.loads(_text(frame_id(place.frame)))])
 
 
 def read_cursor(text: str) -> Place:
@@ -38,9 +38,9 @@ def read_cursor(text: str) -> Place:
     Raises:
         RequestError: it is something else.
     """
-    ordinal, *key = _read(text, "a cursor")
+    ordinal, *key = read_parts(text, "a cursor")
     if type(ordinal) is not int or not 0 <= ordinal <= _LARGEST:
-        raise _wrong("a cursor")
+        raise not_given("a cursor")
     return Place(_key(key, "a cursor"), ordinal)
 
 
@@ -50,10 +50,11 @@ def _key(parts: list[Any], what: str) -> FrameKey:
             return True, "", "", "", -1, digest
         case [str(dataset), str(episode), str(camera), int(index)] if type(index) is int and 0 <= index <= _LARGEST:
             return False, dataset, episode, camera, index, ""
-    raise _wrong(what)
+    raise not_given(what)
 
 
-def _written(parts: list[Any]) -> str:
+def written(parts: list[Any]) -> str:
+    """Write parts as opaque text."""
     text = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -62,21 +63,36 @@ def _text(written: str) -> str:
     return base64.b64decode(written + "=" * (-len(written) % 4), altchars=b"-_", validate=True).decode()
 
 
-def _read(written: str, what: str) -> list[Any]:
+def read_parts(given: str, what: str) -> list[Any]:
+    """Read what `written` wrote, whatever it holds.
+
+    Raises:
+        RequestError: it is nothing that was written here.
+    """
     try:
-        if len(written) > MOST_CHARACTERS or not written.isascii():
+        if len(given) > MOST_CHARACTERS or not given.isascii():
             raise ValueError
-        found = json.loads(_text(written))
+        found = json.loads(_text(given))
         if not isinstance(found, list) or not found:
             raise ValueError
-        _text(_written(found))  # which lone surrogates do not survive
+        _text(written(found))  # which lone surrogates do not survive
     except (binascii.Error, ValueError, RecursionError):
-        raise _wrong(what) from None
+        raise not_given(what) from None
     return found
 
 
-def _wrong(what: str) -> RequestError:
+def not_given(what: str) -> RequestError:
+    """Say that a text is not what it should be."""
     return RequestError(f"this is not {what} that the server gave. Take one from an answer, as it is")
 
 
-__all__ = ["MOST_CHARACTERS", "cursor_of", "frame_id", "read_cursor", "read_frame_id"]
+__all__ = [
+    "MOST_CHARACTERS",
+    "cursor_of",
+    "frame_id",
+    "not_given",
+    "read_cursor",
+    "read_frame_id",
+    "read_parts",
+    "written",
+]

@@ -1,11 +1,14 @@
 """What goes over REST about the work of reviewing: presence, progress, queues, agreement, as pydantic models."""
 
+from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maskwright.core import Status
+from maskwright.review import Difference, QueueName
 from maskwright.serve.store_cursors import MOST_CHARACTERS
-from maskwright.serve.wire_store import AnyId
+from maskwright.serve.wire_store import AnyId, Cursor, Limit, Names, RecordOut
 
 
 class _In(BaseModel):
@@ -40,3 +43,156 @@ class PresenceOut(_Out):
     frame: str | None
     people: list[PersonOut]
     kept_s: float
+
+
+# Progress
+
+
+class ReviewAsked(_In):
+    """Which masks, as query parameters; names may be repeated."""
+
+    label: Names | None = None
+    track: Names | None = None
+    dataset: Names | None = None
+    episode: Names | None = None
+    camera: Names | None = None
+    model: Names | None = None
+
+
+class GroupOut(_Out):
+    """Masks of an episode or a label. `num_frames_left` counts frames on which something is still proposed."""
+
+    dataset: str | None
+    name: str | None
+    num_masks: dict[Status, int]
+    num_frames: int
+    num_frames_left: int
+
+
+class ModelRecordOut(_Out):
+    """What people said about a checkpoint's masks. The rate is of those decided: accepted as they came."""
+
+    name: str
+    checkpoint_sha256: str
+    num_masks: int
+    num_accepted: int
+    num_corrected: int
+    num_rejected: int
+    acceptance_rate: float | None
+
+
+class EffortOut(_Out):
+    """Time spent on masks, and how many they were; null where nothing was timed."""
+
+    num_masks: int
+    seconds: float
+    seconds_per_mask: float | None
+    masks_per_hour: float | None
+
+
+class AnnotatorOut(_Out):
+    """What one person did: acts, the masks they were about, and the time of those that could be timed."""
+
+    name: str
+    num_acts: int
+    num_masks: int
+    effort: EffortOut
+    last_at: datetime
+
+
+class ProgressOut(_Out):
+    """How far a review is. `annotators` are all for reviewers, and oneself for others."""
+
+    num_masks: dict[Status, int]
+    num_frames: int
+    num_frames_left: int
+    episodes: list[GroupOut]
+    labels: list[GroupOut]
+    models: list[ModelRecordOut]
+    annotators: list[AnnotatorOut]
+    assisted: EffortOut
+    drawn: EffortOut
+    hours_left: float | None
+    idle_s: float
+    is_cut: bool
+
+
+# Queues
+
+
+class QueueAsked(ReviewAsked):
+    """Which masks of a queue, and which page."""
+
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Of the order of an audit.")] = 0
+    cursor: Cursor = None
+    limit: Limit = 100
+
+
+class QueueAboutOut(_Out):
+    """A queue that can be asked for. `may` says whether the caller may."""
+
+    name: QueueName
+    about: str
+    may: bool
+
+
+class QueuesOut(_Out):
+    """The queues that there are."""
+
+    items: list[QueueAboutOut]
+
+
+class QueuedOut(_Out):
+    """A mask with what it was ordered by, the smallest first; null where that is not known, which comes last."""
+
+    record: RecordOut
+    value: float | None
+
+
+class QueueOut(_Out):
+    """Masks in the order of a queue. `next_cursor` is null on the last page."""
+
+    items: list[QueuedOut]
+    next_cursor: str | None
+
+
+# Agreement
+
+
+class AgreementAsked(ReviewAsked):
+    """Which masks, and which page."""
+
+    cursor: Cursor = None
+    limit: Limit = 100
+
+
+class ComparisonOut(_Out):
+    """Two people's versions of one mask. decision: one of them rejected it; pixels: the IoU is below `same_iou`."""
+
+    record_id: str
+    frame: str
+    first: str
+    second: str
+    iou: float
+    difference: Difference
+    labels: tuple[str | None, str | None]
+
+
+class PairOut(_Out):
+    """How two people agree, over all masks that both looked at."""
+
+    first: str
+    second: str
+    num_masks: int
+    num_same: int
+    mean_iou: float
+
+
+class AgreementOut(_Out):
+    """Comparisons, the worst first, and what all of them come to. `is_cut`: of very many masks those looked at last."""
+
+    items: list[ComparisonOut]
+    pairs: list[PairOut]
+    same_iou: float
+    is_cut: bool
+    next_cursor: str | None

@@ -57,6 +57,15 @@ export interface Accept {
   readonly kind: "Accept";
 }
 
+/** Comparisons, the worst first, and what all of them come to. `is_cut`: of very many masks those looked at last. */
+export interface AgreementOut {
+  readonly items: readonly ComparisonOut[];
+  readonly pairs: readonly PairOut[];
+  readonly same_iou: number;
+  readonly is_cut: boolean;
+  readonly next_cursor: string | null;
+}
+
 /** Find masks on the frames of a source that the store knows, with the model of the server. */
 export interface AnnotateIn {
   readonly kind: "annotate";
@@ -69,6 +78,15 @@ export interface AnnotateIn {
   /** One that is served; the first is the default. */
   readonly model?: string | null;
   readonly selection?: SelectionIn;
+}
+
+/** What one person did: acts, the masks they were about, and the time of those that could be timed. */
+export interface AnnotatorOut {
+  readonly name: string;
+  readonly num_acts: number;
+  readonly num_masks: number;
+  readonly effort: EffortOut;
+  readonly last_at: string;
 }
 
 /** A box around one object: x1, y1, x2, y2 in pixels, with x1 < x2 and y1 < y2. */
@@ -87,6 +105,17 @@ export interface CallerOut {
 export interface CombinedPrompt {
   readonly kind: "CombinedPrompt";
   readonly parts: readonly SinglePrompt[];
+}
+
+/** Two people's versions of one mask. decision: one of them rejected it; pixels: the IoU is below `same_iou`. */
+export interface ComparisonOut {
+  readonly record_id: string;
+  readonly frame: string;
+  readonly first: string;
+  readonly second: string;
+  readonly iou: number;
+  readonly difference: "none" | "label" | "pixels" | "decision";
+  readonly labels: readonly [string | null, string | null];
 }
 
 /** What was drawn so far, for interactive labelling. */
@@ -129,6 +158,14 @@ export interface EditedOut {
   readonly moment: number;
   readonly items: readonly LoggedEventOut[];
   readonly etags: { readonly [name: string]: string };
+}
+
+/** Time spent on masks, and how many they were; null where nothing was timed. */
+export interface EffortOut {
+  readonly num_masks: number;
+  readonly seconds: number;
+  readonly seconds_per_mask: number | null;
+  readonly masks_per_hour: number | null;
 }
 
 /** The code is the name of an error class in snake case; the message is for people. */
@@ -240,6 +277,15 @@ export interface FramesOut {
   readonly next_cursor: string | null;
 }
 
+/** Masks of an episode or a label. `num_frames_left` counts frames on which something is still proposed. */
+export interface GroupOut {
+  readonly dataset: string | null;
+  readonly name: string | null;
+  readonly num_masks: { readonly [name in "proposed" | "accepted" | "rejected" | "merged" | "split"]?: number };
+  readonly num_frames: number;
+  readonly num_frames_left: number;
+}
+
 /** How the server is. `state` is "starting", "ready" or "draining". */
 export interface HealthOut {
   readonly state: "starting" | "ready" | "draining";
@@ -282,7 +328,7 @@ export interface JobOut {
   readonly created_at: string;
   readonly started_at: string | null;
   readonly ended_at: string | null;
-  readonly progress: ProgressOut;
+  readonly progress: maskwright__serve__wire_store__ProgressOut;
   readonly request: { readonly [name: string]: Json };
   readonly result: { readonly [name: string]: Json } | null;
   /** Whether /v1/jobs/{id}/result has something to fetch. */
@@ -416,6 +462,17 @@ export interface ModelOut {
   readonly is_served: boolean;
 }
 
+/** What people said about a checkpoint's masks. The rate is of those decided: accepted as they came. */
+export interface ModelRecordOut {
+  readonly name: string;
+  readonly checkpoint_sha256: string;
+  readonly num_masks: number;
+  readonly num_accepted: number;
+  readonly num_corrected: number;
+  readonly num_rejected: number;
+  readonly acceptance_rate: number | null;
+}
+
 /** Which network drew the mask: registered name, family, and the SHA-256 of the checkpoint it ran with. */
 export interface ModelRef {
   readonly kind: "ModelRef";
@@ -437,9 +494,24 @@ export interface OpenedOut {
   readonly ahead: readonly string[];
 }
 
+/** How two people agree, over all masks that both looked at. */
+export interface PairOut {
+  readonly first: string;
+  readonly second: string;
+  readonly num_masks: number;
+  readonly num_same: number;
+  readonly mean_iou: number;
+}
+
 /** Parameters of a prediction. */
 export interface ParamsIn {
   readonly context?: ContextIn | null;
+}
+
+/** Somebody on a frame, with the mask in hand if there is one. */
+export interface PersonOut {
+  readonly name: string;
+  readonly record: string | null;
 }
 
 /** Clicks on one object, x, y in pixels: labels are 1 (on the object) or 0 (not on it), all 1 when left out. */
@@ -449,18 +521,26 @@ export interface PointPrompt {
   readonly labels?: readonly (0 | 1)[] | null;
 }
 
+/** Where somebody is. `page` tells several open pages of one person apart. */
+export interface PresenceIn {
+  readonly frame: string | null;
+  /** The mask in hand. */
+  readonly record?: string | null;
+  readonly page?: string;
+}
+
+/** Who is on a frame, each person once. Who says nothing for `kept_s` seconds is gone. */
+export interface PresenceOut {
+  readonly frame: string | null;
+  readonly people: readonly PersonOut[];
+  readonly kept_s: number;
+}
+
 /** One post-processing step as it was applied: its registered name and its parameters. */
 export interface ProcessingStep {
   readonly kind: "ProcessingStep";
   readonly name: string;
   readonly parameters: { readonly [name: string]: number | string | boolean };
-}
-
-/** How far a job is; `total` is null where nobody knows. */
-export interface ProgressOut {
-  readonly done: number;
-  readonly total: number | null;
-  readonly eta_s: number | null;
 }
 
 /** The story of one mask. */
@@ -530,6 +610,30 @@ export interface QuestionIn {
   readonly cursor?: string | null;
   /** At most so many rows; of masks 1,000 a page. */
   readonly limit?: number;
+}
+
+/** A queue that can be asked for. `may` says whether the caller may. */
+export interface QueueAboutOut {
+  readonly name: "uncertain" | "drifting" | "second_look" | "disagreed" | "audit";
+  readonly about: string;
+  readonly may: boolean;
+}
+
+/** Masks in the order of a queue. `next_cursor` is null on the last page. */
+export interface QueueOut {
+  readonly items: readonly QueuedOut[];
+  readonly next_cursor: string | null;
+}
+
+/** A mask with what it was ordered by, the smallest first; null where that is not known, which comes last. */
+export interface QueuedOut {
+  readonly record: RecordOut;
+  readonly value: number | null;
+}
+
+/** The queues that there are. */
+export interface QueuesOut {
+  readonly items: readonly QueueAboutOut[];
 }
 
 /** A binary mask: COCO's compressed counts, and its size (height, width) in pixels. */
@@ -825,6 +929,29 @@ export interface VersionOut {
   readonly name: "maskwright";
   readonly version: string;
   readonly api: "v1";
+}
+
+/** How far a review is. `annotators` are all for reviewers, and oneself for others. */
+export interface maskwright__serve__wire_review__ProgressOut {
+  readonly num_masks: { readonly [name in "proposed" | "accepted" | "rejected" | "merged" | "split"]?: number };
+  readonly num_frames: number;
+  readonly num_frames_left: number;
+  readonly episodes: readonly GroupOut[];
+  readonly labels: readonly GroupOut[];
+  readonly models: readonly ModelRecordOut[];
+  readonly annotators: readonly AnnotatorOut[];
+  readonly assisted: EffortOut;
+  readonly drawn: EffortOut;
+  readonly hours_left: number | null;
+  readonly idle_s: number;
+  readonly is_cut: boolean;
+}
+
+/** How far a job is; `total` is null where nobody knows. */
+export interface maskwright__serve__wire_store__ProgressOut {
+  readonly done: number;
+  readonly total: number | null;
+  readonly eta_s: number | null;
 }
 
 /** Every operation: what goes into its path, query and headers, what is sent, what is answered. */
@@ -1133,6 +1260,8 @@ export interface Operations {
    *
    * Server-sent events `review`, each once it is on the disk; its id is its position in the log.
    *
+   * Events `presence` tell who is on a frame after somebody came or went; they have no id, for they are not in
+   * the log.
    * From now on, or after a position; a client that comes back with Last-Event-ID misses nothing.
    */
   readonly stream_events: {
@@ -1245,6 +1374,120 @@ export interface Operations {
     readonly headers: { readonly [name: string]: never };
     readonly body: undefined;
     readonly answer: OpenedOut;
+  };
+  /**
+   * GET /v1/presence
+   *
+   * Everybody whose page said so within the last 15 seconds, oneself included.
+   */
+  readonly get_presence: {
+    readonly path: { readonly [name: string]: never };
+    readonly query: {
+      readonly frame: string;
+    };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: PresenceOut;
+  };
+  /**
+   * POST /v1/presence
+   *
+   * Every five seconds or so, and at once when the frame or the mask in hand changes; null for the frame is
+   * goodbye.
+   *
+   * After 15 seconds without it one is gone. Others see the token's name, and hear of it in the event stream, as
+   * events
+   * `presence` that are not in the log.
+   */
+  readonly tell_presence: {
+    readonly path: { readonly [name: string]: never };
+    readonly query: { readonly [name: string]: never };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: PresenceIn;
+    readonly answer: PresenceOut;
+  };
+  /**
+   * GET /v1/progress
+   *
+   * By episode, label, annotator and checkpoint; the time of masks drawn by hand and of others; what is left.
+   *
+   * Time is read from the log: pauses longer than `idle_s` count for nothing. Others' figures are for the scope
+   * review.
+   */
+  readonly get_progress: {
+    readonly path: { readonly [name: string]: never };
+    readonly query: {
+      readonly label?: readonly string[] | null;
+      readonly track?: readonly string[] | null;
+      readonly dataset?: readonly string[] | null;
+      readonly episode?: readonly string[] | null;
+      readonly camera?: readonly string[] | null;
+      readonly model?: readonly string[] | null;
+    };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: maskwright__serve__wire_review__ProgressOut;
+  };
+  /**
+   * GET /v1/queues
+   *
+   * Each is an order in which masks are worth looking at.
+   */
+  readonly list_queues: {
+    readonly path: { readonly [name: string]: never };
+    readonly query: { readonly [name: string]: never };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: QueuesOut;
+  };
+  /**
+   * GET /v1/queues/{name}
+   *
+   * A page goes on after the last mask of the one before, whatever was decided meanwhile.
+   *
+   * `disagreed` needs the scope review; `second_look` leaves out what the caller has looked at himself.
+   */
+  readonly get_queue: {
+    readonly path: {
+      readonly name: "uncertain" | "drifting" | "second_look" | "disagreed" | "audit";
+    };
+    readonly query: {
+      readonly label?: readonly string[] | null;
+      readonly track?: readonly string[] | null;
+      readonly dataset?: readonly string[] | null;
+      readonly episode?: readonly string[] | null;
+      readonly camera?: readonly string[] | null;
+      readonly model?: readonly string[] | null;
+      readonly seed?: number;
+      readonly cursor?: string | null;
+      readonly limit?: number;
+    };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: QueueOut;
+  };
+  /**
+   * GET /v1/agreement
+   *
+   * Pairs of people's versions of one mask, the least alike first, and what they come to for each two people.
+   *
+   * A person's version is what his last word left: pixels drawn or accepted, or nothing where he rejected it.
+   */
+  readonly get_agreement: {
+    readonly path: { readonly [name: string]: never };
+    readonly query: {
+      readonly label?: readonly string[] | null;
+      readonly track?: readonly string[] | null;
+      readonly dataset?: readonly string[] | null;
+      readonly episode?: readonly string[] | null;
+      readonly camera?: readonly string[] | null;
+      readonly model?: readonly string[] | null;
+      readonly cursor?: string | null;
+      readonly limit?: number;
+    };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: AgreementOut;
   };
   /**
    * GET /v1/jobs
@@ -1560,6 +1803,12 @@ export const operations = {
   list_frame_records: { method: "GET", path: "/v1/frames/{frame}/records" },
   get_frame_picture: { method: "GET", path: "/v1/frames/{frame}/picture" },
   open_frame: { method: "POST", path: "/v1/frames/{frame}/open" },
+  get_presence: { method: "GET", path: "/v1/presence" },
+  tell_presence: { method: "POST", path: "/v1/presence" },
+  get_progress: { method: "GET", path: "/v1/progress" },
+  list_queues: { method: "GET", path: "/v1/queues" },
+  get_queue: { method: "GET", path: "/v1/queues/{name}" },
+  get_agreement: { method: "GET", path: "/v1/agreement" },
   list_jobs: { method: "GET", path: "/v1/jobs" },
   add_job: { method: "POST", path: "/v1/jobs" },
   list_job_sources: { method: "GET", path: "/v1/jobs/sources" },

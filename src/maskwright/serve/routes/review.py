@@ -1,0 +1,155 @@
+"""The work of reviewing: how far it is, which masks to look at next, how people agree."""
+
+from typing import Annotated, Any
+
+from anyio import to_thread
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from maskwright.core.errors import NotAllowed
+from maskwright.review import IDLE_S, QUEUES, SAME_IOU, Comparison, Effort, Group, Progress, QueueName, QueuePage
+from maskwright.serve.access import Reader, Reviewer
+from maskwright.serve.answers import json_answer
+from maskwright.serve.review_figures import compared_page
+from maskwright.serve.store_access import STORE_ERRORS, DeskOf, asked_in, asked_of
+from maskwright.serve.store_cursors import frame_id
+from maskwright.serve.values import Caller
+from maskwright.serve.wire_review import AgreementAsked, AgreementOut, ProgressOut, QueueAsked, QueueOut, QueuesOut
+from maskwright.serve.wire_review import ReviewAsked as Asked
+from maskwright.serve.wire_store_values import record_json
+from maskwright.store import Query
+from maskwright.store.frame_log import key_of
+
+router = APIRouter(prefix="/v1")
+
+_FOR_REVIEWERS: tuple[QueueName, ...] = ("disagreed",)
+Name = Annotated[QueueName, Path(description="GET /v1/queues says what each is.")]
+
+
+@router.get(
+    "/progress",
+    summary="How far the review is, and how fast it goes",
+    response_model=ProgressOut,
+    responses=STORE_ERRORS,
+    openapi_extra=asked_in(Asked),
+)
+async def get_progress(request: Request, desk: DeskOf, who: Reader) -> Response:
+    """By episode, label, annotator and checkpoint; the time of masks drawn by hand and of others; what is left.
+
+    Time is read from the log: pauses longer than `idle_s` count for nothing. Others' figures are for the scope review.
+    """
+    found = await desk.progress(_query(asked_of(request, Asked)))
+    return json_answer(await to_thread.run_sync(_progress_json, found, who))
+
+
+@router.get("/queues", summary="The queues that there are", response_model=QueuesOut)
+async def list_queues(who: Reader) -> Response:
+    """Each is an order in which masks are worth looking at."""
+    items = [{"name": name, "about": about, "may": _may(who, name)} for name, about in QUEUES.items()]
+    return json_answer({"items": items})
+
+
+@router.get(
+    "/queues/{name}",
+    summary="The masks to look at next, in the order of a queue",
+    response_model=QueueOut,
+    responses=STORE_ERRORS,
+    openapi_extra=asked_in(QueueAsked),
+)
+async def get_queue(request: Request, name: Name, desk: DeskOf, who: Reader) -> Response:
+    """A page goes on after the last mask of the one before, whatever was decided meanwhile.
+
+    `disagreed` needs the scope review; `second_look` leaves out what the caller has looked at himself.
+    """
+    asked = asked_of(request, QueueAsked)
+    if not _may(who, name):
+        raise NotAllowed(f"the queue {name} needs a token with the scope review, got one with {who.scope}")
+    page, cursor = await desk.queue(
+        name, _query(asked), actor=who.name, seed=asked.seed, cursor=asked.cursor, limit=asked.limit
+    )
+    return json_answer(await to_thread.run_sync(_queue_json, page, cursor))
+
+
+@router.get(
+    "/agreement",
+    summary="How people agree about the masks that two or more looked at",
+    response_model=AgreementOut,
+    responses=STORE_ERRORS,
+    openapi_extra=asked_in(AgreementAsked),
+)
+async def get_agreement(request: Request, desk: DeskOf, who: Reviewer) -> Response:
+    """Pairs of people's versions of one mask, the least alike first, and what they come to for each two people.
+
+    A person's version is what his last word left: pixels drawn or accepted, or nothing where he rejected it.
+    """
+    asked = asked_of(request, AgreementAsked)
+    found = await desk.agreement(_query(asked))
+    page, cursor = compared_page(found, asked.cursor, asked.limit)
+    content = {
+        "items": [_comparison_json(one) for one in page],
+        "pairs": [_fields(one, "first", "second", "num_masks", "num_same", "mean_iou") for one in found.pairs],
+        "same_iou": SAME_IOU,
+        "is_cut": found.is_cut,
+        "next_cursor": cursor,
+    }
+    return json_answer(content)
+
+
+def _query(asked: Asked) -> Query:
+    return Query(**asked.model_dump(include=set(Asked.model_fields)))
+
+
+def _may(who: Caller, name: QueueName) -> bool:
+    return name not in _FOR_REVIEWERS or who.may("review")
+
+
+def _progress_json(found: Progress, who: Caller) -> dict[str, Any]:
+    pace = found.pace
+    annotators = [one for one in pace.annotators if who.may("review") or one.name == who.name]
+    models = ("name", "checkpoint_sha256", "num_masks", "num_accepted", "num_corrected", "num_rejected")
+    return {
+        "num_masks": found.num_masks,
+        "num_frames": found.num_frames,
+        "num_frames_left": found.num_frames_left,
+        "episodes": [_group_json(one) for one in found.episodes],
+        "labels": [_group_json(one) for one in found.labels],
+        "models": [_fields(one, *models, "acceptance_rate") for one in found.models],
+        "annotators": [
+            {
+                **_fields(one, "name", "num_acts", "num_masks"),
+                "effort": _effort_json(one.effort),
+                "last_at": one.last_at.isoformat(),
+            }
+            for one in annotators
+        ],
+        "assisted": _effort_json(pace.assisted),
+        "drawn": _effort_json(pace.drawn),
+        "hours_left": found.hours_left,
+        "idle_s": IDLE_S,
+        "is_cut": found.is_cut,
+    }
+
+
+def _group_json(group: Group) -> dict[str, Any]:
+    return _fields(group, "dataset", "name", "num_masks", "num_frames", "num_frames_left")
+
+
+def _effort_json(effort: Effort) -> dict[str, Any]:
+    return _fields(effort, "num_masks", "seconds", "seconds_per_mask", "masks_per_hour")
+
+
+def _fields(value: object, *names: str) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
+
+
+def _queue_json(page: QueuePage, cursor: str | None) -> dict[str, Any]:
+    items = [{"record": record_json(one.mask), "value": one.value} for one in page.items]
+    return {"items": items, "next_cursor": cursor}
+
+
+def _comparison_json(one: Comparison) -> dict[str, Any]:
+    told = _fields(one, "record_id", "first", "second", "iou", "difference", "labels")
+    return {**told, "frame": frame_id(key_of(one.frame, one.image_digest))}
+
+
+__all__ = ["router"]
