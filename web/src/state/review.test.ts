@@ -34,6 +34,7 @@ async function open(client: Client, place: Place = placeOf(), name = "ann"): Pro
     tabs: place.hub.tab(place.tab),
     clock: { now: () => (now += 1), random: () => 0.5, wait: (_, signal) => (signal.aborted ? Promise.resolve() : turns(2)) },
     newId: () => `new${++numIds}`,
+    isShown: () => true,
     codec: { encode: async (patch) => encodeRle(patch), decode: async (rles) => rles.map(decodeRle) },
   });
   review.start();
@@ -338,5 +339,15 @@ test("digits name what is selected, and the labels used last come first", async 
 
   expect(server.records().map((one) => one.record.label)).toEqual(["plate", "plate"]);
   expect(review.store.get().recentLabels).toEqual(["plate"]);
+  review.stop();
+});
+
+test("who else is on the frame is told, without oneself, and is gone with the frame", async () => {
+  const review = await open(serverWith("a").client("ann"));
+  await turns(5);
+
+  expect(review.store.get().presence).toEqual([{ name: "eve", record: "a" }]);
+  review.store.dispatch({ type: "frame-opened", frame: { ...FRAME, id: "another" } });
+  expect(review.store.get().presence).toEqual([]);
   review.stop();
 });

@@ -9,6 +9,7 @@ import { islands } from "../masks/islands";
 import { createDesk } from "../sync/desk";
 import { createDrafts } from "../sync/drafts";
 import { createFollower } from "../sync/follow";
+import { tellPresence } from "../sync/presence";
 import type { Clock } from "../sync/sender";
 import type { Storage } from "../sync/storage";
 import type { Tabs } from "../sync/tabs";
@@ -38,13 +39,16 @@ export type ReviewParts = {
   readonly clock: Clock;
   readonly newId: () => string;
   readonly codec: MaskCodec;
+  /** Whether anybody looks at the page. */
+  readonly isShown: () => boolean;
 };
 
 export type Review = ReturnType<typeof createReview>;
 
 const DECODED_AT_ONCE = 400;
 
-export function createReview({ client, caller, models, storage, tabs, clock, newId, codec }: ReviewParts) {
+export function createReview(parts: ReviewParts) {
+  const { client, caller, models, storage, tabs, clock, newId, codec } = parts;
   const store = createStore();
   store.dispatch({ type: "caller-told", caller, models });
   const maker = makerOf(store, caller, newId, clock);
@@ -63,6 +67,7 @@ export function createReview({ client, caller, models, storage, tabs, clock, new
     void decide.restoreRecent();
     void desk.start(whole.signal);
     void follower.run(whole.signal);
+    void tellPresence({ store, client, clock, page: tabs.id, isShown: parts.isShown }, whole.signal);
   }
 
   /** Take a mask in hand to fix it, or a new one. What was in hand stays as it is if it is the same. */

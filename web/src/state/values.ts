@@ -79,7 +79,8 @@ export type Done = {
 };
 export type Undo = { readonly past: readonly Done[]; readonly future: readonly Done[] };
 
-export type Present = { readonly name: string; readonly frame: string | null; readonly record: string | null };
+/** Somebody else on the open frame, with the record in hand. */
+export type Present = { readonly name: string; readonly record: string | null };
 export type Notice = {
   readonly id: string;
   readonly kind: "problem" | "note";

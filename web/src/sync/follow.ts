@@ -3,8 +3,9 @@
 
 import type { Client } from "../api/client";
 import { follow, type Message } from "../api/stream";
-import type { LoggedEventOut } from "../api/types";
+import type { LoggedEventOut, PresenceOut } from "../api/types";
 import type { Store } from "../state/store";
+import { presentOn } from "./presence";
 import type { Clock } from "./sender";
 
 // Our own events come back as well; within this time the answer that they are ours is there.
@@ -36,6 +37,7 @@ export function createFollower(parts: { readonly store: Store; readonly client: 
   }
 
   function take({ event, data }: Message, signal: AbortSignal): void {
+    if (event === "presence") presentOn(store, JSON.parse(data) as PresenceOut);
     if (event !== "review") return;
     store.dispatch({ type: "log-followed", logged: JSON.parse(data) as LoggedEventOut });
     if (behindIn(store).length > 0) void catchUp(signal);

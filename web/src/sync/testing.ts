@@ -134,6 +134,9 @@ export class FakeServer {
     if (operation === "open_frame") return good({ frame: FRAME, ahead: [] });
     if (operation === "list_frames") return good({ items: [FRAME], next_cursor: null });
     if (operation === "stream_events") return good(this.#stream(Number(asked.headers?.["Last-Event-ID"] ?? this.lines.length)));
+    if (operation === "tell_presence") {
+      return good({ frame: FRAME.id, people: [{ name: caller, record: null }, { name: "eve", record: "a" }], kept_s: 15 });
+    }
     const other = this.others.get(operation);
     if (other !== undefined) return other(asked);
     if (operation === "get_record_history") return this.#history(asked.path?.["record_id"] ?? "");
