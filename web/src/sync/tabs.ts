@@ -21,14 +21,16 @@ export type Tabs = {
 const TAB = "maskwright.tab";
 
 /** The real tabs. `scope` is the server and annotator. */
-export function browserTabs(scope: string, kept: Pick<Storage, "getItem" | "setItem">, newId: () => string): Tabs {
-  const id = kept.getItem(TAB) ?? newId();
-  kept.setItem(TAB, id);
-  const channel = new BroadcastChannel(`maskwright.review.${scope}`);
+export async function browserTabs(scope: string, kept: Pick<Storage, "getItem" | "setItem">, newId: () => string): Promise<Tabs> {
   const name = `maskwright.review.${scope}`;
-  const locks = "locks" in navigator ? navigator.locks : null; // pages without TLS on another machine have none
   const prefix = `${name}.tab.`;
-  void locks?.request(`${prefix}${id}`, { mode: "shared" }, () => new Promise(() => undefined)).catch(() => undefined);
+  const locks = "locks" in navigator ? navigator.locks : null; // pages without TLS on another machine have none
+  // A tab that was duplicated begins with the other's id.
+  const own = kept.getItem(TAB);
+  const id = own !== null && (await isTaken(locks, `${prefix}${own}`)) === false ? own : newId();
+  if (id !== own) await isTaken(locks, `${prefix}${id}`);
+  kept.setItem(TAB, id);
+  const channel = new BroadcastChannel(name);
   return {
     id,
     post: (message) => channel.postMessage(message),
@@ -43,6 +45,18 @@ export function browserTabs(scope: string, kept: Pick<Storage, "getItem" | "setI
       return new Set([id, ...names.map((one) => one.slice(prefix.length))]);
     },
   };
+}
+
+/** Whether another tab holds a name; if none does, this one holds it from now on. */
+function isTaken(locks: LockManager | null, name: string): Promise<boolean> {
+  if (locks === null) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const hold = (lock: Lock | null): Promise<void> => {
+      resolve(lock === null);
+      return lock === null ? Promise.resolve() : new Promise(() => undefined);
+    };
+    void locks.request(name, { ifAvailable: true }, hold).catch(() => resolve(false));
+  });
 }
 
 /** Tabs in memory, for tests: `tab` opens one, `close` ends it, and the next in line leads. */

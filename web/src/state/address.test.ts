@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { FRAME } from "../sync/testing";
+import { keepAddress } from "./address";
+import { asPut } from "./resolve";
+import { recordOfTest, RLES } from "../sync/testing";
+import { createStore } from "./store";
+
+const frame = (id: string) => ({ ...FRAME, id });
+
+async function begin(search: string) {
+  const store = createStore();
+  store.dispatch({ type: "frames-told", items: [frame("f1"), frame("f2")], nextCursor: null, isFirst: true });
+  const done: string[] = [];
+  const due: (() => void)[] = [];
+  const location = { search, pathname: "/", hash: "#x" };
+  let back = (): void => undefined;
+  const go = (kind: string) => (_: unknown, __: string, url?: string | URL | null) => {
+    done.push(`${kind} ${url}`);
+    location.search = /\?[^#]*/.exec(String(url))?.[0] ?? "";
+  };
+  const open = async (id: string): Promise<void> => {
+    store.dispatch({ type: "frame-opened", frame: frame(id) });
+    const items = ["a", "b"].map((one) => asPut(recordOfTest(one, RLES[0] ?? { size_hw: [1, 1], counts: "1" })));
+    store.dispatch({ type: "records-told", frame: id, items, covers: [] });
+  };
+  await keepAddress(store, { open }, {
+    location,
+    history: { pushState: go("push"), replaceState: go("replace") },
+    onPop: (run) => void (back = run),
+    later: (run) => void due.push(run),
+  });
+  return { store, open, done, location, later: () => due.splice(0).forEach((run) => run()), back: () => back() };
+}
+
+test("an address opens its frame, selection and tool", async () => {
+  const { store, done } = await begin("?frame=f2&mask=b&tool=brush");
+
+  expect(store.get()).toMatchObject({ frame: { id: "f2" }, selection: ["b"], tool: "brush" });
+  expect(done).toEqual([]);
+});
+
+test("a page without an address opens the first frame, and says so without a new place", async () => {
+  const { store, done } = await begin("");
+
+  expect(store.get().frame?.id).toBe("f1");
+  expect(done).toEqual(["replace /?frame=f1#x"]);
+});
+
+test("frames are places to go back to, selections are not, and quick changes are written once", async () => {
+  const { store, open, done, location, later, back } = await begin("?frame=f1");
+  store.dispatch({ type: "selected", ids: ["a"], how: "only" });
+  store.dispatch({ type: "selected", ids: ["b"], how: "only" });
+  later();
+  await open("f2");
+  expect(done).toEqual(["replace /?frame=f1&mask=b#x", "push /?frame=f2#x"]);
+
+  location.search = "?frame=f1&mask=b";
+  back();
+  await Promise.resolve();
+  await Promise.resolve();
+
+  expect(store.get()).toMatchObject({ frame: { id: "f1" }, selection: ["b"] });
+});

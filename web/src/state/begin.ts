@@ -1,0 +1,136 @@
+// Puts the review application together in a browser: who signs in, where work is kept, which tab sends, what the window
+// tells. Everything below it can be tested without a window; this cannot, and so holds no decisions of its own.
+
+import { DEFAULT_KEYS, keymapOf, readKeySettings, type Keymap, type KeySettings } from "../actions/keymap";
+import { createKeys } from "../actions/keys";
+import { createClient } from "../api/client";
+import type { Problem } from "../api/problem";
+import { takeToken } from "../api/sign_in";
+import { isTyping } from "../input/dom";
+import { openStorage } from "../sync/indexed_db";
+import type { Clock } from "../sync/sender";
+import { memoryStorage, type Storage } from "../sync/storage";
+import { browserTabs } from "../sync/tabs";
+import { startMaskWorker } from "../worker/client";
+import { keepAddress } from "./address";
+import { createReview, type MaskCodec, type Review } from "./review";
+import { mayLeave } from "./select";
+
+export type Begun =
+  | { readonly kind: "ready"; readonly review: Review; readonly keys: KeyboardOf }
+  | { readonly kind: "sign_in"; readonly problem: Problem };
+
+export type KeyboardOf = {
+  readonly settings: () => KeySettings;
+  readonly keymap: () => Keymap;
+  readonly change: (settings: KeySettings) => void;
+  readonly subscribe: (run: (keymap: Keymap) => void) => () => void;
+};
+
+const KEYS = "keys";
+const ADDRESS_MS = 300; // browsers stop pages that change their address more often than a few times a second
+
+/** Begin; without a valid token, or where the server is away, say so instead. */
+export async function beginReview(address = ""): Promise<Begun> {
+  const token = takeToken({ location, history, kept: sessionStorage });
+  const client = createClient({ token, address });
+  const caller = await client.call("caller");
+  if (!caller.ok) return { kind: "sign_in", problem: caller.problem };
+  const health = await client.call("health_live");
+  const scope = caller.value.name;
+  const storage = await openStorage(scope).catch(() => memoryStorage());
+  const review = createReview({
+    client: () => client,
+    caller: caller.value,
+    models: health.ok ? health.value.models : [],
+    storage,
+    tabs: await browserTabs(scope, sessionStorage, newId),
+    clock: CLOCK,
+    newId,
+    codec: codecOf(),
+    isShown: () => document.visibilityState === "visible",
+  });
+  review.start();
+  listen(review);
+  const keys = await keyboardOf(storage, review);
+  await review.frames.list();
+  await keepAddress(review.store, review.frames, {
+    location,
+    history,
+    onPop: (run) => window.addEventListener("popstate", run),
+    later: (run) => void setTimeout(run, ADDRESS_MS),
+  });
+  return { kind: "ready", review, keys };
+}
+
+// Pages that are not served over TLS, on another machine, have no randomUUID.
+export function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+const CLOCK: Clock = {
+  now: Date.now,
+  random: Math.random,
+  wait: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const done = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal.addEventListener("abort", done);
+    }),
+};
+
+function codecOf(): MaskCodec {
+  const worker = startMaskWorker();
+  return {
+    decode: async (rles) => (await worker.ask("decode", rles)).patches,
+    encode: (patch) => worker.ask("encode", [patch]).then(([rle]) => rle ?? Promise.reject(new Error("no mask came back"))),
+  };
+}
+
+function listen(review: Review): void {
+  window.addEventListener("online", review.wake);
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) void review.resume().then(review.refresh);
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") void review.resume().then(review.refresh);
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (!mayLeave(review.store.get())) event.preventDefault();
+  });
+}
+
+async function keyboardOf(storage: Storage, review: Review): Promise<KeyboardOf> {
+  const kept = await storage.read("settings").catch(() => new Map<string, unknown>());
+  let settings = kept.has(KEYS) ? readKeySettings(kept.get(KEYS)) : DEFAULT_KEYS;
+  let keymap = keymapOf(settings);
+  const told = new Set<(keymap: Keymap) => void>();
+  const keys = createKeys({ keymap: () => keymap, state: review.store.get, perform: review.perform, hold: review.hold });
+  window.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing || isTyping(event.target)) return;
+    if (keys.down(event)) event.preventDefault();
+  });
+  window.addEventListener("keyup", keys.up);
+  window.addEventListener("blur", keys.blur);
+  return {
+    settings: () => settings,
+    keymap: () => keymap,
+    change: (next) => {
+      settings = next;
+      keymap = keymapOf(next);
+      void storage.write([{ area: "settings", key: KEYS, value: next }]).catch(() => undefined);
+      told.forEach((run) => run(keymap));
+    },
+    subscribe: (run) => {
+      told.add(run);
+      run(keymap);
+      return () => void told.delete(run);
+    },
+  };
+}
