@@ -102,7 +102,9 @@ def test_where_there_is_no_store_it_says_how_to_make_one(tmp_path, capsys):
     assert run(["review", str(tmp_path / "nothing")]) == 1
 
     told = capsys.readouterr().err
-    assert told.startswith("error: there is no mask store here. Make one of your recordings, maskwright annotate VIDEO")
+    assert told.startswith(
+        "error: there is no mask store here. Make one of your recordings, maskwright annotate VIDEO --ev"
+    )
     assert f"maskwright demo: {tmp_path / 'nothing'}" in told
 
 

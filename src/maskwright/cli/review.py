@@ -49,10 +49,10 @@ def review(
     """
     _check_store(store)
     name = _name_of(actor, token_file)
-    from maskwright.serve.pages import Pages
+    from maskwright.serve.pages import packaged_pages
     from maskwright.serve.run import run
 
-    if not Pages().paths:
+    if not packaged_pages().paths:
         raise SettingError("the review application was not built into this installation. In a checkout: make web")
     asked = ServeSettings(
         store=store,
@@ -77,8 +77,8 @@ def review(
 def _check_store(store: Path) -> None:
     if not (store / "store.json").exists():
         raise StoreMissing(
-            f"there is no mask store here. Make one of your recordings, maskwright annotate VIDEO -o {store}, "
-            f"or take an example, maskwright demo: {store}"
+            "there is no mask store here. Make one of your recordings, maskwright annotate VIDEO --everything "
+            f"-o {store}, or take an example, maskwright demo: {store}"
         )
 
 

@@ -24,7 +24,7 @@ from maskwright.serve.browsers import BrowserHeaders, BrowserRules
 from maskwright.serve.description import describe
 from maskwright.serve.front import Front
 from maskwright.serve.limits import BodyLimit, Crowd
-from maskwright.serve.pages import Pages
+from maskwright.serve.pages import Pages, packaged_pages
 from maskwright.serve.problems import Problem
 from maskwright.serve.routes import (
     cvat,
@@ -80,7 +80,7 @@ def build_app(service: Service) -> FastAPI:
 
     A server with a store has the review application at /.
     """
-    pages = None if service.desk is None else Pages()
+    pages = None if service.desk is None else packaged_pages()
     app = FastAPI(
         title="maskwright",
         version=__version__,

@@ -7,6 +7,7 @@ token stands in the fragment of a sign-in link, which browsers do not send, and 
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
@@ -57,9 +58,9 @@ class PageFile:
 class Pages:
     """The built files by the paths that browsers ask for, and the routes that answer with them."""
 
-    def __init__(self, folder: Traversable | None = None) -> None:
-        """Read the files of a folder, by default the package's; there are none where nothing was built."""
-        found = _files_in(folder or files("maskwright") / "ui" / "static")
+    def __init__(self, folder: Traversable) -> None:
+        """Read the files of a folder; there are none where nothing was built."""
+        found = _files_in(folder)
         found.pop(f"/{_STAMP}", None)
         page = found.pop(f"/{_INDEX}", None)
         self.files = {**found, **dict.fromkeys(VIEWS, page)} if page is not None else {}
@@ -87,6 +88,12 @@ class Pages:
         if takes_gzip:
             headers["Content-Encoding"] = "gzip"
         return Response(file.packed if takes_gzip else file.content, headers=headers)
+
+
+@cache
+def packaged_pages() -> Pages:
+    """The pages that are in the package."""
+    return Pages(files("maskwright") / "ui" / "static")
 
 
 def _files_in(folder: Traversable, at: str = "/") -> dict[str, PageFile]:
@@ -122,4 +129,4 @@ def _takes_gzip(accepted: str) -> bool:
     return False
 
 
-__all__ = ["POLICY", "VIEWS", "PageFile", "Pages"]
+__all__ = ["POLICY", "VIEWS", "PageFile", "Pages", "packaged_pages"]

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from threading import Lock
 from typing import TypeVar
 
@@ -18,11 +17,10 @@ from anyio import to_thread
 
 from maskwright.core import FrameRef, Image, MaskRecord, ResolvedRecord
 from maskwright.core.errors import StoreReadOnly, TooManyRequests, UnknownImage, UnknownRecord
-from maskwright.review import Agreement, Progress, QueueName, QueuePage, queue_page
 from maskwright.serve import store_sql
 from maskwright.serve.meter import Meter
 from maskwright.serve.presence import Presence
-from maskwright.serve.review_figures import ReviewFigures, ranked_cursor, read_ranked
+from maskwright.serve.review_desk import ReviewDesk
 from maskwright.serve.settings import ServeSettings
 from maskwright.serve.store_cursors import cursor_of, frame_id, read_cursor, read_frame_id
 from maskwright.serve.store_edits import Edited, Edits
@@ -76,7 +74,7 @@ class StoreDesk:
         self._looker = open_store(self.path, read_only=True)
         self.name, self.is_read_only = self._looker.name, store is None
         self._counter = open_store(self.path, read_only=True)
-        self._figures = ReviewFigures(self._counter.pages())
+        self.review = ReviewDesk(self._counter.pages())
         self._pages, self._quick = self._scanner.pages(), self._looker.pages()
         self._stores = [one for one in (store, self._scanner, self._looker, self._counter) if one is not None]
         self._shelf = FrameShelf(self._pages, self._quick, _SHELF_BYTES)
@@ -86,7 +84,6 @@ class StoreDesk:
         self._most_pixels = settings.max_pixels
         self._readers, self._lookers = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(LOOKERS)
         self._selects = anyio.CapacityLimiter(SELECTS)
-        self._thinkers = anyio.CapacityLimiter(1)  # figures of everything wait for each other, and nobody for them
         self._decoders = anyio.CapacityLimiter(1)  # one decoder is open at a time
         self.feed = Feed(self._events, self._last_event)
         self.presence = Presence(self.feed.nudge)
@@ -206,28 +203,6 @@ class StoreDesk:
             lambda: store_sql.select(self._scanner, text, limit=limit), limiter=self._selects, abandon_on_cancel=False
         )
 
-    async def progress(self, query: Query) -> Progress:
-        """Compute how far the review of the masks that a query finds is."""
-        return await self._think(self._figures.progress, query)
-
-    async def agreement(self, query: Query) -> Agreement:
-        """Compare what people said about the masks that a query finds."""
-        return await self._think(self._figures.agreement, query)
-
-    async def queue(
-        self, name: QueueName, query: Query, *, actor: str, seed: int, cursor: str | None, limit: int
-    ) -> tuple[QueuePage, str | None]:
-        """Give a page of a queue and the cursor to go on with.
-
-        Raises:
-            RequestError: the cursor is none.
-        """
-        after = None if cursor is None else read_ranked(cursor)
-        agreement = await self.agreement(query) if name == "disagreed" else None
-        asked = partial(queue_page, self._pages, name, query, after=after, limit=limit, actor=actor, seed=seed)
-        page = await self._read(partial(asked, agreement=agreement))
-        return page, None if page.next is None else ranked_cursor(page.next)
-
     async def drain(self) -> None:
         """End what follows the log, so that the server can stop; edits and questions still go."""
         self.feed.close()
@@ -238,9 +213,6 @@ class StoreDesk:
         self._writer.close()
         for store in self._stores:
             store.close()
-
-    async def _think(self, function: Callable[..., T], *arguments: object) -> T:
-        return await to_thread.run_sync(function, *arguments, limiter=self._thinkers)
 
     async def _look(self, function: Callable[..., T], *arguments: object) -> T:
         return await to_thread.run_sync(function, *arguments, limiter=self._lookers)

@@ -38,7 +38,7 @@ async def get_progress(request: Request, desk: DeskOf, who: Reader) -> Response:
 
     Time is read from the log: pauses longer than `idle_s` count for nothing. Others' figures are for the scope review.
     """
-    found = await desk.progress(_query(asked_of(request, Asked)))
+    found = await desk.review.progress(_query(asked_of(request, Asked)))
     return json_answer(await to_thread.run_sync(_progress_json, found, who))
 
 
@@ -64,7 +64,7 @@ async def get_queue(request: Request, name: Name, desk: DeskOf, who: Reader) -> 
     asked = asked_of(request, QueueAsked)
     if not _may(who, name):
         raise NotAllowed(f"the queue {name} needs a token with the scope review, got one with {who.scope}")
-    page, cursor = await desk.queue(
+    page, cursor = await desk.review.queue(
         name, _query(asked), actor=who.name, seed=asked.seed, cursor=asked.cursor, limit=asked.limit
     )
     return json_answer(await to_thread.run_sync(_queue_json, page, cursor))
@@ -83,7 +83,7 @@ async def get_agreement(request: Request, desk: DeskOf, who: Reviewer) -> Respon
     A person's version is what his last word left: pixels drawn or accepted, or nothing where he rejected it.
     """
     asked = asked_of(request, AgreementAsked)
-    found = await desk.agreement(_query(asked))
+    found = await desk.review.agreement(_query(asked))
     page, cursor = compared_page(found, asked.cursor, asked.limit)
     content = {
         "items": [_comparison_json(one) for one in page],

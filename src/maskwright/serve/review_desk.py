@@ -1,0 +1,63 @@
+"""`ReviewDesk`: what a server's people who review ask of the store, off the event loop.
+
+Figures of everything wait for each other, on a connection of their own, so that no dashboard slows down a click.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import anyio
+from anyio import to_thread
+
+from maskwright.core.errors import TooManyRequests
+from maskwright.review import Agreement, Progress, QueueName, QueuePage, queue_page
+from maskwright.serve.review_figures import ReviewFigures, ranked_cursor, read_ranked
+from maskwright.store import Query
+from maskwright.store.pages import Pages
+
+T = TypeVar("T")
+_MOST_WAITING = 32
+_QUEUES_AT_ONCE = 2
+
+
+class ReviewDesk:
+    """Figures and queues of one store. Methods are for the event loop.
+
+    Raises:
+        TooManyRequests: too many wait for figures already.
+    """
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages, self._figures = pages, ReviewFigures(pages)
+        self._thinkers, self._queues = anyio.CapacityLimiter(1), anyio.CapacityLimiter(_QUEUES_AT_ONCE)
+
+    async def progress(self, query: Query) -> Progress:
+        """Compute how far the review of the masks that a query finds is."""
+        return await self._think(self._figures.progress, query)
+
+    async def agreement(self, query: Query) -> Agreement:
+        """Compare what people said about the masks that a query finds."""
+        return await self._think(self._figures.agreement, query)
+
+    async def queue(
+        self, name: QueueName, query: Query, *, actor: str, seed: int, cursor: str | None, limit: int
+    ) -> tuple[QueuePage, str | None]:
+        """Give a page of a queue and the cursor to go on with.
+
+        Raises:
+            RequestError: the cursor is none.
+        """
+        after = None if cursor is None else read_ranked(cursor)
+        agreement = await self.agreement(query) if name == "disagreed" else None
+        asked = partial(queue_page, self._pages, name, query, after=after, limit=limit, actor=actor, seed=seed)
+        page = await to_thread.run_sync(partial(asked, agreement=agreement), limiter=self._queues)
+        return page, None if page.next is None else ranked_cursor(page.next)
+
+    async def _think(self, function: Callable[[Query], T], query: Query) -> T:
+        if self._thinkers.statistics().tasks_waiting >= _MOST_WAITING:
+            raise TooManyRequests("many ask for figures of the whole store already. Come back in a few seconds", 5.0)
+        return await to_thread.run_sync(function, query, limiter=self._thinkers)
+
+
+__all__ = ["ReviewDesk"]
