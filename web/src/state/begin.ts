@@ -3,7 +3,7 @@
 
 import { DEFAULT_KEYS, keymapOf, readKeySettings, type Keymap, type KeySettings } from "../actions/keymap";
 import { createKeys } from "../actions/keys";
-import { createClient } from "../api/client";
+import { createClient, type Client } from "../api/client";
 import type { Problem } from "../api/problem";
 import { takeToken } from "../api/sign_in";
 import { isTyping } from "../input/dom";
@@ -17,8 +17,11 @@ import { createReview, type MaskCodec, type Review } from "./review";
 import { mayLeave } from "./select";
 
 export type Begun =
-  | { readonly kind: "ready"; readonly review: Review; readonly keys: KeyboardOf }
-  | { readonly kind: "sign_in"; readonly problem: Problem };
+  | { readonly kind: "ready"; readonly review: Review; readonly keys: KeyboardOf; readonly client: Client }
+  /** There is no token, or it is not valid. */
+  | { readonly kind: "sign_in"; readonly problem: Problem }
+  /** The server is away; begin again a little later. */
+  | { readonly kind: "away"; readonly problem: Problem };
 
 export type KeyboardOf = {
   readonly settings: () => KeySettings;
@@ -35,7 +38,7 @@ export async function beginReview(address = ""): Promise<Begun> {
   const token = takeToken({ location, history, kept: sessionStorage });
   const client = createClient({ token, address });
   const caller = await client.call("caller");
-  if (!caller.ok) return { kind: "sign_in", problem: caller.problem };
+  if (!caller.ok) return { kind: caller.problem.kind === "signed_out" ? "sign_in" : "away", problem: caller.problem };
   const health = await client.call("health_live");
   const scope = caller.value.name;
   const storage = await openStorage(scope).catch(() => memoryStorage());
@@ -60,7 +63,7 @@ export async function beginReview(address = ""): Promise<Begun> {
     onPop: (run) => window.addEventListener("popstate", run),
     later: (run) => void setTimeout(run, ADDRESS_MS),
   });
-  return { kind: "ready", review, keys };
+  return { kind: "ready", review, keys, client };
 }
 
 // Pages that are not served over TLS, on another machine, have no randomUUID.

@@ -64,6 +64,9 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
     void storage.write([{ area: "settings", key: RECENT, value: state().recentLabels }]).catch(() => undefined);
   }
 
+  /** Take one event of a mask's history back, whoever did it. */
+  const revert = (id: string, event_id: string): void => each("undo", [id], { kind: "Revert", event_id }, false);
+
   const retrack = (track: string | null, ids = state().selection): void => each("merge_tracks", ids, { kind: "Retrack", track }, false);
 
   /** Records of other frames too: the rest of a track, as the server has them. */
@@ -187,7 +190,7 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
   }
 
   return {
-    ...{ accept, reject, acceptVisible, rejectVisible, relabel, retrack, retrackAll, merge, split, propose, addDrawn },
+    ...{ accept, reject, acceptVisible, rejectVisible, relabel, revert, retrack, retrackAll, merge, split, propose, addDrawn },
     ...{ commit, undo, redo, tidy, restoreRecent },
   };
 }

@@ -13,7 +13,7 @@ import { tellPresence } from "../sync/presence";
 import type { Clock } from "../sync/sender";
 import type { Storage } from "../sync/storage";
 import type { Tabs } from "../sync/tabs";
-import type { Draft, Effect } from "../tools/draft";
+import { newDraft, type Draft, type Effect } from "../tools/draft";
 import { createDecide } from "./decide";
 import { createFrames } from "./frames";
 import { takeHand } from "./hand";
@@ -102,9 +102,10 @@ export function createReview(parts: ReviewParts) {
   }
 
   const onHover = async (at: ImagePoint): Promise<Patch | null> => {
-    if (store.get().hand === null) take(null);
-    const { hand, held } = store.get();
-    return hand === null ? null : segmenter.preview(hand.draft, at, !held.isNegative);
+    // Looking is not taking in hand: keys that decide about the selected mask must go on working under the pointer.
+    const { frame, hand, held } = store.get();
+    if (frame === null) return null;
+    return segmenter.preview(hand?.draft ?? newDraft(frame.size_hw), at, !held.isNegative);
   };
 
   const pieces = (id: string): readonly Patch[] => {
