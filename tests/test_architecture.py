@@ -14,6 +14,7 @@ LIGHT_MODULES = (
     "maskwright.masks",
     "maskwright.datasets",
     "maskwright.store",
+    "maskwright.review",
     "maskwright.client",
     "maskwright.cli.__main__",
 )
