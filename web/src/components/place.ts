@@ -1,0 +1,32 @@
+// What every component of an open store shares: the application, its keys, its pictures, and the way back to the canvas,
+// where keys mean what the table of actions says.
+
+import { createContext } from "svelte";
+import { shownBinding } from "../actions/bindings";
+import type { Keymap } from "../actions/keymap";
+import type { ActionId } from "../actions/table";
+import type { Client } from "../api/client";
+import type { Pictures } from "../pictures";
+import type { KeyboardOf } from "../state/begin";
+import type { Review } from "../state/review";
+import { text } from "../text";
+
+export type Place = {
+  readonly review: Review;
+  readonly keys: KeyboardOf;
+  readonly client: Client;
+  readonly pictures: Pictures;
+  readonly toCanvas: () => void;
+};
+
+export const [getPlace, setPlace] = createContext<Place>();
+
+export const keyOfAction = (keymap: Keymap, id: ActionId): string | null => {
+  const first = keymap.get(id)?.[0];
+  return first === undefined ? null : shownBinding(first);
+};
+
+export function tipOf(keymap: Keymap, id: ActionId): string {
+  const key = keyOfAction(keymap, id);
+  return `${text.actions[id].tooltip}${key === null ? "" : ` (${key})`}`;
+}
