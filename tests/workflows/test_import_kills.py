@@ -109,6 +109,7 @@ def test_killed_at_any_moment_it_is_done_by_the_same_command(processes, tmp_path
         masks, events = all_ids(out) if has_masks else (set(), set())
         was_killed = kill_one(processes, file, out, chance.uniform(0, takes))
         num_killed += was_killed
+        takes /= 1 if was_killed else 2  # on a busy machine the one that was timed may have taken much longer
 
         if (out / "store.json").exists():
             found_masks, found_events = all_ids(out)
