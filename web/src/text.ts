@@ -312,7 +312,7 @@ export const text = {
     verified: (name: string): string => `Decided by ${name}`,
     addKey: (name: string): string => `Add a key for ${name}`,
     dropKey: (key: string, name: string): string => `Remove ${key} from ${name}`,
-    newer: "Newest first",
+    somebody: "somebody else",
   },
   badges: {
     sam_raw: "raw",
