@@ -157,7 +157,8 @@ export function frameBeside(state: State, by: number): FrameOut | null {
 
 /** What to tell about saving. */
 export function syncState({ outbox, link }: State): SyncState {
-  const waiting = outbox.waiting.length;
+  // As people count: what one press of a key did is one change, however many requests it takes.
+  const waiting = new Set(outbox.waiting.map((one) => one.group)).size;
   if (link.state === "signed_out") return { kind: "signed_out", waiting };
   if (outbox.held.length > 0) return { kind: "held", held: outbox.held.length, waiting };
   if (link.state === "offline") return { kind: "offline", waiting, retryAt: link.retryAt };
