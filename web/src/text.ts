@@ -324,7 +324,7 @@ export const text = {
     people: "People",
     accepted: "accepted",
     modelOf: (rate: string, accepted: number, corrected: number, rejected: number): string =>
-      `${rate} accepted as drawn: ${accepted} so, ${corrected} corrected, ${rejected} rejected`,
+      `${rate} accepted as drawn (${accepted}), ${corrected} corrected, ${rejected} rejected`,
     pace: (perHour: number): string => `${Math.round(perHour).toLocaleString("en")} masks an hour`,
     assisted: "With the model",
     drawn: "By hand",
