@@ -271,6 +271,7 @@ export const text = {
     ask: "Open the sign-in link that you were given, or paste its token",
     token: "Token",
     enter: "Sign in",
+    wrong: "The server does not know this token, or it has run out. Ask for a new link",
     away: "The review server does not answer",
     awayAsk: "Start it again with maskwright review; this page goes on by itself",
     again: "Try again",
@@ -313,6 +314,10 @@ export const text = {
     addKey: (name: string): string => `Add a key for ${name}`,
     dropKey: (key: string, name: string): string => `Remove ${key} from ${name}`,
     somebody: "somebody else",
+  },
+  words: {
+    ask: "Which objects, in words",
+    find: "Find",
   },
   progress: {
     decided: "Decided",
