@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from maskwright.store import open_store
@@ -21,8 +23,16 @@ WAIT_MS = 30_000
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
+def store_folder(tmp_path_factory):
     return make_demo(tmp_path_factory.mktemp("review") / "demo").store
+
+
+@pytest.fixture(scope="module")
+def address(store_folder):
+    """A review that several tests share, each on frames of its own."""
+    port = free_port()
+    with reviewing(store_folder, port):
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -100,32 +110,30 @@ def wait_chip(page, status, number):
     page.locator(".chip", has_text=f"{status} {number}").wait_for()
 
 
-def test_a_click_gives_a_mask_that_is_named_accepted_undone_and_there_after_a_reload(page, demo):
-    port = free_port()
-    with reviewing(demo, port):
-        open_page(page, f"http://127.0.0.1:{port}")
-        assert chip(page, "Proposed") == "Proposed 7"
+def test_a_click_gives_a_mask_that_is_named_accepted_undone_and_there_after_a_reload(page, address, store_folder):
+    open_page(page, address)
+    assert chip(page, "Proposed") == "Proposed 7"
 
-        page.mouse.click(*place(page, 0.63, 0.72))
-        page.locator(".candidates").wait_for()
-        page.keyboard.press("4")
-        page.keyboard.press("Enter")
-        wait_chip(page, "Accepted", 1)
-        page.keyboard.press("n")
-        page.keyboard.press("Enter")
-        wait_chip(page, "Accepted", 2)
-        page.keyboard.press("r")
-        wait_chip(page, "Rejected", 1)
-        page.keyboard.press("Control+z")
-        wait_chip(page, "Rejected", 0)
-        wait_saved(page)
-        page.reload()
-        page.wait_for_selector("[role=option]")
+    page.mouse.click(*place(page, 0.63, 0.72))
+    page.locator(".candidates").wait_for()
+    page.keyboard.press("4")
+    page.keyboard.press("Enter")
+    wait_chip(page, "Accepted", 1)
+    page.keyboard.press("n")
+    page.keyboard.press("Enter")
+    wait_chip(page, "Accepted", 2)
+    page.keyboard.press("r")
+    wait_chip(page, "Rejected", 1)
+    page.keyboard.press("Control+z")
+    wait_chip(page, "Rejected", 0)
+    wait_saved(page)
+    page.reload()
+    page.wait_for_selector("[role=option]")
 
-        wait_chip(page, "Accepted", 2)
-        wait_chip(page, "Proposed", 6)
+    wait_chip(page, "Accepted", 2)
+    wait_chip(page, "Proposed", 6)
 
-    with open_store(demo) as store:
+    with open_store(store_folder) as store:
         made = [one for one in store.query() if one.record.provenance.actor == "anna"]
         decided = [one for one in store.query() if one.status == "accepted"]
     assert [one.record.label for one in made] == ["carton"]
@@ -134,7 +142,8 @@ def test_a_click_gives_a_mask_that_is_named_accepted_undone_and_there_after_a_re
     assert len(decided) == 2
 
 
-def test_a_stroke_a_polygon_and_a_box_are_kept_while_the_server_is_killed_and_begun_again(page, demo):
+def test_a_stroke_a_polygon_and_a_box_are_kept_while_the_server_is_killed_and_begun_again(page, tmp_path):
+    demo = make_demo(tmp_path / "demo").store
     port = free_port()
     with reviewing(demo, port) as process:
         open_page(page, f"http://127.0.0.1:{port}")
@@ -170,9 +179,60 @@ def test_a_stroke_a_polygon_and_a_box_are_kept_while_the_server_is_killed_and_be
         assert "2 changes kept here" in page.locator(".sync").inner_text()
 
     with reviewing(demo, port):
-        page.locator(".banner button", has_text="Try now").click()
+        page.evaluate("window.dispatchEvent(new Event('online'))")  # otherwise up to half a minute until the next try
         wait_saved(page)
 
     with open_store(demo) as store:
         drawn = [one for one in store.query() if one.record.provenance.method == "human_drawn"]
     assert [one.status for one in drawn] == ["accepted", "accepted"]
+
+
+def test_two_who_change_one_mask_are_asked_and_a_list_is_accepted_and_named_at_once(page, address, store_folder):
+    open_page(page, address)
+    page.keyboard.press("Shift+ArrowRight")
+    page.locator(".frame", has_text="Frame 11").wait_for()
+    wait_chip(page, "Proposed", 7)
+    page.keyboard.press("n")
+    page.locator("[role=option][aria-selected=true]").wait_for()
+    page.wait_for_url("**mask=*")
+    mask = parse_qs(urlsplit(page.url).query)["mask"][0]
+    page.context.set_offline(True)
+    page.keyboard.press("Enter")
+    wait_chip(page, "Accepted", 1)
+    event = {"record_id": mask, "action": {"kind": "Reject", "reason": "not an arm"}}
+    answer = httpx.post(f"{address}/v1/events", json={"events": [event]}, headers={"If-Match": "*"})
+    assert answer.status_code == 201
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Take theirs").click()
+    wait_chip(page, "Rejected", 1)
+    wait_saved(page)
+
+    page.keyboard.press("Control+Enter")
+    page.get_by_role("dialog", name="Accept 6 masks?").get_by_role("button", name="Do it").click()
+    wait_chip(page, "Accepted", 6)
+    page.keyboard.press("Control+a")
+    page.keyboard.press("l")
+    page.keyboard.type("<b>things</b>")
+    page.keyboard.press("Enter")
+    page.locator("[role=option]", has_text="<b>things</b>").nth(5).wait_for()
+    wait_saved(page)
+
+    with open_store(store_folder) as store:
+        listed = list(store.query())
+    named = [one for one in listed if one.record.label == "<b>things</b>"]
+    assert [one.status for one in named] == ["accepted"] * 6
+    assert mask not in {one.record.id for one in listed}  # what was rejected is not listed
+
+
+def test_keys_of_other_tools_work_once_their_preset_is_chosen(page, address):
+    open_page(page, address)
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Shortcuts").get_by_role("combobox").select_option("cvat")
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    page.locator(".frame", has_text="Frame 2").wait_for()
+    page.reload()
+    page.locator(".frame", has_text="Frame 2").wait_for()
+
+    page.keyboard.press("d")
+    page.locator(".frame", has_text="Frame 1").wait_for()
