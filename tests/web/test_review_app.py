@@ -229,6 +229,7 @@ def test_keys_of_other_tools_work_once_their_preset_is_chosen(page, address):
     page.keyboard.press("?")
     page.get_by_role("dialog", name="Shortcuts").get_by_role("combobox").select_option("cvat")
     page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
     page.keyboard.press("f")
     page.locator(".frame", has_text="Frame 2").wait_for()
     page.reload()

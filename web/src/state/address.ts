@@ -45,8 +45,10 @@ export async function keepAddress(store: Store, frames: Pick<Frames, "open">, pl
   }
 
   function changed(): void {
-    if (isGoing || isDue) return;
+    if (isGoing) return;
+    // Another frame is written at once, whatever waits to be: a page that is closed now opens there again.
     if (readQuery(shown).frame !== (store.get().frame?.id ?? null)) return write();
+    if (isDue) return;
     isDue = true;
     places.later(write);
   }
