@@ -1,5 +1,7 @@
+from itertools import combinations
+
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from maskwright.models.protocol import Decoded, FramePrompts
@@ -76,6 +78,7 @@ def test_prompts_without_clicks_come_back_as_they_were():
     ),
 )
 def test_clicks_apart_from_each_other_are_all_honoured(seed, clicks):
+    assume(all(max(abs(a[0] - b[0]), abs(a[1] - b[1])) >= 24 for a, b in combinations(clicks, 2)))
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(CELLS, CELLS, generator=generator) * 3
     shades = torch.rand(1, CELLS, CELLS, 3, generator=generator) * 2 - 1
@@ -84,6 +87,16 @@ def test_clicks_apart_from_each_other_are_all_honoured(seed, clicks):
 
     for x, y, label in clicks:
         assert (answer[int(y) // 4, int(x) // 4] > 0) == bool(label)
+
+
+def test_a_click_in_the_first_cell_is_honoured_beside_padding():
+    logits = torch.full((CELLS, CELLS), -1.0)
+    logits[20:28, 20:28] = 3.0
+
+    answer = kept(logits, torch.zeros(1, CELLS, CELLS, 3), prompt((1, 1, 1), (96, 96, 1)))
+
+    assert answer[0, 0] > 0
+    assert answer[24, 24] > 0
 
 
 def test_a_correction_goes_as_far_as_the_colour_and_not_beyond():

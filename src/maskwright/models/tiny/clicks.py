@@ -92,7 +92,9 @@ def _clicked_islands(
     """Sink the islands that no positive click lies on; masks without such clicks stay as they are."""
     if not is_seed.any():
         return logits
-    seeds = torch.zeros_like(logits, dtype=torch.bool).flatten(1).scatter(1, at, is_seed).view(logits.shape)
+    # Added and not set: padding lies in the first cell, and must not take away the click that lies there too.
+    count = torch.zeros_like(logits).flatten(1).scatter_add(1, at, is_seed.to(logits.dtype))
+    seeds = count.view(logits.shape) > 0
     masks = logits > 0
     kept = flood(masks, seeds)
     gone = masks & ~kept & kept.flatten(1).any(1)[:, None, None]
