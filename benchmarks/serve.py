@@ -27,8 +27,8 @@ from typing import Any
 
 import numpy as np
 from harness import Timing, report
+from http_load import Connection
 from serve_engine import bare, images
-from serve_store import Connection
 
 NUM_CLIENTS = 16
 PAUSE_S = 0.5
