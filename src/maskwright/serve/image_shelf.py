@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -59,8 +60,9 @@ class ImageShelf:
             TooLarge: it has more pixels than the server takes.
         """
         context = copy_context()  # so that the thread knows whose request it is
-        add = lambda: context.run(self.add_now, content)  # noqa: E731
-        return await asyncio.get_running_loop().run_in_executor(self._readers, add)
+        return await asyncio.get_running_loop().run_in_executor(
+            self._readers, partial(context.run, self.add_now, content)
+        )
 
     async def get(self, digest: str) -> Image:
         """Find a picture.

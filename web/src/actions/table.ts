@@ -17,8 +17,8 @@ export type ActionId =
   | "tool_click" | "tool_box" | "tool_brush" | "tool_eraser" | "tool_polygon" | "tool_lasso" | "tool_cut" | "tool_move"
   | "brush_smaller" | "brush_larger" | "fill_holes" | "smooth" | "merge" | "split"
   | "segment_everything" | "segment_text"
-  | "edit_label" | `label_${Digit}` | "comment"
-  | "propagate_forward" | "propagate_back" | "split_track" | "merge_tracks" | "interpolate"
+  | "edit_label" | `label_${Digit}`
+  | "propagate_forward" | "propagate_back" | "merge_tracks"
   | "hide_masks" | "toggle_masks" | "toggle_fill" | "less_opacity" | "more_opacity" | "colour_by"
   | "zoom_fit" | "zoom_actual" | "zoom_in" | "zoom_out" | "zoom_mask" | "pan"
   | "show_history" | "show_dashboard" | "focus_filter" | "help";
@@ -87,7 +87,6 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("review", "fix", ["F"], { ...noHand, isEnabled: canDecide }),
   spec("review", "accept_visible", ["Ctrl+Enter"], { isEnabled: canEdit }),
   spec("review", "reject_visible", ["Ctrl+Shift+R"], { isEnabled: canEdit }),
-  spec("review", "comment", ["Shift+T"], { isEnabled: canDecide }),
 
   spec("hand", "commit", ["Enter"], { ...inHand, isEnabled: mayWrite }),
   spec("hand", "drop", ["Escape"], { isEnabled: (state) => hasHand(state) || hasSelection(state) }),
@@ -123,9 +122,7 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("time", "play", ["K"], { isEnabled: hasFrame }),
   spec("time", "propagate_forward", ["."], { isEnabled: canEdit }),
   spec("time", "propagate_back", [","], { isEnabled: canEdit }),
-  spec("time", "split_track", ["Ctrl+Alt+S"], { isEnabled: canDecide }),
   spec("time", "merge_tracks", ["Ctrl+Alt+M"], { isEnabled: (state) => mayWrite(state) && hasFew(state) }),
-  spec("time", "interpolate", ["I"], { isEnabled: canDecide }),
 
   spec("view", "hide_masks", ["H"], held),
   spec("view", "toggle_masks", ["Shift+H"]),

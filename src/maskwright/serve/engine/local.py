@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -125,7 +126,7 @@ class LocalEngine:
             features, _ = await self._features(lanes, image, name, work)
             embedding = self._embedding(image, name, features)
             if segment.closer:
-                function = lambda model: closer(model, image, embedding, segment)  # noqa: E731
+                function = partial(closer, image=image, embedding=embedding, segment=segment)
                 calling = Calling(function, Answer[list[MaskRecord]].here())
                 piece = self._piece("call", name, work, calling, seat=seat, digest=image.digest)
                 return await self._do(lanes, piece, calling.answer)
@@ -142,7 +143,7 @@ class LocalEngine:
         async with self._seated(lanes, seat), _until(work.deadline, self._meter):
             features, _ = await self._features(lanes, image, name, work)
             embedding = self._embedding(image, name, features)
-            function = lambda model: everything(model, image, settings=settings, embedding=embedding)  # noqa: E731
+            function = partial(everything, image=image, settings=settings, embedding=embedding)
             calling = Calling(function, Answer[list[MaskRecord]].here(), "everything")
             piece = self._piece("call", name, work, calling, seat=seat, digest=image.digest)
             return await self._do(lanes, piece, calling.answer)
