@@ -17,7 +17,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
-from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -60,9 +59,11 @@ class ImageShelf:
             TooLarge: it has more pixels than the server takes.
         """
         context = copy_context()  # so that the thread knows whose request it is
-        return await asyncio.get_running_loop().run_in_executor(
-            self._readers, partial(context.run, self.add_now, content)
-        )
+
+        def add() -> Image:
+            return context.run(self.add_now, content)
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, add)
 
     async def get(self, digest: str) -> Image:
         """Find a picture.
