@@ -25,8 +25,8 @@ fix:  ## format, and repair what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: check  ## everything that CI runs
-	$(PYTHON) -m pytest
+test: check  ## everything that CI runs, a process for each core but no more than four
+	$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadscope
 
 test-fast:  ## tests only, stop at the first failure
 	$(PYTHON) -m pytest -x
