@@ -1,113 +1,25 @@
 """The review application as people use it: Chromium, the real command, the real `tiny` model, the demo's store."""
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-import pytest
 
 from maskwright.store import open_store
 from maskwright.workflows.demo import make_demo
+from review_app import (
+    DOUBLE_CLICK_MS,
+    chip,
+    drag,
+    free_port,
+    needs_chromium,
+    open_page,
+    place,
+    reviewing,
+    wait_chip,
+    wait_saved,
+)
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; on Debian: apt install chromium")
-WAIT_MS = 30_000
-
-
-@pytest.fixture(scope="module")
-def store_folder(tmp_path_factory):
-    return make_demo(tmp_path_factory.mktemp("review") / "demo").store
-
-
-@pytest.fixture(scope="module")
-def address(store_folder):
-    """A review that several tests share, each on frames of its own."""
-    port = free_port()
-    with reviewing(store_folder, port):
-        yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev extra: pip install -e .[dev]")
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def page(browser):
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(WAIT_MS)
-    opened = context.new_page()
-    failures = []
-    opened.on("pageerror", lambda error: failures.append(str(error)))
-    yield opened
-    context.close()
-    assert failures == []
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextmanager
-def reviewing(store, port):
-    """`maskwright review` of a store, once it has said that it listens."""
-    command = [sys.executable, "-m", "maskwright.cli", "review", str(store), "--model", "tiny"]
-    words = [*command, "--port", str(port), "--no-browser", "--actor", "anna"]
-    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True)
-    lines = []
-    reader = threading.Thread(target=lambda: lines.extend(process.stderr))
-    reader.start()
-    try:
-        until = time.monotonic() + 60
-        while "Ctrl+C" not in "".join(lines):
-            assert process.poll() is None, lines
-            assert time.monotonic() < until, lines
-            time.sleep(0.05)
-        yield process
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait(30)
-        reader.join()
-        process.stderr.close()
-
-
-def open_page(page, address):
-    page.goto(address)
-    page.wait_for_selector("[role=option]")
-
-
-def place(page, x, y):
-    """A point of the canvas, in shares of its width and height."""
-    box = page.get_by_role("application").bounding_box()
-    return box["x"] + box["width"] * x, box["y"] + box["height"] * y
-
-
-def wait_saved(page):
-    page.locator(".sync", has_text="Saved").wait_for()
-
-
-def chip(page, status):
-    return page.locator(".chip", has_text=status).inner_text()
-
-
-def wait_chip(page, status, number):
-    page.locator(".chip", has_text=f"{status} {number}").wait_for()
+pytestmark = needs_chromium
 
 
 def test_a_click_gives_a_mask_that_is_named_accepted_undone_and_there_after_a_reload(page, address, store_folder):
@@ -151,10 +63,7 @@ def test_a_stroke_a_polygon_and_a_box_are_kept_while_the_server_is_killed_and_be
         page.locator(".frame", has_text="Frame 2").wait_for()
         page.locator(".chip", has_text="Proposed 7").wait_for()
         page.keyboard.press("w")
-        page.mouse.move(*place(page, 0.53, 0.6))
-        page.mouse.down()
-        page.mouse.move(*place(page, 0.66, 0.85), steps=3)
-        page.mouse.up()
+        drag(page, (0.53, 0.6), (0.66, 0.85))
         page.locator(".candidates").wait_for()
         page.keyboard.press("Enter")
         wait_chip(page, "Accepted", 1)
@@ -165,14 +74,11 @@ def test_a_stroke_a_polygon_and_a_box_are_kept_while_the_server_is_killed_and_be
         page.keyboard.press("p")
         for corner in ((0.75, 0.15), (0.85, 0.15), (0.85, 0.3), (0.75, 0.3), (0.75, 0.15)):
             page.mouse.click(*place(page, *corner))
-            page.wait_for_timeout(350)  # two clicks in quick succession are a double click
+            page.wait_for_timeout(DOUBLE_CLICK_MS)
         page.keyboard.press("Enter")
         wait_chip(page, "Accepted", 2)
         page.keyboard.press("b")
-        page.mouse.move(*place(page, 0.2, 0.2))
-        page.mouse.down()
-        page.mouse.move(*place(page, 0.3, 0.25), steps=4)
-        page.mouse.up()
+        drag(page, (0.2, 0.2), (0.3, 0.25))
         page.keyboard.press("Enter")
         wait_chip(page, "Accepted", 3)
         page.locator(".banner", has_text="The server does not answer").wait_for()

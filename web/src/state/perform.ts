@@ -4,14 +4,15 @@ import type { ActionId } from "../actions/table";
 import { actionOf, canPerform, digitOf } from "../actions/table";
 import type { Patch } from "../masks/patch";
 import { unionAll } from "../masks/algebra";
-import { change } from "../tools/draft";
+import { change, undo } from "../tools/draft";
 import { cycle } from "../tools/prompting";
 import type { Tool } from "../tools/tool";
 import { fillHoles, smoothBoundary } from "../masks/cleanup";
 import type { Decide } from "./decide";
 import type { Frames } from "./frames";
 import type { Jobs } from "./jobs";
-import { labelChoices, neighbour, nextUnreviewed, visibleMasks } from "./select";
+import type { Search } from "./search";
+import { labelChoices, neighbour, nextUnreviewed, selectedMasks, visibleMasks } from "./select";
 import type { Store } from "./store";
 import type { State } from "./values";
 
@@ -20,6 +21,7 @@ export type PerformParts = {
   readonly decide: Decide;
   readonly frames: Frames;
   readonly jobs: Jobs;
+  readonly search: Search;
   readonly take: (base: string | null) => void;
   readonly pieces: (id: string) => readonly Patch[];
 };
@@ -28,7 +30,7 @@ type Handler = () => unknown;
 
 const COLOURS: readonly State["look"]["colourBy"][] = ["label", "track", "score", "status", "mask"];
 
-export function createPerform({ store, decide, frames, jobs, take, pieces }: PerformParts) {
+export function createPerform({ store, decide, frames, jobs, search, take, pieces }: PerformParts) {
   const registered = new Map<ActionId, Handler>();
   const state = store.get;
   const look = (change_: Partial<State["look"]>): void => store.dispatch({ type: "look-changed", look: change_ });
@@ -70,9 +72,19 @@ export function createPerform({ store, decide, frames, jobs, take, pieces }: Per
     return decide.merge(ids, unionAll(sizeHw, patches));
   }
 
+  function mergeTracks(): void {
+    const [first] = selectedMasks(state()).flatMap(({ view }) => view.record.track ?? []);
+    if (first !== undefined) decide.retrack(first);
+  }
+
   function drop(): void {
     if (state().hand !== null) store.dispatch({ type: "hand-dropped" });
     else select([]);
+  }
+
+  function dropLast(): void {
+    const { hand } = state();
+    if (hand !== null) store.dispatch({ type: "hand-drawn", draft: undo(hand.draft) });
   }
 
   const own: { readonly [id in ActionId]?: Handler } = {
@@ -96,6 +108,7 @@ export function createPerform({ store, decide, frames, jobs, take, pieces }: Per
     fix: () => take(selected()),
     commit: () => decide.commit(),
     drop,
+    drop_last: dropLast,
     undo: decide.undo,
     redo: decide.redo,
     next_candidate: () => cycled(1),
@@ -104,6 +117,8 @@ export function createPerform({ store, decide, frames, jobs, take, pieces }: Per
     smooth: () => changed((patch) => smoothBoundary(patch)),
     merge,
     split: () => (selected() === null ? undefined : decide.split(selected() ?? "", pieces(selected() ?? ""))),
+    segment_everything: search.everything,
+    merge_tracks: mergeTracks,
     tool_click: tool("click"),
     tool_box: tool("box"),
     tool_brush: tool("brush"),

@@ -21,6 +21,7 @@ import { createJobs } from "./jobs";
 import { createPerform } from "./perform";
 import type { Maker } from "./plan";
 import { undecoded } from "./scene";
+import { createSearch } from "./search";
 import { createSegmenter } from "./segment";
 import { createStore, type Store } from "./store";
 import type { Mask, State } from "./values";
@@ -58,6 +59,7 @@ export function createReview(parts: ReviewParts) {
   const decide = createDecide({ store, client, storage, maker, encode: codec.encode, openFrame: frames.open });
   const desk = createDesk({ store, client, storage, tabs, clock, tidy: decide.tidy });
   const segmenter = createSegmenter({ store, client, decode: codec.decode });
+  const search = createSearch({ store, client, decide, segmenter });
   const whole = new AbortController();
   const refresh = (): Promise<void> => follower.refresh(whole.signal);
   const jobs = createJobs({ store, client, clock, newId, refresh });
@@ -113,10 +115,10 @@ export function createReview(parts: ReviewParts) {
     return patch === undefined ? [] : islands(patch);
   };
 
-  const perform = createPerform({ store, decide, frames, jobs, take, pieces });
+  const perform = createPerform({ store, decide, frames, jobs, search, take, pieces });
   decodeAsNeeded(store, codec, whole.signal);
   return {
-    ...{ store, decide, frames, jobs, segmenter, start, take, onDraft, onPick, onHover, refresh },
+    ...{ store, decide, frames, jobs, search, start, take, onDraft, onPick, onHover, refresh },
     ...perform,
     settle: desk.settle,
     /** The network is back, or somebody has signed in. */

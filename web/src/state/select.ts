@@ -2,6 +2,8 @@
 // while what it is made of is the same.
 
 import type { FrameOut, MaskRecord } from "../api/types";
+import { uniteBoxes } from "../geometry/boxes";
+import type { BoxXyxy } from "../geometry/coords";
 import { blocked } from "../sync/outbox";
 import type { Status } from "./resolve";
 import type { Filter, Mask, Sort, State } from "./values";
@@ -181,3 +183,9 @@ export const selectedMasks = (state: State): readonly Mask[] =>
     const mask = state.masks.get(id);
     return mask === undefined ? [] : [mask];
   });
+
+/** The box around all selected masks; null where none is selected. */
+export const boxOfSelection = (state: State): BoxXyxy | null =>
+  selectedMasks(state)
+    .map(({ view }): BoxXyxy => view.record.box_xyxy)
+    .reduce((all: BoxXyxy | null, box) => (all === null ? box : uniteBoxes(all, box)), null);

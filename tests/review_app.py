@@ -1,0 +1,92 @@
+"""The review application for tests in a browser: the real command on a store, and what people do on its page."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; on Debian: apt install chromium")
+WAIT_MS = 30_000
+DOUBLE_CLICK_MS = 360  # two clicks within less are one double click
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def reviewing(store, port, *options):
+    """`maskwright review` of a store, once it has said that it listens."""
+    command = [sys.executable, "-m", "maskwright.cli", "review", str(store), "--model", "tiny"]
+    words = [*command, "--port", str(port), "--no-browser", "--actor", "anna", *options]
+    environ = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True)
+    lines = []
+    reader = threading.Thread(target=lambda: lines.extend(process.stderr))
+    reader.start()
+    try:
+        until = time.monotonic() + 60
+        while "Ctrl+C" not in "".join(lines):
+            assert process.poll() is None, lines
+            assert time.monotonic() < until, lines
+            time.sleep(0.05)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.wait(30)
+        reader.join()
+        process.stderr.close()
+
+
+def open_page(page, address):
+    page.goto(address)
+    page.wait_for_selector("[role=option]")
+
+
+def place(page, x, y):
+    """A point of the canvas, in shares of its width and height."""
+    box = page.get_by_role("application").bounding_box()
+    return box["x"] + box["width"] * x, box["y"] + box["height"] * y
+
+
+def drag(page, *points, button="left"):
+    """Press at the first of some points of the canvas, go along the others, and let go."""
+    page.mouse.move(*place(page, *points[0]))
+    page.mouse.down(button=button)
+    for point in points[1:]:
+        page.mouse.move(*place(page, *point), steps=4)
+    page.mouse.up(button=button)
+
+
+def wait_saved(page):
+    page.locator(".sync", has_text="Saved").wait_for()
+
+
+def chip(page, status):
+    return page.locator(".chip", has_text=status).inner_text()
+
+
+def wait_chip(page, status, number):
+    page.locator(".chip", has_text=f"{status} {number}").wait_for()
+
+
+def to_frame(page, number):
+    """Go on by keys until a frame is open and its masks are there."""
+    here = int(page.locator(".frame small").inner_text().split()[1])
+    while here < number:
+        tens = number - here >= 10
+        page.keyboard.press("Shift+ArrowRight" if tens else "d")
+        here += 10 if tens else 1
+        page.locator(".frame", has_text=f"Frame {here} of").wait_for()
+    page.locator("[role=option]").first.wait_for()

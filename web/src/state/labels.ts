@@ -1,0 +1,11 @@
+// Labels of the store, in one order, so that digits keep theirs while people work.
+
+import type { Client } from "../api/client";
+import type { Store } from "./store";
+
+export async function readLabels(store: Store, client: Client): Promise<void> {
+  const answer = await client.call("get_progress");
+  if (!answer.ok) return;
+  const labels = answer.value.labels.flatMap((one) => (one.name === null ? [] : [one.name]));
+  store.dispatch({ type: "labels-told", labels: labels.toSorted((a, b) => a.localeCompare(b, "en", { numeric: true })) });
+}

@@ -1,0 +1,47 @@
+// Finds objects of the open frame: everything there is, or what words say. What a model found becomes proposals of the list.
+
+import type { Client } from "../api/client";
+import type { Answer } from "../api/problem";
+import type { MasksOut } from "../api/types";
+import { text } from "../text";
+import type { Decide } from "./decide";
+import type { Segmenter } from "./segment";
+import type { Store } from "./store";
+import type { Notice } from "./values";
+
+export type SearchParts = {
+  readonly store: Store;
+  readonly client: () => Client;
+  readonly decide: Decide;
+  readonly segmenter: Segmenter;
+};
+
+export type Search = ReturnType<typeof createSearch>;
+
+export function createSearch({ store, client, decide, segmenter }: SearchParts) {
+  const open = (): string | null => store.get().frame?.id ?? null;
+  const say = (kind: Notice["kind"], message: string): void =>
+    store.dispatch({ type: "noticed", notice: { id: "found", kind, text: message } });
+
+  function propose(frame: string, answer: Answer<MasksOut>, label: string | null): void {
+    if (!answer.ok) return say("problem", text.problem(answer.problem));
+    if (frame !== open()) return;
+    decide.propose(answer.value.masks.map(({ record }) => (label === null ? record : { ...record, label })));
+    say("note", text.work.everything(answer.value.masks.length));
+  }
+
+  async function everything(): Promise<void> {
+    const frame = open();
+    if (frame === null) return;
+    say("note", text.work.everythingBegun);
+    propose(frame, await segmenter.everything("fast", new AbortController().signal), null);
+  }
+
+  async function words(asked: string): Promise<void> {
+    const frame = open();
+    if (frame === null) return;
+    say("note", text.asking);
+    propose(frame, await client().call("segment", { body: { frame, prompts: [{ kind: "TextPrompt", text: asked }] } }), asked);
+  }
+  return { everything, words };
+}
