@@ -111,6 +111,20 @@ def test_it_answers_sends_floods_away_with_its_memory_as_it_was_and_ends_with_ze
         assert [one["status"] for one in process.logged() if one["route"] == "/v1/segment"] == [200, 200]
 
 
+def test_asked_twice_it_ends_at_once_without_a_traceback_though_somebody_is_still_sending(tmp_path):
+    with serving(tmp_path) as process, connection(process.address) as opened:
+        opened.sendall(b"POST /v1/images HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
+        time.sleep(0.5)
+        process.running.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        assert process.running.poll() is None
+
+        began = time.monotonic()
+        assert process.end(signal.SIGINT) == 0
+        assert time.monotonic() - began < 10
+        assert "Traceback" not in "".join(process.lines)
+
+
 def test_with_tokens_it_may_listen_everywhere_and_finishes_what_was_begun_when_it_is_to_stop(tmp_path):
     secret = add_token(tmp_path / "tokens.jsonl", "anna", "read")
     bearer = {"Authorization": f"Bearer {secret}"}

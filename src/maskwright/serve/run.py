@@ -6,6 +6,7 @@ begun is finished, and the process ends with 0. A second signal ends it at once.
 
 import asyncio
 import errno
+import logging
 import signal
 import socket
 import threading
@@ -214,7 +215,12 @@ class _Server(uvicorn.Server):
         """Drain at the first signal, end at the second."""
         if self.asked.is_set():
             self.force_exit = self.should_exit = True
+            logging.getLogger("uvicorn.error").addFilter(_is_no_cut)  # what is cut off on request is no fault
         asyncio.get_running_loop().call_soon_threadsafe(self.asked.set)
+
+
+def _is_no_cut(record: logging.LogRecord) -> bool:
+    return "CancelledError" not in record.getMessage()
 
 
 def _free_listener(settings: ServeSettings) -> socket.socket:
