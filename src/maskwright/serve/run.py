@@ -220,7 +220,8 @@ class _Server(uvicorn.Server):
 
 
 def _is_no_cut(record: logging.LogRecord) -> bool:
-    return "CancelledError" not in record.getMessage()
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, asyncio.CancelledError) and "CancelledError" not in record.getMessage()
 
 
 def _free_listener(settings: ServeSettings) -> socket.socket:
