@@ -184,6 +184,21 @@ def test_everything_takes_a_preset_and_changes(client, digest):
     assert all(mask["prompt"] is None and mask["png"] for mask in answer.json()["masks"])
 
 
+def test_everything_in_a_box_has_its_points_and_most_of_its_pixels_there(client, digest):
+    changes = {"points_per_side": 3, "pred_iou_thresh": 0, "stability_score_thresh": 0, "box_nms_thresh": 1}
+    asked = {"image": digest, "settings": changes}
+
+    answer = client.post("/v1/everything", json={**asked, "within": [-5, 10, 40.5, 400]})
+
+    assert answer.status_code == 200
+    points = [mask["record"]["provenance"]["prompt"]["points_xy"][0] for mask in answer.json()["masks"]]
+    assert points
+    assert all(0 < x < 41 and 10 < y < 48 for x, y in points)
+    for within, code in (([80, 0, 90, 9], "prompt_outside_image"), ([9, 9, 3, 3], "prompt_error")):
+        refused = client.post("/v1/everything", json={**asked, "within": within})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (422, code)
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "code", "says"),
     [

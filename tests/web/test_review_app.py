@@ -138,7 +138,6 @@ def test_keys_of_other_tools_work_once_their_preset_is_chosen(page, address):
     page.get_by_role("dialog").wait_for(state="detached")
     page.keyboard.press("f")
     page.locator(".frame", has_text="Frame 2").wait_for()
-    page.wait_for_timeout(500)  # the address follows a little later
     page.reload()
     page.locator(".frame", has_text="Frame 2").wait_for()
 

@@ -23,6 +23,7 @@ const actions: { readonly [id in ActionId]: ActionText } = {
   previous_frame: action("Previous frame"),
   forward_frames: action("Ten frames on"),
   back_frames: action("Ten frames back"),
+  previous_unfinished_frame: action("Previous frame with proposals", "Go back to the last frame on which something waits for a decision"),
   next_unfinished_frame: action("Next frame with proposals", "Go to the next frame on which something waits for a decision"),
   play: action("Play or pause"),
   next_mask: action("Next mask", "Select the next mask of the list"),
@@ -53,6 +54,7 @@ const actions: { readonly [id in ActionId]: ActionText } = {
   tool_polygon: action("Polygon", "Put vertices, move them, insert and delete them"),
   tool_lasso: action("Lasso", "Draw around what belongs to the mask"),
   tool_cut: action("Cut", "Draw a line along which the mask comes apart"),
+  tool_everything: action("Find all", "Draw a box; every object in it becomes a proposal"),
   tool_move: action("Select", "Select masks by clicking on them"),
   brush_smaller: action("Smaller brush"),
   brush_larger: action("Larger brush"),
@@ -60,7 +62,7 @@ const actions: { readonly [id in ActionId]: ActionText } = {
   smooth: action("Smooth the outline"),
   merge: action("Merge", "The first selected mask takes in the others"),
   split: action("Split into islands", "Every island of the mask becomes a mask"),
-  segment_everything: action("Segment everything…", "Find every object of the frame, or of a box"),
+  segment_everything: action("Segment everything", "Find every object of the frame; “Find all” among the tools looks in a box"),
   segment_text: action("Find by words…", "Find the objects that words name"),
   edit_label: action("Label…", "Name the selected masks"),
   label_1: label("first"),
@@ -91,6 +93,19 @@ const actions: { readonly [id in ActionId]: ActionText } = {
   show_history: action("History", "How the mask came to be, and everything that was done to it"),
   show_dashboard: action("Dashboard", "Progress, speed and agreement"),
   focus_filter: action("Filter", "Go to the filter of the list"),
+  next_region: action("Next part of the page", "Go round with the keyboard: picture, tools, bar, panel, frames, messages"),
+  previous_region: action("Previous part of the page"),
+  point: action("Pointer by keys", "Move a pointer over the picture with the arrow keys, and press with Space"),
+  pointer_left: action("Pointer left"),
+  pointer_right: action("Pointer right"),
+  pointer_up: action("Pointer up"),
+  pointer_down: action("Pointer down"),
+  pointer_left_fine: action("A pixel left"),
+  pointer_right_fine: action("A pixel right"),
+  pointer_up_fine: action("A pixel up"),
+  pointer_down_fine: action("A pixel down"),
+  pointer_press: action("Press", "Add a click; or begin a box, stroke or line, and end it where the pointer is then"),
+  pointer_press_negative: action("Press to take away"),
   help: action("Shortcuts", "Every action and its keys"),
 };
 
@@ -99,6 +114,7 @@ const groups: { readonly [group in ActionGroup]: string } = {
   review: "Review",
   hand: "Mask in hand",
   tools: "Tools",
+  pointer: "Pointer by keys",
   labels: "Labels",
   time: "Time and tracks",
   view: "View",
@@ -135,6 +151,7 @@ const tools: { readonly [tool in Tool]: string } = {
   polygon: actions.tool_polygon.name,
   lasso: actions.tool_lasso.name,
   cut: actions.tool_cut.name,
+  everything: actions.tool_everything.name,
   move: actions.tool_move.name,
 };
 
@@ -311,6 +328,10 @@ export const text = {
     addKey: (name: string): string => `Add a key for ${name}`,
     dropKey: (key: string, name: string): string => `Remove ${key} from ${name}`,
     somebody: "somebody else",
+  },
+  pointing: {
+    hint: (keys: { readonly press: string; readonly negative: string; readonly end: string }): string =>
+      `Arrow keys move the pointer, with Shift by a pixel; ${keys.press} presses, ${keys.negative} takes away, ${keys.end} ends`,
   },
   words: {
     ask: "Which objects, in words",

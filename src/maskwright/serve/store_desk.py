@@ -31,7 +31,7 @@ from maskwright.serve.store_writer import StoreWriter
 from maskwright.serve.values import Caller
 from maskwright.store import History, MaskStore, Query, SeenFrame, open_store, resolve
 from maskwright.store.frame_log import FrameKey, key_of
-from maskwright.store.pages import BEGIN, CountedFrame, Place
+from maskwright.store.pages import BEGIN, CountedFrame, Place, Put
 from maskwright.store.together import LoggedEvent
 from maskwright.workflows.store_pictures import StorePictures
 
@@ -85,7 +85,7 @@ class StoreDesk:
         self._readers, self._lookers = anyio.CapacityLimiter(READERS), anyio.CapacityLimiter(LOOKERS)
         self._selects = anyio.CapacityLimiter(SELECTS)
         self._decoders = anyio.CapacityLimiter(1)  # one decoder is open at a time
-        self.feed = Feed(self._events, self._last_event)
+        self.feed = Feed(self._events, self._last_event, self.moment)
         self.presence = Presence(self.feed.nudge)
         self._writer = StoreWriter(store, written=self.feed.wake, meter=meter)
 
@@ -189,6 +189,14 @@ class StoreDesk:
     async def events(self, *, after: int, limit: int) -> list[LoggedEvent]:
         """Give review events after a position in the log."""
         return await self._events(after, limit)
+
+    async def moment(self) -> int:
+        """The number of the newest write."""
+        return await self._look(self._quick.head)
+
+    async def put_after(self, moment: int) -> tuple[int, tuple[Put, ...]]:
+        """Tell the newest moment, and what was put after one."""
+        return await self._look(self._quick.put_after, moment)
 
     async def select(self, text: str, *, limit: int) -> store_sql.Table:
         """Run a SELECT; only for admins, who are trusted with what it costs.

@@ -1,7 +1,8 @@
 """`Feed`: review events as they become durable, to any number of followers, each at its own pace.
 
 A follower holds a position in the log and reads from there, so a slow one costs no memory and misses nothing. Writes of
-this process wake followers at once; those of other processes are looked for every second.
+this process wake followers at once; those of other processes are looked for every second. A write without events, such
+as new masks, gives followers an empty list: there is something to look for beside the log.
 """
 
 import asyncio
@@ -20,10 +21,10 @@ Read = Callable[[int, int], Awaitable[list[LoggedEvent]]]
 
 
 class Feed:
-    """The log of one store, followed. `read` gives at most so many events after a position."""
+    """The log of one store, followed. `read` gives so many events after a position, `moment` the newest write."""
 
-    def __init__(self, read: Read, last: Callable[[], Awaitable[int]]) -> None:
-        self._read, self._last = read, last
+    def __init__(self, read: Read, last: Callable[[], Awaitable[int]], moment: Callable[[], Awaitable[int]]) -> None:
+        self._read, self._last, self._moment = read, last, moment
         self._num_followers = 0
         self._changed = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -74,16 +75,18 @@ class Feed:
         try:
             position = await self._last() if after is None else after
             num_nudges = self._num_nudges
+            moment = await self._moment()
             yield []
             while True:
-                changed = self._changed
+                changed, known = self._changed, moment
                 events = await self._read(position, PAGE)
+                moment = await self._moment()
                 if events:
                     position = events[-1].position
                     yield events
                 elif self._is_closed:
                     return
-                elif self._num_nudges != num_nudges:
+                elif self._num_nudges != num_nudges or moment != known:
                     num_nudges = self._num_nudges
                     yield []
                 else:
@@ -100,13 +103,13 @@ class Feed:
 
     async def _look(self) -> None:
         """Look for what other processes wrote, as long as anybody follows."""
-        known = await self._last()
+        known = await self._moment()
         while self._num_followers and not self._is_closed:
             await asyncio.sleep(LOOK_S)
             with contextlib.suppress(StoreError):  # followers hear of it when they read
-                last = await self._last()
-                if last != known:
-                    known = last
+                moment = await self._moment()
+                if moment != known:
+                    known = moment
                     self._tell()
 
 

@@ -94,10 +94,17 @@ class EverythingChanges(_In):
 
 
 class EverythingIn(OnPicture):
-    """Every mask in a picture, without prompts."""
+    """Every mask in a picture or in a box of it, without prompts."""
 
     preset: Literal["fast", "balanced", "thorough"] = "balanced"
     settings: EverythingChanges = EverythingChanges()
+    within: Annotated[
+        tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] | None,
+        Field(
+            description="x1, y1, x2, y2: the points are laid over this box, and masks of which less than three "
+            "quarters lie in it are left out. Crops are not looked at."
+        ),
+    ] = None
 
 
 class ImageOut(_Out):

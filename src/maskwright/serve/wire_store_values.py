@@ -17,7 +17,7 @@ from maskwright.serve.values import Caller
 from maskwright.serve.wire_store import EventsIn, Filters, QueryIn, RecordIn, RecordsAsked, RecordsIn
 from maskwright.serve.wire_values import read_value
 from maskwright.store import History, Query, SeenFrame
-from maskwright.store.pages import CountedFrame
+from maskwright.store.pages import CountedFrame, Put
 from maskwright.store.query import LISTED
 from maskwright.store.together import LoggedEvent
 
@@ -100,6 +100,12 @@ def event_json(logged: LoggedEvent) -> dict[str, Any]:
     return {"position": logged.position, "moment": logged.moment, "event": to_json(logged.event)}
 
 
+def put_json(put: Put) -> dict[str, Any]:
+    """Write what the stream tells of new records."""
+    places = {name: put.bounds.get(name) for name in ("dataset", "episode", "camera", "frame_index")}
+    return {"moment": put.moment, "num_records": put.num_records, **places}
+
+
 def edited_json(edited: Edited) -> dict[str, Any]:
     """Write an `EditedOut`."""
     return {"moment": edited.moment, "items": [event_json(one) for one in edited.events], "etags": edited.tags}
@@ -161,6 +167,7 @@ __all__ = [
     "frame_json",
     "frames_json",
     "history_json",
+    "put_json",
     "query_from",
     "record_json",
     "records_json",

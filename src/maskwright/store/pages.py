@@ -53,6 +53,15 @@ class Touched:
     put: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """Records put together. `bounds` has least and greatest of what tells frames apart, None where some have none."""
+
+    moment: int
+    num_records: int
+    bounds: dict[str, Any]
+
+
 class Pages:
     """Pages of one store. Safe to use from several threads, as the store is."""
 
@@ -158,6 +167,18 @@ class Pages:
             records = event_log.records_touched(self._ledger, after, until)
             return Touched(records=records, put=_put_between(self._ledger, after, until))
 
+    def put_after(self, moment: int) -> tuple[int, tuple[Put, ...]]:
+        """Tell the newest moment, and what was put after one."""
+        with self._ledger.reading():
+            head = self._ledger.head()
+            if head == moment:
+                return head, ()
+            rows = self._ledger.rows(
+                "SELECT seq, num_rows, bounds FROM segments WHERE seq > ? AND seq = last_seq ORDER BY seq, number",
+                (moment,),
+            )
+        return head, tuple(Put(moment=row[0], num_records=row[1], bounds=json.loads(row[2])) for row in rows)
+
     def _stretches(self, scan: Scan, query: Query, begin: FrameKey) -> Iterator[tuple[str, list[Any]]]:
         """Cut frame order into conditions, from a frame on."""
         for is_loose in (begin[0], True) if not begin[0] else (True,):
@@ -195,4 +216,4 @@ def query_of(key: FrameKey) -> Query:
     )
 
 
-__all__ = ["BEGIN", "CountedFrame", "Pages", "Place", "Touched", "query_of", "ref_of"]
+__all__ = ["BEGIN", "CountedFrame", "Pages", "Place", "Put", "Touched", "query_of", "ref_of"]

@@ -50,20 +50,21 @@ export function unbound(settings: KeySettings, id: ActionId, binding: Binding): 
 
 /** The action that a key does now; null if none can be done. */
 export function actionFor(keymap: Keymap, binding: Binding, state: State): ActionSpec | null {
-  return ACTIONS.find((action) => (keymap.get(action.id) ?? []).includes(binding) && canPerform(action, state)) ?? null;
+  const found = ACTIONS.filter((action) => (keymap.get(action.id) ?? []).includes(binding) && canPerform(action, state));
+  return found.find((action) => action.when === "pointing") ?? found[0] ?? null;
 }
 
 /** Whether a key does anything at all, so that the browser must not do something else with it. */
 export const isBound = (keymap: Keymap, binding: Binding): boolean => [...keymap.values()].some((keys) => keys.includes(binding));
 
-/** What the canvas wants to know of keys that change the pointer. */
-export function pointerKeysOf(keymap: Keymap): PointerKeys {
+/** What the canvas wants to know of keys that change the pointer. While keys move it, none pans. */
+export function pointerKeysOf(keymap: Keymap, isPointing = false): PointerKeys {
   const pan = keymap.get("pan")?.[0];
   return {
     ...POINTER_KEYS,
     queue: modifierOf(keymap.get("queue_clicks")) ?? POINTER_KEYS.queue,
     negative: modifierOf(keymap.get("negative")) ?? POINTER_KEYS.negative,
-    pan: pan === undefined ? POINTER_KEYS.pan : pan === "Space" ? " " : keyOfBinding(pan),
+    pan: isPointing ? "" : pan === undefined ? POINTER_KEYS.pan : pan === "Space" ? " " : keyOfBinding(pan),
   };
 }
 
@@ -82,7 +83,10 @@ function usersOf(keymap: Keymap, binding: Binding, action: ActionSpec): readonly
   return [...keymap].filter(([id, keys]) => keys.includes(binding) && mayMeet(actionOf(id), action)).map(([id]) => id);
 }
 
-const mayMeet = (a: ActionSpec, b: ActionSpec): boolean => a.when === "any" || b.when === "any" || a.when === b.when;
+function mayMeet(a: ActionSpec, b: ActionSpec): boolean {
+  if ((a.when === "pointing") !== (b.when === "pointing")) return false;
+  return a.when === "any" || b.when === "any" || a.when === b.when;
+}
 
 const MODIFIERS: { readonly [binding: string]: Modifier } = { Ctrl: "Control", Alt: "Alt", Shift: "Shift" };
 const modifierOf = (keys: readonly Binding[] | undefined): Modifier | null => MODIFIERS[keys?.[0] ?? ""] ?? null;

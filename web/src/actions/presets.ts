@@ -55,6 +55,8 @@ export const PRESET_KEYS: { readonly [preset in Preset]: PresetKeys } = {
   },
   x_anylabeling: {
     next_unfinished_frame: ["Ctrl+Shift+D"],
+    previous_unfinished_frame: ["Ctrl+Shift+A"],
+    select_none: ["Ctrl+Alt+A"],
     show_dashboard: ["Ctrl+Shift+B"],
     negative: ["E"],
     commit: ["F", "Enter"],

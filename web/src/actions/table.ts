@@ -9,21 +9,26 @@ const digits = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"] as const;
 export type Digit = (typeof digits)[number];
 
 export type ActionId =
-  | "next_frame" | "previous_frame" | "forward_frames" | "back_frames" | "next_unfinished_frame" | "play"
+  | "next_frame" | "previous_frame" | "forward_frames" | "back_frames" | "next_unfinished_frame" | "previous_unfinished_frame" | "play"
   | "next_mask" | "previous_mask" | "next_unreviewed" | "select_all" | "select_none"
   | "accept" | "reject" | "skip" | "fix" | "accept_visible" | "reject_visible"
   | "commit" | "drop" | "drop_last" | "undo" | "redo" | "delete"
   | "next_candidate" | "previous_candidate" | "queue_clicks" | "negative"
-  | "tool_click" | "tool_box" | "tool_brush" | "tool_eraser" | "tool_polygon" | "tool_lasso" | "tool_cut" | "tool_move"
+  | "tool_click" | "tool_box" | "tool_brush" | "tool_eraser" | "tool_polygon" | "tool_lasso" | "tool_cut" | "tool_everything" | "tool_move"
   | "brush_smaller" | "brush_larger" | "fill_holes" | "smooth" | "merge" | "split"
   | "segment_everything" | "segment_text"
   | "edit_label" | `label_${Digit}`
   | "propagate_forward" | "propagate_back" | "merge_tracks"
   | "hide_masks" | "toggle_masks" | "toggle_fill" | "less_opacity" | "more_opacity" | "colour_by"
   | "zoom_fit" | "zoom_actual" | "zoom_in" | "zoom_out" | "zoom_mask" | "pan"
-  | "show_history" | "show_dashboard" | "focus_filter" | "help";
+  | "show_history" | "show_dashboard" | "focus_filter" | "next_region" | "previous_region" | "help"
+  | "point" | "pointer_press" | "pointer_press_negative"
+  | `pointer_${Way}` | `pointer_${Way}_fine`;
 
-export type ActionGroup = "move" | "review" | "hand" | "tools" | "labels" | "time" | "view";
+const ways = ["left", "right", "up", "down"] as const;
+export type Way = (typeof ways)[number];
+
+export type ActionGroup = "move" | "review" | "hand" | "tools" | "pointer" | "labels" | "time" | "view";
 
 export type ActionSpec = {
   readonly id: ActionId;
@@ -34,12 +39,15 @@ export type ActionSpec = {
   readonly isHeld: boolean;
   /** Holding the key down does it again and again. */
   readonly isRepeated: boolean;
-  /** Whether it needs a mask in hand, or needs that there is none: such two may share a key. */
+  /**
+   * Whether it needs a mask in hand, or needs that there is none: such two may share a key. While keys move the pointer,
+   * what needs that goes before whatever else has the same key.
+   */
   readonly when: When;
   readonly isEnabled: (state: State) => boolean;
 };
 
-export type When = "any" | "hand" | "no_hand";
+export type When = "any" | "hand" | "no_hand" | "pointing";
 type Given = Partial<Pick<ActionSpec, "isHeld" | "isRepeated" | "isEnabled" | "when">>;
 
 const always = (): boolean => true;
@@ -66,8 +74,11 @@ const spec = (group: ActionGroup, id: ActionId, keys: readonly string[], given: 
 });
 const noHand = { when: "no_hand" } as const;
 const inHand = { when: "hand" } as const;
+const pointing = { when: "pointing" } as const;
 const repeated = { isRepeated: true };
 const held = { isHeld: true };
+
+const arrowOf = (way: Way): string => `Arrow${way.charAt(0).toUpperCase()}${way.slice(1)}`;
 
 export const ACTIONS: readonly ActionSpec[] = [
   spec("move", "next_frame", ["D", "ArrowRight"], { ...repeated, isEnabled: hasFrame }),
@@ -75,11 +86,14 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("move", "forward_frames", ["Shift+ArrowRight"], { ...repeated, isEnabled: hasFrame }),
   spec("move", "back_frames", ["Shift+ArrowLeft"], { ...repeated, isEnabled: hasFrame }),
   spec("move", "next_unfinished_frame", ["Shift+D"], { isEnabled: hasFrame }),
+  spec("move", "previous_unfinished_frame", ["Shift+A"], { isEnabled: hasFrame }),
   spec("move", "next_mask", ["Tab", "ArrowDown"], { ...repeated, isEnabled: hasFrame }),
   spec("move", "previous_mask", ["Shift+Tab", "ArrowUp"], { ...repeated, isEnabled: hasFrame }),
   spec("move", "next_unreviewed", ["N"], { isEnabled: hasFrame }),
   spec("move", "select_all", ["Ctrl+A"], { isEnabled: hasFrame }),
   spec("move", "select_none", ["Ctrl+Shift+A"], { isEnabled: hasSelection }),
+  spec("move", "next_region", ["F6"]),
+  spec("move", "previous_region", ["Shift+F6"]),
 
   spec("review", "accept", ["Enter"], { ...noHand, isEnabled: canDecide }),
   spec("review", "reject", ["R"], { ...noHand, isEnabled: canDecide }),
@@ -89,7 +103,7 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("review", "reject_visible", ["Ctrl+Shift+R"], { isEnabled: canEdit }),
 
   spec("hand", "commit", ["Enter"], { ...inHand, isEnabled: mayWrite }),
-  spec("hand", "drop", ["Escape"], { isEnabled: (state) => hasHand(state) || hasSelection(state) }),
+  spec("hand", "drop", ["Escape"], { isEnabled: (state) => hasHand(state) || hasSelection(state) || state.notices.length > 0 }),
   spec("hand", "drop_last", ["Backspace"], inHand),
   spec("hand", "undo", ["Ctrl+Z"], { ...repeated, isEnabled: canTakeBack }),
   spec("hand", "redo", ["Ctrl+Shift+Z", "Ctrl+Y"], { ...repeated, isEnabled: canDoAgain }),
@@ -112,9 +126,16 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("tools", "tool_polygon", ["P"]),
   spec("tools", "tool_lasso", ["O"]),
   spec("tools", "tool_cut", ["X"]),
+  spec("tools", "tool_everything", ["Shift+W"]),
   spec("tools", "tool_move", ["V"]),
   spec("tools", "brush_smaller", ["["], repeated),
   spec("tools", "brush_larger", ["]"], repeated),
+
+  spec("pointer", "point", ["I"], { isEnabled: hasFrame }),
+  ...ways.map((way) => spec("pointer", `pointer_${way}`, [arrowOf(way)], { ...pointing, ...repeated })),
+  ...ways.map((way) => spec("pointer", `pointer_${way}_fine`, [`Shift+${arrowOf(way)}`], { ...pointing, ...repeated })),
+  spec("pointer", "pointer_press", ["Space"], pointing),
+  spec("pointer", "pointer_press_negative", ["Shift+Space"], pointing),
 
   spec("labels", "edit_label", ["L"], { isEnabled: canDecide }),
   ...digits.map((digit) => spec("labels", `label_${digit}`, [digit], { isEnabled: canEdit })),
@@ -151,8 +172,12 @@ export function actionOf(id: ActionId): ActionSpec {
 }
 
 /** Whether an action can be done now. */
-export const canPerform = (action: ActionSpec, state: State): boolean =>
-  (action.when === "any" || (action.when === "hand") === hasHand(state)) && action.isEnabled(state);
+export const canPerform = (action: ActionSpec, state: State): boolean => isTime(action.when, state) && action.isEnabled(state);
+
+function isTime(when: When, state: State): boolean {
+  if (when === "any") return true;
+  return when === "pointing" ? state.isPointing : (when === "hand") === hasHand(state);
+}
 
 export const isActionId = (text: string): text is ActionId => BY_ID.has(text as ActionId);
 

@@ -210,7 +210,7 @@ export interface EverythingChanges {
   readonly min_mask_region_area?: number | null;
 }
 
-/** Every mask in a picture, without prompts. */
+/** Every mask in a picture or in a box of it, without prompts. */
 export interface EverythingIn {
   readonly image?: string | null;
   /** A frame of the store, by its place or by the id that GET /v1/frames gives. */
@@ -224,6 +224,11 @@ export interface EverythingIn {
   readonly deadline_ms?: number | null;
   readonly preset?: "fast" | "balanced" | "thorough";
   readonly settings?: EverythingChanges;
+  /**
+   * x1, y1, x2, y2: the points are laid over this box, and masks of which less than three quarters lie in it are
+   * left out. Crops are not looked at.
+   */
+  readonly within?: readonly [number, number, number, number] | null;
 }
 
 /** Write the masks that a query finds in a format, to be fetched from /v1/jobs/{id}/result as a zip. */
@@ -1260,9 +1265,12 @@ export interface Operations {
    *
    * Server-sent events `review`, each once it is on the disk; its id is its position in the log.
    *
-   * Events `presence` tell who is on a frame after somebody came or went; they have no id, for they are not in
-   * the log.
-   * From now on, or after a position; a client that comes back with Last-Event-ID misses nothing.
+   * Events `record` tell that masks were put, how many, and where: least and greatest of dataset, episode,
+   * camera and
+   * frame_index, null where some have none. Events `presence` tell who is on a frame after somebody came or
+   * went. Both
+   * have no id, for they are not in the log. From now on, or after a position; a client that comes back with
+   * Last-Event-ID misses no review, and reads the masks of its frame anew.
    */
   readonly stream_events: {
     readonly path: { readonly [name: string]: never };

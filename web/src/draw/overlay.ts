@@ -19,8 +19,13 @@ export type OverlayPen = {
   readonly scratch: CanvasRenderingContext2D;
 };
 
-/** What the pointer shows; radius in image pixels. */
-export type Cursor = { readonly at: ScreenPoint; readonly radius: number; readonly isErasing: boolean };
+/** What the pointer shows: a brush's circle, its radius in image pixels; a cross where keys move it and no arrow shows. */
+export type Cursor = {
+  readonly at: ScreenPoint;
+  readonly radius: number | null;
+  readonly isErasing: boolean;
+  readonly isCross: boolean;
+};
 
 const HAND_OPACITY = 0.55;
 /** Pixels of a box whose outline is found anew while a stroke moves. */
@@ -107,15 +112,23 @@ function drawGestures(context: CanvasRenderingContext2D, hand: SceneHand, view: 
   for (const { at, positive } of hand.points) drawPoint(context, view, at, positive, hand.isPending);
 }
 
-function drawCursor(context: CanvasRenderingContext2D, { at, radius, isErasing }: Cursor, view: View): void {
+function drawCursor(context: CanvasRenderingContext2D, { at, radius, isErasing, isCross }: Cursor, view: View): void {
   context.setTransform(view.pixelRatio, 0, 0, view.pixelRatio, 0, 0);
-  const circle = Math.max(radius * view.scale, 1.5);
+  const shape = new Path2D();
+  if (radius !== null) shape.arc(at.x, at.y, Math.max(radius * view.scale, 1.5), 0, 2 * Math.PI);
+  if (isCross) addCross(shape, at);
   for (const [width, colour] of [[3, "rgb(0 0 0 / 0.55)"], [1.25, isErasing ? "rgb(255 150 110)" : "white"]] as const) {
-    context.beginPath();
-    context.arc(at.x, at.y, circle, 0, 2 * Math.PI);
     context.lineWidth = width;
     context.strokeStyle = colour;
-    context.stroke();
+    context.stroke(shape);
+  }
+}
+
+/** Four arms that leave the place itself free. */
+function addCross(shape: Path2D, { x, y }: ScreenPoint): void {
+  for (const [dx, dy] of [[-1, 0], [1, 0], [0, -1], [0, 1]] as const) {
+    shape.moveTo(x + 4 * dx, y + 4 * dy);
+    shape.lineTo(x + 16 * dx, y + 16 * dy);
   }
 }
 

@@ -41,9 +41,18 @@ export function wheelStep(event: WheelEvent, host: Element): InputEvent {
   return { kind: "wheel", at: placeOf(event, host), delta: delta * unit, held: modifiersOf(event) };
 }
 
-/** Whether keys go into a text or press a button, and are none of the canvas's business. */
-export const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof Element && target.closest("input, textarea, select, button, a[href], summary, [contenteditable='true']") !== null;
+const TEXTS = "input:not([type='range'], [type='checkbox'], [type='radio']), textarea, select, [contenteditable='true'], dialog";
+const CONTROLS = "input, button, a[href], summary";
+const OF_CONTROLS: ReadonlySet<string> = new Set(["Enter", " ", "Tab"]);
+const OF_SLIDERS: ReadonlySet<string> = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]);
+
+/** Whether a key goes into a text, or does what the control that has the keyboard is for, and is none of ours. */
+export function isTaken(target: EventTarget | null, key: string): boolean {
+  if (!(target instanceof Element) || /^F\d+$/.test(key)) return false;
+  if (target.closest(TEXTS) !== null || target.ownerDocument.querySelector("dialog:modal") !== null) return true;
+  if (target.closest(CONTROLS) === null) return false;
+  return OF_CONTROLS.has(key) || (target.matches("input") && OF_SLIDERS.has(key));
+}
 
 function placeOf(event: MouseEvent, host: Element): ScreenPoint {
   const box = host.getBoundingClientRect();

@@ -47,7 +47,8 @@ function onDown(state: InputState, event: Down, context: InputContext): InputSte
   if (event.button !== 0 && event.button !== 2) return step(state);
   const isDouble = isDoubleDown(state, event);
   const next = { ...state, lastDown: { at: event.at, time: event.time, button: event.button } };
-  const isNegative = (event.button === 2 || context.isNegative) !== event.held[context.keys.negative];
+  // A key that is held may be told twice: by the event, and as what it is bound to.
+  const isNegative = event.button === 2 || context.isNegative || event.held[context.keys.negative];
   const at = toImage(context.view, event.at);
   switch (context.tool) {
     case "move":
@@ -57,10 +58,12 @@ function onDown(state: InputState, event: Down, context: InputContext): InputSte
       if (event.device === "touch") return begin(next, { kind: "press", pointer: event.pointer, at: event.at, isNegative });
       return clicked(next, at, isNegative, event.held, context);
     case "box":
+    case "everything":
       return begin(next, { kind: "box", pointer: event.pointer, from: event.at, isNegative });
     case "brush":
     case "eraser": {
-      const isErasing = (context.tool === "eraser") !== isNegative;
+      // Clicks can be queued and strokes cannot: with them the key of the queue erases, as hands expect from elsewhere.
+      const isErasing = (context.tool === "eraser") !== (isNegative || event.held[context.keys.queue]);
       const stroke: Intent = { kind: "stroke", phase: "start", at, radius: context.radius, isErasing };
       return begin(next, { kind: "stroke", pointer: event.pointer, isErasing }, [stroke]);
     }
@@ -130,6 +133,7 @@ function onUp(state: InputState, event: Extract<InputEvent, { kind: "up" }>, con
         : clicked(done, at, gesture.isNegative, event.held, context);
     case "box":
       if (isNear(gesture.from, event.at, SLOP)) {
+        if (context.tool === "everything") return step(done, [{ kind: "abandon" }]);
         const given = clicked(done, at, gesture.isNegative, event.held, context);
         return { ...given, intents: [{ kind: "abandon" }, ...given.intents] };
       }

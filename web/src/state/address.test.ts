@@ -12,6 +12,7 @@ async function begin(search: string) {
   store.dispatch({ type: "frames-told", items: [frame("f1"), frame("f2")], nextCursor: null, isFirst: true });
   const done: string[] = [];
   const due: (() => void)[] = [];
+  let now = 1000;
   const location = { search, pathname: "/", hash: "#x" };
   let back = (): void => undefined;
   const go = (kind: string) => (_: unknown, __: string, url?: string | URL | null) => {
@@ -28,8 +29,13 @@ async function begin(search: string) {
     history: { pushState: go("push"), replaceState: go("replace") },
     onPop: (run) => void (back = run),
     later: (run) => void due.push(run),
+    now: () => now,
   });
-  return { store, open, done, location, later: () => due.splice(0).forEach((run) => run()), back: () => back() };
+  const later = (ms: number): void => {
+    now += ms;
+    due.splice(0).forEach((run) => run());
+  };
+  return { store, open, done, location, later, back: () => back() };
 }
 
 test("an address opens its frame, selection and tool", async () => {
@@ -46,13 +52,12 @@ test("a page without an address opens the first frame, and says so without a new
   expect(done).toEqual(["replace /?frame=f1#x"]);
 });
 
-test("frames are places to go back to, selections are not, and quick changes are written once", async () => {
-  const { store, open, done, location, later, back } = await begin("?frame=f1");
+test("frames are places to go back to, selections are not, and each is written at once", async () => {
+  const { store, open, done, location, back } = await begin("?frame=f1");
   store.dispatch({ type: "selected", ids: ["a"], how: "only" });
   store.dispatch({ type: "selected", ids: ["b"], how: "only" });
-  later();
   await open("f2");
-  expect(done).toEqual(["replace /?frame=f1&mask=b#x", "push /?frame=f2#x"]);
+  expect(done).toEqual(["replace /?frame=f1&mask=a#x", "replace /?frame=f1&mask=b#x", "push /?frame=f2#x"]);
 
   location.search = "?frame=f1&mask=b";
   back();
@@ -60,4 +65,18 @@ test("frames are places to go back to, selections are not, and quick changes are
   await Promise.resolve();
 
   expect(store.get()).toMatchObject({ frame: { id: "f1" }, selection: ["b"] });
+});
+
+test("a key that is held down does not write the address more often than browsers allow, and its last change is written", async () => {
+  const { store, done, later } = await begin("?frame=f1");
+  for (let i = 0; i < 101; i += 1) store.dispatch({ type: "selected", ids: [i % 2 === 0 ? "a" : "b"], how: "only" });
+  expect(done.length).toBe(20);
+
+  later(250);
+
+  expect(done.length).toBe(21);
+  expect(done.at(-1)).toBe("replace /?frame=f1&mask=a#x");
+  later(10_000);
+  store.dispatch({ type: "selected", ids: ["b"], how: "only" });
+  expect(done.at(-1)).toBe("replace /?frame=f1&mask=b#x");
 });

@@ -10,13 +10,20 @@ export type AddressPlaces = {
   readonly history: Pick<History, "pushState" | "replaceState">;
   /** Tells when somebody goes back or forward. */
   readonly onPop: (run: () => void) => void;
-  /** Runs something a little later, so that quick changes are written once. */
-  readonly later: (run: () => void) => void;
+  /** Runs something so many milliseconds later. */
+  readonly later: (run: () => void, ms: number) => void;
+  readonly now: () => number;
 };
+
+// The address is written at once, so that a page which is closed or loaded again right after a key is where it was. Browsers
+// ignore pages that write it more than a hundred times in ten seconds: beyond a few in a row it is written a little later.
+const AT_ONCE = 20;
+const REFILL_MS = 250;
 
 /** Open what the address says, or the first frame; from then on keep both alike. */
 export async function keepAddress(store: Store, frames: Pick<Frames, "open">, places: AddressPlaces): Promise<void> {
   let [isGoing, isDue] = [false, false];
+  let [left, since] = [AT_ONCE, places.now()];
   let shown = places.location.search;
 
   async function go(session: Session): Promise<void> {
@@ -38,6 +45,7 @@ export async function keepAddress(store: Store, frames: Pick<Frames, "open">, pl
     const query = queryOf(session);
     if (query === shown) return;
     const before = readQuery(shown).frame;
+    left -= 1;
     shown = query;
     const url = `${places.location.pathname}${query}${places.location.hash}`;
     if (before !== null && before !== session.frame) places.history.pushState(null, "", url);
@@ -45,12 +53,13 @@ export async function keepAddress(store: Store, frames: Pick<Frames, "open">, pl
   }
 
   function changed(): void {
-    if (isGoing) return;
-    // Another frame is written at once, whatever waits to be: a page that is closed now opens there again.
-    if (readQuery(shown).frame !== (store.get().frame?.id ?? null)) return write();
-    if (isDue) return;
+    if (isGoing || isDue) return;
+    const refilled = Math.floor((places.now() - since) / REFILL_MS);
+    left = Math.min(left + refilled, AT_ONCE);
+    since += refilled * REFILL_MS;
+    if (left > 0) return write();
     isDue = true;
-    places.later(write);
+    places.later(write, REFILL_MS);
   }
 
   places.onPop(() => {

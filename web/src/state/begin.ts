@@ -6,7 +6,7 @@ import { createKeys } from "../actions/keys";
 import { createClient, type Client } from "../api/client";
 import type { Problem } from "../api/problem";
 import { takeToken } from "../api/sign_in";
-import { isTyping } from "../input/dom";
+import { isTaken } from "../input/dom";
 import { openStorage } from "../sync/indexed_db";
 import type { Clock } from "../sync/sender";
 import { memoryStorage, type Storage } from "../sync/storage";
@@ -31,7 +31,6 @@ export type KeyboardOf = {
 };
 
 const KEYS = "keys";
-const ADDRESS_MS = 300; // browsers stop pages that change their address more often than a few times a second
 
 /** Begin; without a valid token, or where the server is away, say so instead. */
 export async function beginReview(address = ""): Promise<Begun> {
@@ -61,7 +60,8 @@ export async function beginReview(address = ""): Promise<Begun> {
     location,
     history,
     onPop: (run) => window.addEventListener("popstate", run),
-    later: (run) => void setTimeout(run, ADDRESS_MS),
+    later: (run, ms) => void setTimeout(run, ms),
+    now: Date.now,
   });
   return { kind: "ready", review, keys, client };
 }
@@ -116,7 +116,7 @@ async function keyboardOf(storage: Storage, review: Review): Promise<KeyboardOf>
   const told = new Set<(keymap: Keymap) => void>();
   const keys = createKeys({ keymap: () => keymap, state: review.store.get, perform: review.perform, hold: review.hold });
   window.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || isTyping(event.target)) return;
+    if (event.defaultPrevented || event.isComposing || isTaken(event.target, event.key)) return;
     if (keys.down(event)) event.preventDefault();
   });
   window.addEventListener("keyup", keys.up);

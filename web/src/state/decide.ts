@@ -8,7 +8,7 @@ import type { Storage } from "../sync/storage";
 import { canRedo, canUndo } from "../tools/draft";
 import type { EntryKind } from "./events";
 import { isTouched, originOf } from "./hand";
-import { drawnRecord, planCommit, planEach, planEdit, planMerge, planSave, planSplit, type Maker } from "./plan";
+import { planCommit, planEach, planEdit, planMerge, planSave, planSplit, type Maker } from "./plan";
 import { nextRedo, nextUndo, nextUnreviewed, visibleMasks } from "./select";
 import type { Store } from "./store";
 import { revertsOf, UNDONE_REASON } from "./undo";
@@ -103,23 +103,15 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
     add(parts.map((part) => planSave(state(), maker, "segment_everything", part, group)));
   }
 
-  async function addDrawn(patches: readonly Patch[]): Promise<void> {
-    const { frame, hand } = state();
-    const rles = await Promise.all(patches.map(rleOf));
-    const ancestors = hand?.base === null || hand === null ? [] : [hand.base];
-    const records = rles.map((rle) => drawnRecord(frame, maker, rle, hand?.label ?? null, ancestors));
-    add([planSave(state(), maker, "tool_cut", records, maker.newId())]);
-  }
-
   /** What is in hand goes into the store. */
   async function commit(isAccepted = true): Promise<void> {
     const { hand } = state();
     if (hand === null || hand.draft.gesture !== null) return;
-    const patch = hand.draft.work.patch;
-    const rle = await rleOf(patch);
+    const { patch, pieces: cutOff = [] } = hand.draft.work;
+    const [rle, pieces] = await Promise.all([rleOf(patch), Promise.all(cutOff.map(rleOf))]);
     if (state().hand !== hand || patch.bits.every((bit) => bit === 0)) return;
     const { base, label } = hand;
-    const entries = planCommit(state(), maker, { base, rle, origin: originOf(hand.draft), label, isAccepted });
+    const entries = planCommit(state(), maker, { base, rle, origin: originOf(hand.draft), label, isAccepted, pieces });
     const id = base ?? savedBy(entries);
     if (id !== null) told(id, rle, patch);
     add(entries);
@@ -190,7 +182,7 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
   }
 
   return {
-    ...{ accept, reject, acceptVisible, rejectVisible, relabel, revert, retrack, retrackAll, merge, split, propose, addDrawn },
+    ...{ accept, reject, acceptVisible, rejectVisible, relabel, revert, retrack, retrackAll, merge, split, propose },
     ...{ commit, undo, redo, tidy, restoreRecent },
   };
 }

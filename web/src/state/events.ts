@@ -78,6 +78,7 @@ export type UserEvent =
   | { readonly type: "selected"; readonly ids: readonly string[]; readonly how: "only" | "add" | "toggle" }
   | { readonly type: "skipped"; readonly ids: readonly string[] }
   | { readonly type: "tool-chosen"; readonly tool: Tool }
+  | { readonly type: "pointing-set"; readonly isPointing: boolean }
   | { readonly type: "brush-sized"; readonly radius: number }
   | { readonly type: "filter-changed"; readonly filter: Partial<Filter> }
   | { readonly type: "sort-chosen"; readonly sort: Sort }

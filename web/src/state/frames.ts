@@ -82,16 +82,17 @@ export function createFrames(parts: { readonly store: Store; readonly client: ()
     return true;
   }
 
-  /** Go to the next frame on which something waits for a decision. */
-  async function stepUnfinished(): Promise<boolean> {
+  /** Go to the next frame, or the last one before, on which something waits for a decision. */
+  async function stepUnfinished(by: 1 | -1): Promise<boolean> {
     const { items } = store.get().frames;
     const place = items.findIndex((one) => one.id === store.get().frame?.id);
-    const found = items.slice(place + 1).find((one) => (one.num_masks.proposed ?? 0) > 0);
+    const waits = (one: FrameOut): boolean => (one.num_masks.proposed ?? 0) > 0;
+    const found = by > 0 ? items.slice(place + 1).find(waits) : items.slice(0, Math.max(place, 0)).findLast(waits);
     if (found !== undefined) {
       await open(found.id);
       return true;
     }
-    if (await more()) return stepUnfinished();
+    if (by > 0 && (await more())) return stepUnfinished(by);
     store.dispatch({ type: "noticed", notice: { id: "finished", kind: "note", text: text.nothingLeft } });
     return false;
   }

@@ -45,7 +45,7 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
   async function nextOpen(): Promise<void> {
     const id = nextUnreviewed(state());
     if (id !== null) return one(id);
-    if (await frames.stepUnfinished()) one(nextUnreviewed(state(), null));
+    if (await frames.stepUnfinished(1)) one(nextUnreviewed(state(), null));
   }
 
   function skip(): void {
@@ -77,8 +77,11 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
     if (first !== undefined) decide.retrack(first);
   }
 
+  /** Put down what is in hand; otherwise close the newest message, and then select nothing. */
   function drop(): void {
+    const notice = state().notices.at(-1);
     if (state().hand !== null) store.dispatch({ type: "hand-dropped" });
+    else if (notice !== undefined) store.dispatch({ type: "notice-closed", id: notice.id });
     else select([]);
   }
 
@@ -92,7 +95,8 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
     previous_frame: () => frames.step(-1),
     forward_frames: stride(1),
     back_frames: stride(-1),
-    next_unfinished_frame: frames.stepUnfinished,
+    next_unfinished_frame: () => frames.stepUnfinished(1),
+    previous_unfinished_frame: () => frames.stepUnfinished(-1),
     play: () => store.dispatch({ type: "time-changed", time: { isPlaying: !state().time.isPlaying } }),
     next_mask: () => one(neighbour(state(), 1)),
     previous_mask: () => one(neighbour(state(), -1)),
@@ -126,7 +130,9 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
     tool_polygon: tool("polygon"),
     tool_lasso: tool("lasso"),
     tool_cut: tool("cut"),
+    tool_everything: tool("everything"),
     tool_move: tool("move"),
+    point: () => store.dispatch({ type: "pointing-set", isPointing: !state().isPointing }),
     brush_smaller: brush(1 / 1.25),
     brush_larger: brush(1.25),
     propagate_forward: () => jobs.propagate("forward"),

@@ -93,6 +93,8 @@ export type Commit = {
   readonly rle: RLE;
   readonly origin: Origin;
   readonly label: string | null;
+  /** What was cut off it: masks of their own from now on. */
+  readonly pieces?: readonly RLE[];
   /** Whether the mask is right as it is now, which who draws it usually means. */
   readonly isAccepted: boolean;
 };
@@ -102,7 +104,8 @@ export type Commit = {
  * so the record's story stays true, and each step of it can be looked at.
  */
 export function planCommit(state: State, maker: Maker, commit: Commit): readonly Entry[] {
-  const { base, rle, origin, label, isAccepted } = commit;
+  const { base, rle, origin, label, isAccepted, pieces = [] } = commit;
+  const group = maker.newId();
   const accept: readonly EventIn["action"][] = isAccepted ? [{ kind: "Accept" }] : [];
   if (base !== null) {
     const before = state.masks.get(base)?.view.record;
@@ -110,15 +113,23 @@ export function planCommit(state: State, maker: Maker, commit: Commit): readonly
     const edit: readonly EventIn["action"][] = before.rle.counts === rle.counts ? [] : [{ kind: "Edit", rle }];
     const relabel: readonly EventIn["action"][] = before.label === label ? [] : [{ kind: "Relabel", label }];
     const events = [...edit, ...relabel, ...accept].map((action) => ({ record_id: base, action }));
-    return events.length === 0 ? [] : planEdit(state, maker, "commit", events, { isAtomic: true });
+    const edits = events.length === 0 ? [] : planEdit(state, maker, "commit", events, { isAtomic: true, group });
+    return [...edits, ...planPieces(state, maker, pieces, { label, group, of: base })];
   }
   if (state.frame === null) return [];
-  const group = maker.newId();
   const record = origin.kind === "drawn" ? drawnRecord(state.frame, maker, rle, label, []) : proposed(origin.record, state.frame, maker, label);
   const edit: readonly EventIn["action"][] = record.rle.counts === rle.counts ? [] : [{ kind: "Edit", rle }];
   const events = [...edit, ...accept].map((action) => ({ record_id: record.id, action }));
   const save = planSave(state, maker, "commit", [record], group);
-  return [save, ...planEdit(state, maker, "commit", events, { isAtomic: true, group, others: [newRecord(record, maker)] })];
+  const edits = planEdit(state, maker, "commit", events, { isAtomic: true, group, others: [newRecord(record, maker)] });
+  return [save, ...edits, ...planPieces(state, maker, pieces, { label, group, of: record.id })];
+}
+
+type Whole = { readonly label: string | null; readonly group: string; readonly of: string };
+
+function planPieces(state: State, maker: Maker, pieces: readonly RLE[], { label, group, of }: Whole): readonly Entry[] {
+  if (pieces.length === 0) return [];
+  return [planSave(state, maker, "commit", pieces.map((rle) => drawnRecord(state.frame, maker, rle, label, [of])), group)];
 }
 
 const newRecord = (given: NewRecord, maker: Maker): RecordOut => asPut(recordOf(given, maker.actor, maker.at()));

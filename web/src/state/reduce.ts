@@ -150,6 +150,8 @@ function reduceUser(state: State, event: UserEvent): State {
       return { ...state, skipped: new Set([...state.skipped, ...event.ids]) };
     case "tool-chosen":
       return toolChosen(state, event.tool);
+    case "pointing-set":
+      return { ...state, isPointing: event.isPointing };
     case "brush-sized":
       return { ...state, brushRadius: limitRadius(event.radius) };
     case "filter-changed":

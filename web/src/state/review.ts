@@ -13,10 +13,10 @@ import { tellPresence } from "../sync/presence";
 import type { Clock } from "../sync/sender";
 import type { Storage } from "../sync/storage";
 import type { Tabs } from "../sync/tabs";
-import { newDraft, type Draft, type Effect } from "../tools/draft";
+import { canRedo, isUntouched, newDraft, type Draft, type Effect } from "../tools/draft";
 import { createDecide } from "./decide";
 import { createFrames } from "./frames";
-import { takeHand } from "./hand";
+import { takeHand, type Hand } from "./hand";
 import { createJobs } from "./jobs";
 import { createPerform } from "./perform";
 import type { Maker } from "./plan";
@@ -91,11 +91,14 @@ export function createReview(parts: ReviewParts) {
     store.dispatch({ type: "hand-drawn", draft });
     for (const effect of effects) {
       if (effect.kind === "segment") void segmenter.ask(hand.id, effect);
-      else void decide.addDrawn(effect.patches);
+      else void search.within(effect.box);
     }
+    // A gesture that came to nothing leaves nothing in hand: keys that decide about the selected mask go on working.
+    if (isIdle(store.get().hand)) store.dispatch({ type: "hand-dropped" });
   }
 
-  function onPick(ids: readonly string[], isAdded: boolean): void {
+  function onPick(found: readonly string[], isAdded: boolean): void {
+    const ids = found.filter((id) => store.get().masks.has(id));
     // A click on a stack of masks goes through it, the smallest first.
     const chosen = store.get().selection.at(-1);
     const place = ids.findIndex((id) => id === chosen);
@@ -129,6 +132,9 @@ export function createReview(parts: ReviewParts) {
     stop: (): void => whole.abort(),
   };
 }
+
+const isIdle = (hand: Hand | null): boolean =>
+  hand !== null && hand.base === null && hand.label === null && isUntouched(hand.draft) && !canRedo(hand.draft);
 
 function makerOf(store: Store, caller: CallerOut, newId: () => string, clock: Clock): Maker {
   // Two tabs that do something in the same millisecond must not take the same place in the line.

@@ -1,8 +1,9 @@
 // The masks on the canvas, made from the state. A mask that did not change is the same object as before, since that is how
 // drawing knows what to leave alone. The mask in hand the canvas draws from its draft.
 
-import { colourOf, type ColourBy } from "../draw/colours";
+import { colourOf, PREVIEW, type ColourBy } from "../draw/colours";
 import type { SceneLook, SceneMask } from "../draw/scene";
+import type { Patch } from "../masks/patch";
 import { isListed, scoreOf, visibleMasks } from "./select";
 import type { Mask, State } from "./values";
 
@@ -14,13 +15,27 @@ export function sceneMasks(): (state: State) => readonly SceneMask[] {
   let last: { readonly parts: readonly unknown[]; readonly list: readonly SceneMask[] } = { parts: [], list: [] };
   return (state) => {
     const visible = visibleMasks(state);
-    const parts = [visible, state.patches, state.selection, state.hand?.base ?? null, state.look.colourBy];
+    const pieces = state.hand?.draft.work.pieces ?? NO_PIECES;
+    const parts = [visible, state.patches, state.selection, state.hand?.base ?? null, state.look.colourBy, pieces];
     if (isSame(parts, last.parts)) return last.list;
     made = makeMasks(state, visible, made);
-    const list = [...made.values()].map((one) => one.mask);
+    const list = [...[...made.values()].map((one) => one.mask), ...pieces.map(pieceOf)];
     last = { parts, list: isSame(list, last.list) ? last.list : list };
     return last.list;
   };
+}
+
+const NO_PIECES: readonly Patch[] = [];
+const PIECES = new WeakMap<Patch, SceneMask>();
+
+/** What was cut off the mask in hand, and is not saved yet. */
+function pieceOf(patch: Patch, place: number): SceneMask {
+  const known = PIECES.get(patch);
+  const id = `piece ${place}`;
+  if (known?.id === id) return known;
+  const mask = { id, patch, fill: PREVIEW, outline: PREVIEW, isSelected: false, isInHand: false };
+  PIECES.set(patch, mask);
+  return mask;
 }
 
 /** What of the look the canvas needs; the same object while it is the same. */

@@ -1,8 +1,10 @@
-// Finds objects of the open frame: everything there is, or what words say. What a model found becomes proposals of the list.
+// Finds objects of the open frame: everything there is, in a box of it, or what words say. What a model found becomes
+// proposals of the list.
 
 import type { Client } from "../api/client";
 import type { Answer } from "../api/problem";
 import type { MasksOut } from "../api/types";
+import type { BoxXyxy } from "../geometry/coords";
 import { text } from "../text";
 import type { Decide } from "./decide";
 import type { Segmenter } from "./segment";
@@ -30,11 +32,11 @@ export function createSearch({ store, client, decide, segmenter }: SearchParts) 
     say("note", text.work.everything(answer.value.masks.length));
   }
 
-  async function everything(): Promise<void> {
+  async function look(box: BoxXyxy | null): Promise<void> {
     const frame = open();
     if (frame === null) return;
     say("note", text.work.everythingBegun);
-    propose(frame, await segmenter.everything("fast", new AbortController().signal), null);
+    propose(frame, await segmenter.everything("fast", box, new AbortController().signal), null);
   }
 
   async function words(asked: string): Promise<void> {
@@ -43,5 +45,5 @@ export function createSearch({ store, client, decide, segmenter }: SearchParts) 
     say("note", text.asking);
     propose(frame, await client().call("segment", { body: { frame, prompts: [{ kind: "TextPrompt", text: asked }] } }), asked);
   }
-  return { everything, words };
+  return { everything: () => look(null), within: look, words };
 }

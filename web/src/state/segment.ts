@@ -4,7 +4,7 @@
 import type { Client } from "../api/client";
 import type { Answer } from "../api/problem";
 import type { MasksOut, Prompt, SinglePrompt } from "../api/types";
-import type { ImagePoint } from "../geometry/coords";
+import type { BoxXyxy, ImagePoint } from "../geometry/coords";
 import type { Patch } from "../masks/patch";
 import { encodeRle } from "../masks/rle";
 import type { Draft, Question } from "../tools/draft";
@@ -18,9 +18,11 @@ export type Segmenter = {
   readonly ask: (hand: string, question: Question) => Promise<void>;
   /** What a click here would give; null where nothing came, or something newer was asked. */
   readonly preview: (draft: Draft, at: ImagePoint, isPositive: boolean) => Promise<Patch | null>;
-  /** Everything in the frame, as proposals that are not saved. */
-  readonly everything: (preset: "fast" | "balanced" | "thorough", signal: AbortSignal) => Promise<Answer<MasksOut>>;
+  /** Everything in the frame or in a box of it, as proposals that are not saved. */
+  readonly everything: (preset: Preset, within: BoxXyxy | null, signal: AbortSignal) => Promise<Answer<MasksOut>>;
 };
+
+type Preset = "fast" | "balanced" | "thorough";
 
 const NUM_CANDIDATES = 3;
 const PREVIEW_MS = 5_000;
@@ -72,10 +74,10 @@ export function createSegmenter(parts: { readonly store: Store; readonly client:
     });
   }
 
-  async function everything(preset: "fast" | "balanced" | "thorough", signal: AbortSignal): Promise<Answer<MasksOut>> {
+  async function everything(preset: Preset, within: BoxXyxy | null, signal: AbortSignal): Promise<Answer<MasksOut>> {
     const { frame } = store.get();
     if (frame === null) return { ok: false, problem: { kind: "aborted" } };
-    return client().call("everything", { signal, timeoutMs: 600_000, body: { frame: frame.id, preset } });
+    return client().call("everything", { signal, timeoutMs: 600_000, body: { frame: frame.id, preset, within } });
   }
   return { ask, preview, everything };
 }

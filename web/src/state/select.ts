@@ -32,30 +32,36 @@ export function scoreOf({ scores, track_point }: MaskRecord): number | null {
   return scores.predicted_iou ?? scores.stability;
 }
 
+/** Who had to do with a mask as it is: who made it, drew its pixels, or accepted it. */
+export const actorsOf = ({ record, edited_by, verified_by }: Mask["view"]): readonly string[] => [
+  ...new Set([record.provenance.actor, edited_by, verified_by].filter((one) => one !== null)),
+];
+
 export const isListed = ({ view }: Mask): boolean => view.status === "proposed" || view.status === "accepted";
 
 /** Masks that pass the filter, in the order of the list. */
 export const visibleMasks = (state: State): readonly Mask[] => visible(state.masks, state.filter, state.sort);
 const visible = remembered((masks: State["masks"], filter: Filter, sort: Sort): readonly Mask[] => {
   const passes = filterOf(filter);
-  const found = [...masks.values()].filter(({ view }) => passes(view.record, view.status));
+  const found = [...masks.values()].filter(({ view }) => passes(view));
   const compare = ORDERS[sort];
   return compare === null ? found : found.sort((a, b) => compare(a.view.record, b.view.record));
 });
 
-function filterOf(filter: Filter): (record: MaskRecord, status: Status) => boolean {
+function filterOf(filter: Filter): (view: Mask["view"]) => boolean {
   const statuses = new Set(filter.statuses);
   const [labels, methods] = [new Set(filter.labels), new Set(filter.methods)];
   const [actors, tracks] = [new Set(filter.actors), new Set(filter.tracks)];
   const text = filter.text.trim().toLowerCase();
-  return (record, status) => {
+  return (view) => {
+    const { record, status } = view;
     const score = scoreOf(record);
     const { provenance } = record;
     return (
       statuses.has(status) &&
       (labels.size === 0 || labels.has(record.label)) &&
       (methods.size === 0 || methods.has(provenance.method)) &&
-      (actors.size === 0 || (provenance.actor !== null && actors.has(provenance.actor))) &&
+      (actors.size === 0 || actorsOf(view).some((one) => actors.has(one))) &&
       (tracks.size === 0 || tracks.has(record.track)) &&
       (filter.minScore === null || (score !== null && score >= filter.minScore)) &&
       (filter.maxScore === null || (score !== null && score <= filter.maxScore)) &&
@@ -119,16 +125,17 @@ export type Facets = {
   readonly tracks: ReadonlyMap<string | null, number>;
 };
 const facets = remembered((masks: State["masks"]): Facets => {
-  const listed = [...masks.values()].filter(isListed).map((mask) => mask.view.record);
-  const by = <K>(key: (record: MaskRecord) => K): ReadonlyMap<K, number> => {
+  const listed = [...masks.values()].filter(isListed).map((mask) => mask.view);
+  const byEach = <K>(keys: (view: Mask["view"]) => readonly K[]): ReadonlyMap<K, number> => {
     const counts = new Map<K, number>();
-    for (const record of listed) counts.set(key(record), (counts.get(key(record)) ?? 0) + 1);
+    for (const key of listed.flatMap(keys)) counts.set(key, (counts.get(key) ?? 0) + 1);
     return counts;
   };
+  const by = <K>(key: (record: MaskRecord) => K): ReadonlyMap<K, number> => byEach(({ record }) => [key(record)]);
   return {
     labels: by((record) => record.label),
     methods: by((record) => record.provenance.method),
-    actors: by((record) => record.provenance.actor ?? ""),
+    actors: byEach(actorsOf),
     tracks: by((record) => record.track),
   };
 });

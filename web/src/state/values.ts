@@ -100,6 +100,8 @@ export type State = {
   readonly skipped: ReadonlySet<string>;
   readonly hand: Hand | null;
   readonly tool: Tool;
+  /** Keys move the pointer over the picture. */
+  readonly isPointing: boolean;
   readonly brushRadius: number;
   readonly filter: Filter;
   readonly sort: Sort;
@@ -143,6 +145,7 @@ export const BEGIN: State = {
   skipped: new Set(),
   hand: null,
   tool: "click",
+  isPointing: false,
   brushRadius: 12,
   filter: NO_FILTER,
   sort: "put",

@@ -1,16 +1,20 @@
-// What others do, as it happens: the log is followed, and masks that are behind are read again. A mask that was new since
-// the frame was opened is not in the log of reviews, so a frame is also read whole when the stream comes back.
+// What others do, as it happens: the log is followed, and masks that are behind are read again. New masks are not in the
+// log of reviews: the stream tells on which frames there are some, and the open one is read whole, as it is when the stream
+// comes back.
 
 import type { Client } from "../api/client";
 import { follow, type Message } from "../api/stream";
 import type { LoggedEventOut, PresenceOut } from "../api/types";
 import type { Store } from "../state/store";
 import { presentOn } from "./presence";
+import { isOwn, mayBeOn, withOwn, type Own, type Put } from "./puts";
 import type { Clock } from "./sender";
 
 // Our own events come back as well; within this time the answer that they are ours is there.
 const PATIENCE_MS = 60;
 const AT_ONCE = 8;
+// Jobs save many masks one after the other; and the answer that masks are our own may come after the stream tells of them.
+const GATHERED_MS = 200;
 
 export type Follower = {
   readonly run: (signal: AbortSignal) => Promise<void>;
@@ -21,6 +25,12 @@ export type Follower = {
 export function createFollower(parts: { readonly store: Store; readonly client: () => Client; readonly clock: Clock }): Follower {
   const { store, client, clock } = parts;
   let isCatchingUp = false;
+  let own: Own = new Map();
+  let puts: readonly Put[] = [];
+  store.observe((event) => {
+    if (event.type === "entry-saved") own = withOwn(own, event.answer);
+    if (event.type === "outbox-synced" && event.event?.type === "entry-saved") own = withOwn(own, event.event.answer);
+  });
 
   async function run(signal: AbortSignal): Promise<void> {
     await follow({
@@ -38,9 +48,20 @@ export function createFollower(parts: { readonly store: Store; readonly client: 
 
   function take({ event, data }: Message, signal: AbortSignal): void {
     if (event === "presence") presentOn(store, JSON.parse(data) as PresenceOut);
+    if (event === "record") void readNew(JSON.parse(data) as Put, signal);
     if (event !== "review") return;
     store.dispatch({ type: "log-followed", logged: JSON.parse(data) as LoggedEventOut });
     if (behindIn(store).length > 0) void catchUp(signal);
+  }
+
+  async function readNew(put: Put, signal: AbortSignal): Promise<void> {
+    puts = [...puts, put];
+    if (puts.length > 1) return; // somebody waits already
+    await clock.wait(GATHERED_MS, signal);
+    const gathered = puts;
+    puts = [];
+    const { frame } = store.get();
+    if (frame !== null && gathered.some((one) => !isOwn(own, one) && mayBeOn(one, frame.ref))) await refresh(signal);
   }
 
   async function catchUp(signal: AbortSignal): Promise<void> {

@@ -24,6 +24,8 @@ export type Work = {
   readonly rings: readonly Ring[] | null;
   /** Clicks that wait for the queue to run. */
   readonly isPending: boolean;
+  /** What cuts have taken off so far: masks of their own once this one is saved. Drafts of earlier pages have none. */
+  readonly pieces?: readonly Patch[];
 };
 
 export type UnitName = "click" | "box" | "stroke" | "erase" | "lasso" | "ring" | "vertex" | "cut" | "change";
@@ -52,8 +54,8 @@ export type Question = { readonly kind: "segment"; readonly id: number; readonly
 
 export type Effect =
   | Question
-  /** Pieces that a cut took off: masks of their own from now on. */
-  | { readonly kind: "addMasks"; readonly patches: readonly Patch[] };
+  /** Every object in a box is to become a proposal. */
+  | { readonly kind: "findAll"; readonly box: BoxXyxy };
 
 export type Drawn = { readonly draft: Draft; readonly effects: readonly Effect[] };
 
@@ -75,9 +77,10 @@ export function finish(draft: Draft, name: UnitName, work: Work, before: Work = 
   return { ...draft, work, past, future: [], gesture: null, asked: null };
 }
 
-/** Pixels that a hand changed: from now on prompts correct these. */
-export const byHand = (patch: Patch, rings: readonly Ring[] | null = null): Work => ({
+/** Pixels that a hand changed: from now on prompts correct these. What was cut off before stays cut off. */
+export const byHand = (patch: Patch, { pieces = [] }: Pick<Work, "pieces">, rings: readonly Ring[] | null = null): Work => ({
   patch,
+  pieces,
   prompts: NO_PROMPTS,
   base: isEmpty(patch) ? null : patch,
   candidates: [],
@@ -87,7 +90,7 @@ export const byHand = (patch: Patch, rings: readonly Ring[] | null = null): Work
 });
 
 /** Put other pixels in hand as one unit: holes filled, smoothed, merged with another mask. */
-export const change = (draft: Draft, patch: Patch): Draft => finish(draft, "change", byHand(patch));
+export const change = (draft: Draft, patch: Patch): Draft => finish(draft, "change", byHand(patch, draft.work));
 
 export const abandon = (draft: Draft): Draft => {
   if (draft.gesture === null) return draft;

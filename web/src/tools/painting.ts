@@ -45,7 +45,7 @@ function joined(draft: Draft, patch: Patch, name: "stroke" | "erase" | "lasso", 
   const { work } = draft;
   const next = isTaken ? difference(work.patch, patch) : union(work.patch, patch);
   if (isEmpty(patch) || isSame(next, work.patch)) return { ...draft, gesture: null };
-  return finish(draft, name, byHand(next));
+  return finish(draft, name, byHand(next, work));
 }
 
 const dabs = ({ sizeHw }: Draft, points: readonly ImagePoint[], radius: number): Patch =>

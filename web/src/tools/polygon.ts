@@ -41,7 +41,7 @@ export function closeRing(draft: Draft): Draft {
   const next = isWithin || gesture.isNegative ? difference(work.patch, patch) : union(work.patch, patch);
   // A ring that crosses the outline leaves other rings than were drawn: they are traced anew.
   const rings = isWithin || isApart ? [...(work.rings ?? []), ring] : editableRings(next);
-  return finish(draft, "ring", byHand(next, rings));
+  return finish(draft, "ring", byHand(next, work, rings));
 }
 
 export function dragVertex(draft: Draft, phase: Phase, { ring, index }: VertexRef, to: ImagePoint): Draft {
@@ -80,7 +80,7 @@ function settled(draft: Draft, before: Work, rings: readonly Ring[]): Draft {
   const isSameShape = before.rings?.length === rings.length && rings.every((ring, i) => sameRing(ring, before.rings?.[i]));
   if (isSameShape) return { ...draft, work: before, gesture: null };
   const patch = redrawn(before, rings, draft.sizeHw);
-  return finish(draft, "vertex", byHand(patch, rings), before);
+  return finish(draft, "vertex", byHand(patch, before, rings), before);
 }
 
 function redrawn({ patch, rings }: Work, next: readonly Ring[], sizeHw: Draft["sizeHw"]): Patch {

@@ -261,7 +261,7 @@ describe("cut", () => {
     const { draft, effects } = play("cut", start, ...pathOf(false, at(40, 0), at(40, 60)));
 
     expect(area(draft.work.patch)).toBe(600);
-    expect(effects.map((effect) => (effect.kind === "addMasks" ? effect.patches.map(area) : null))).toEqual([[200]]);
+    expect([effects, draft.work.pieces?.map(area)]).toEqual([[], [200]]);
     expect(area(undo(draft).work.patch)).toBe(800);
   });
 

@@ -18,11 +18,12 @@ export function stepTool(tool: Tool, draft: Draft, intent: Intent): Drawn {
     case "boxing":
       return drawn({ ...draft, gesture: { kind: "box", box: intent.box } });
     case "box":
+      if (tool === "everything") return drawn({ ...draft, gesture: null }, [{ kind: "findAll", box: intent.box }]);
       return box(draft, intent.box, intent.isQueued);
     case "stroke":
       return drawn(stroke(draft, intent));
     case "path":
-      return tool === "cut" ? cutPath(draft, intent) : drawn(lassoPath(draft, intent));
+      return drawn(tool === "cut" ? cutPath(draft, intent) : lassoPath(draft, intent));
     case "vertex":
       return drawn(putVertex(draft, intent.at, intent.isNegative));
     case "closeRing":

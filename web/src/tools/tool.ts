@@ -1,6 +1,6 @@
 // The tools by name. What each does is in its own file; which key chooses it is in the table of actions.
 
-export const TOOLS = ["click", "box", "brush", "eraser", "polygon", "lasso", "cut", "move"] as const;
+export const TOOLS = ["click", "box", "brush", "eraser", "polygon", "lasso", "cut", "everything", "move"] as const;
 
 export type Tool = (typeof TOOLS)[number];
 

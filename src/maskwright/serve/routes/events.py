@@ -17,11 +17,12 @@ from maskwright.serve.presence import Presence
 from maskwright.serve.routes.presence import people_json
 from maskwright.serve.server_events import ALIVE, EVENT_STREAM, message, stream_answer
 from maskwright.serve.store_access import CONFLICTS, STORE_ERRORS, DeskOf, IfMatch, Key, body_of_request
+from maskwright.serve.store_desk import StoreDesk
 from maskwright.serve.store_edits import Edits, named_by
 from maskwright.serve.store_tags import expected, quoted
 from maskwright.serve.wire import ErrorOut
 from maskwright.serve.wire_store import EditedOut, EventsIn, LogOut
-from maskwright.serve.wire_store_values import actions_from, edited_json, event_json
+from maskwright.serve.wire_store_values import actions_from, edited_json, event_json, put_json
 
 router = APIRouter(prefix="/v1")
 BODIES = (EventsIn,)
@@ -88,26 +89,32 @@ async def stream_events(
 ) -> Response:
     """Server-sent events `review`, each once it is on the disk; its id is its position in the log.
 
-    Events `presence` tell who is on a frame after somebody came or went; they have no id, for they are not in the log.
-    From now on, or after a position; a client that comes back with Last-Event-ID misses nothing.
+    Events `record` tell that masks were put, how many, and where: least and greatest of dataset, episode, camera and
+    frame_index, null where some have none. Events `presence` tell who is on a frame after somebody came or went. Both
+    have no id, for they are not in the log. From now on, or after a position; a client that comes back with
+    Last-Event-ID misses no review, and reads the masks of its frame anew.
     """
+    moment = await desk.moment()
     begin = _position(last_event_id) if last_event_id else after
     if begin is None:
         begin = await desk.feed.last()
     following = desk.feed.follow(begin)
     await anext(following)  # refused now, if at all, and not in the middle of an answer
-    return stream_answer(_messages(following, begin, desk.presence, service.meter))
+    return stream_answer(_messages(following, begin, moment, desk, service.meter))
 
 
-async def _messages(following: Any, begin: int, presence: Presence, meter: Meter) -> AsyncIterator[bytes]:
+async def _messages(following: Any, begin: int, moment: int, desk: StoreDesk, meter: Meter) -> AsyncIterator[bytes]:
     sessions = meter.sessions.labels("stream")
     sessions.inc()
+    presence = desk.presence
     num_heard = presence.number
     try:
         async with aclosing(following):
             yield f"id: {begin}\n\n".encode()  # what to come back with, if the connection breaks before any event
             async for events in following:
                 told = [message("review", event_json(one), number=one.position) for one in events]
+                moment, puts = await desk.put_after(moment)
+                told += [message("record", put_json(one)) for one in puts]
                 told += [message("presence", one) for one in _presences(presence, num_heard)]
                 num_heard = presence.number
                 yield b"".join(told) or ALIVE

@@ -1,11 +1,13 @@
-"""Every mask in a picture, without prompts."""
+"""Every mask in a picture or in a box of it, without prompts."""
 
-from functools import partial
+from typing import Any
 
 import anyio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from maskwright.core import BoxPrompt
+from maskwright.predict.everything_within import box_within, mostly_within, points_within
 from maskwright.serve.access import Reader, ServiceOf
 from maskwright.serve.answers import json_answer
 from maskwright.serve.description import PICTURE_ERRORS, body_of
@@ -19,7 +21,7 @@ BODIES = (EverythingIn,)
 
 @router.post(
     "/everything",
-    summary="Every mask in a picture",
+    summary="Every mask in a picture, or in a box of it",
     response_model=MasksOut,
     responses=PICTURE_ERRORS,
     openapi_extra=body_of(EverythingIn, picture="The picture. It is kept, so that the next request can name it."),
@@ -29,9 +31,16 @@ async def everything(request: Request, service: ServiceOf, who: Reader) -> Respo
     asked = await read_asked(request, EverythingIn, service)
     image, wanted = asked.image, asked.request
     settings = everything_of(wanted, wanted.model or service.engine.status().models[0])
+    box = None if wanted.within is None else box_within(BoxPrompt(wanted.within), image.size_hw)
+    if box is not None:
+        settings = points_within(settings, box, image.size_hw)
     work = asked.work(service, who, "bulk")
     records = await while_connected(request, service.engine.everything(image, settings, work))
-    write = partial(masks_json, at_frame(records, asked.frame), image.digest, image.size_hw, wanted.format, None)
+
+    def write() -> dict[str, Any]:
+        found = records if box is None else list(mostly_within(records, box))
+        return masks_json(at_frame(found, asked.frame), image.digest, image.size_hw, wanted.format, None)
+
     return json_answer(await anyio.to_thread.run_sync(write))
 
 
