@@ -20,6 +20,7 @@ from maskwright.core import (
     Merge,
     Reject,
     Relabel,
+    Reparent,
     Retrack,
     Revert,
     ReviewEvent,
@@ -86,6 +87,7 @@ def action(chance: random.Random, name: str, before: list[ReviewEvent], pixels: 
         Edit(chance.choice(pixels[:3])),
         Relabel(chance.choice([None, "cup", "lid"])),
         Retrack(chance.choice([None, "track 2"])),
+        Reparent(chance.choice([None, others[0]])),
         Merge(others),
         Split(others),
     ]
@@ -102,7 +104,7 @@ def case(records: list[MaskRecord], life: list[ReviewEvent]) -> dict[str, Any]:
 def outcome(record: MaskRecord, life: list[ReviewEvent]) -> dict[str, Any]:
     """What a record is after a life."""
     written: Any = to_json(resolve(record, life))
-    changing = {name: written["record"][name] for name in ("rle", "box_xyxy", "area", "label", "track")}
+    changing = {name: written["record"][name] for name in ("rle", "box_xyxy", "area", "label", "track", "parent")}
     return {**written, "record": changing, "etag": tag_after(record.id, life)}
 
 

@@ -62,6 +62,10 @@ const actions: { readonly [id in ActionId]: ActionText } = {
   smooth: action("Smooth the outline"),
   merge: action("Merge", "The first selected mask takes in the others"),
   split: action("Split into islands", "Every island of the mask becomes a mask"),
+  make_part: action("Make a part", "The mask in hand becomes a part of the selected one; of several selected, the others of the first"),
+  make_whole: action("Make it whole", "The mask is no part of another any more"),
+  select_parts: action("Select with parts"),
+  toggle_parts: action("Show or hide parts", "Fold the parts of the selected mask in the list"),
   segment_everything: action("Segment everything", "Find every object of the frame; “Find all” among the tools looks in a box"),
   segment_text: action("Find by words…", "Find the objects that words name"),
   edit_label: action("Label…", "Name the selected masks"),
@@ -329,6 +333,12 @@ export const text = {
     dropKey: (key: string, name: string): string => `Remove ${key} from ${name}`,
     somebody: "somebody else",
   },
+  parts: {
+    of: (label: string): string => `Part of ${label}`,
+    show: (number: number): string => `Show ${count(number, "part")}`,
+    hide: (number: number): string => `Hide ${count(number, "part")}`,
+    list: "Masks and their parts",
+  },
   pointing: {
     hint: (keys: { readonly press: string; readonly negative: string; readonly end: string }): string =>
       `Arrow keys move the pointer, with Shift by a pixel; ${keys.press} presses, ${keys.negative} takes away, ${keys.end} ends`,
@@ -381,6 +391,7 @@ export const text = {
       Edit: "Pixels corrected",
       Relabel: "Named",
       Retrack: "Track changed",
+      Reparent: "Made a part, or no part any more",
       Merge: "Merged",
       Split: "Split",
       Revert: "Took something back",

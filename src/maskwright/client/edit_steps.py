@@ -1,4 +1,4 @@
-"""What people decide about masks: accept, reject, edit, relabel, retrack, merge, split, revert; alone or many at once.
+"""What people decide about masks: accept, reject, edit, relabel, retrack and more; alone or many at once.
 
 An edit says of which state it is, so that nobody's work is wiped out unseen: a `TaggedRecord` brings its tag along;
 where a mask is named by its id alone, `if_match` holds the tag, or "*" to edit it whatever it is now.
@@ -20,6 +20,7 @@ from maskwright.core import (
     Merge,
     Reject,
     Relabel,
+    Reparent,
     Retrack,
     Revert,
     ReviewEvent,
@@ -96,6 +97,14 @@ def retrack(
     return (yield from append(link, [(record, Retrack(track))], if_match=if_match, actor=actor))
 
 
+def reparent(
+    link: Link, record: Named, parent: Named | None, *, if_match: str | None = None, actor: str | None = None
+) -> Steps[Edited]:
+    """Make a mask a part of another; None makes it one of its own again. Raises what `append` does."""
+    action = Reparent(None if parent is None else _id(parent))
+    return (yield from append(link, [(record, action)], if_match=if_match, actor=actor))
+
+
 def merge(
     link: Link, record: Named, absorbed: Sequence[Named], *, if_match: Tags = None, actor: str | None = None
 ) -> Steps[Edited]:
@@ -162,6 +171,7 @@ __all__ = [
     "merge",
     "reject",
     "relabel",
+    "reparent",
     "retrack",
     "revert",
     "split",

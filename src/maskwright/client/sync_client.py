@@ -64,6 +64,7 @@ class Client:
     edit = does(edit_steps.edit)
     relabel = does(edit_steps.relabel)
     retrack = does(edit_steps.retrack)
+    reparent = does(edit_steps.reparent)
     merge = does(edit_steps.merge)
     split = does(edit_steps.split)
     revert = does(edit_steps.revert)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from maskwright.core.review_event import Merge as Merge
     from maskwright.core.review_event import Reject as Reject
     from maskwright.core.review_event import Relabel as Relabel
+    from maskwright.core.review_event import Reparent as Reparent
     from maskwright.core.review_event import Retrack as Retrack
     from maskwright.core.review_event import Revert as Revert
     from maskwright.core.review_event import ReviewEvent as ReviewEvent
@@ -71,6 +72,7 @@ _HOMES = {
         "Merge",
         "Reject",
         "Relabel",
+        "Reparent",
         "Retrack",
         "Revert",
         "ReviewEvent",
@@ -118,6 +120,7 @@ __all__ = [
     "Provenance",
     "Reject",
     "Relabel",
+    "Reparent",
     "ResolvedRecord",
     "Retrack",
     "Revert",

@@ -41,6 +41,13 @@ class Retrack:
 
 
 @dataclass(frozen=True, slots=True)
+class Reparent:
+    """The mask becomes a part of another record's; None makes it one of its own again."""
+
+    parent: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Merge:
     """The record takes in other records, which stop being listed on their own."""
 
@@ -61,7 +68,7 @@ class Revert:
     event_id: str
 
 
-Action = Accept | Reject | Edit | Relabel | Retrack | Merge | Split | Revert
+Action = Accept | Reject | Edit | Relabel | Retrack | Reparent | Merge | Split | Revert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,4 +86,16 @@ class ReviewEvent:
             raise RecordError(f"the time of a review event must have a time zone, got {self.at.isoformat()}")
 
 
-__all__ = ["Accept", "Action", "Edit", "Merge", "Reject", "Relabel", "Retrack", "Revert", "ReviewEvent", "Split"]
+__all__ = [
+    "Accept",
+    "Action",
+    "Edit",
+    "Merge",
+    "Reject",
+    "Relabel",
+    "Reparent",
+    "Retrack",
+    "Revert",
+    "ReviewEvent",
+    "Split",
+]

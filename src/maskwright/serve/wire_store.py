@@ -237,7 +237,8 @@ class TableOut(_Out):
 _ACTIONS = tuple(
     model_of(one)
     for one in (
-        *(core.Accept, core.Reject, core.Edit, core.Relabel, core.Retrack, core.Merge, core.Split, core.Revert),
+        *(core.Accept, core.Reject, core.Edit, core.Relabel, core.Retrack, core.Reparent, core.Merge, core.Split),
+        core.Revert,
     )
 )
 ActionIn = Annotated[Union[_ACTIONS], Field(discriminator="kind")]  # noqa: UP007  # pyright: ignore

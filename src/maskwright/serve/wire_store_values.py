@@ -24,7 +24,8 @@ from maskwright.store.together import LoggedEvent
 _ACTIONS: dict[str, type[Any]] = {
     one.__name__: one
     for one in (
-        *(core.Accept, core.Reject, core.Edit, core.Relabel, core.Retrack, core.Merge, core.Split, core.Revert),
+        *(core.Accept, core.Reject, core.Edit, core.Relabel, core.Retrack, core.Reparent, core.Merge, core.Split),
+        core.Revert,
     )
 }
 

@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from maskwright.core.codec import from_json, to_json
 from maskwright.core.errors import DuplicateRecord, MaskError, RecordError, UnknownRecord
-from maskwright.core.review_event import Action, Edit, Merge, Revert, ReviewEvent, Split
+from maskwright.core.review_event import Action, Edit, Merge, Reparent, Revert, ReviewEvent, Split
 from maskwright.core.shapes import SizeHW
 from maskwright.masks import area
 from maskwright.store.ledger import Ledger
-from maskwright.store.resolve import touched_by
+from maskwright.store.resolve import named_by, touched_by
 
 _COLUMNS = "e.id, e.record_id, e.actor, e.at, e.action"
 _STEPS = pa.schema({"position": pa.int64(), **dict.fromkeys(("record_id", "actor", "done_at", "kind"), pa.string())})
@@ -40,7 +40,8 @@ def check(event: ReviewEvent, size_of: Callable[[str], SizeHW]) -> None:
     """Refuse an event that could not be folded.
 
     Raises:
-        RecordError: new pixels are malformed or of another size, or a merge or split names nothing or itself.
+        RecordError: new pixels are malformed or of another size, a merge or split names nothing or itself, or a mask
+            is to be a part of itself.
     """
     match event.action:
         case Edit(rle):
@@ -53,6 +54,8 @@ def check(event: ReviewEvent, size_of: Callable[[str], SizeHW]) -> None:
                 area(rle)
             except MaskError as error:
                 raise RecordError(f"an edit's pixels cannot be read in event {event.id}: {error}") from error
+        case Reparent(parent) if parent == event.record_id:
+            raise RecordError(f"a mask is no part of itself, got {parent} in event {event.id}")
         case Merge(others) | Split(others):
             if not others or event.record_id in others or len(set(others)) < len(others):
                 raise RecordError(
@@ -69,7 +72,7 @@ def append(
         UnknownRecord: an event names a record or event that is not there.
         DuplicateRecord: another event has that id.
     """
-    ordinals = ordinals_of(list(dict.fromkeys(record_id for event in events for record_id in touched_by(event))))
+    ordinals = ordinals_of(list(dict.fromkeys(record_id for event in events for record_id in named_by(event))))
     for event in events:
         if _is_there(ledger, event):
             continue

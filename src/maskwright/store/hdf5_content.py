@@ -9,7 +9,7 @@ from maskwright.core.record import MaskRecord
 from maskwright.core.review_event import Revert, ReviewEvent
 from maskwright.store.frame_log import NO_RUN, SeenFrame, key_of
 from maskwright.store.moments import Tag, Write
-from maskwright.store.resolve import touched_by
+from maskwright.store.resolve import named_by, touched_by
 
 
 @dataclass(slots=True, kw_only=True)
@@ -160,7 +160,7 @@ def add_event(content: Content, event: ReviewEvent, seq: int) -> None:
             raise UnknownRecord(f"a revert must name an earlier event, and there is no event {target}")
         if event.record_id not in touched:
             raise UnknownRecord(f"a revert must name an event of its record {event.record_id}; {target} is another's")
-    for record_id in touched_by(event):
+    for record_id in named_by(event):
         content.record(record_id)
     content.keep(event, seq)
 

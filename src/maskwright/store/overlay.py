@@ -36,6 +36,8 @@ OVERLAY_SCHEMA = pa.schema(
         pa.field("label", pa.string()),
         pa.field("is_retracked", pa.bool_()),  # null in folds of before version 2 of the store
         pa.field("track", pa.string()),
+        pa.field("is_reparented", pa.bool_()),  # null in folds of before version 3
+        pa.field("parent", pa.string()),
         pa.field("rle", pa.binary()),
     ]
 )
@@ -105,6 +107,8 @@ def _row(record_id: str, ordinal: int, outcome: Outcome) -> dict[str, Any]:
         "label": outcome.label,
         "is_retracked": outcome.is_retracked,
         "track": outcome.track,
+        "is_reparented": outcome.is_reparented,
+        "parent": outcome.parent,
         "rle": None if outcome.rle is None else outcome.rle.counts,
     }
 

@@ -5,6 +5,7 @@
     Edit         new pixels; an earlier decision was about other pixels and is taken back
     Relabel      a new label; decisions stand
     Retrack      another track; decisions stand
+    Reparent     a part of another record, or of none; decisions stand
     Merge        the absorbed records are "merged"; the record itself keeps its pixels until an Edit brings the union
     Split        the record is "split"; a split that is undone leaves its pieces "merged"
     Revert       the event named no longer counts; a revert that is itself reverted no longer counts either
@@ -18,7 +19,18 @@ from datetime import datetime
 
 from maskwright.core.record import MaskRecord
 from maskwright.core.resolved import ResolvedRecord, Status
-from maskwright.core.review_event import Accept, Edit, Merge, Reject, Relabel, Retrack, Revert, ReviewEvent, Split
+from maskwright.core.review_event import (
+    Accept,
+    Edit,
+    Merge,
+    Reject,
+    Relabel,
+    Reparent,
+    Retrack,
+    Revert,
+    ReviewEvent,
+    Split,
+)
 from maskwright.core.rle import RLE
 from maskwright.core.shapes import BoxXYXY
 from maskwright.masks import area, box_xyxy
@@ -41,6 +53,8 @@ class Outcome:
     label: str | None = None
     is_retracked: bool = False
     track: str | None = None
+    is_reparented: bool = False
+    parent: str | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +69,7 @@ class _Fold:
     rle: RLE | None = None
     relabel: Relabel | None = None
     retrack: Retrack | None = None
+    reparent: Reparent | None = None
 
     def decide(self, status: Status, by: ReviewEvent | None = None) -> None:
         self.decision = status
@@ -79,6 +94,8 @@ def apply(outcome: Outcome, record: MaskRecord) -> ResolvedRecord:
         record = replace(record, label=outcome.label)
     if outcome.is_retracked:
         record = replace(record, track=outcome.track)
+    if outcome.is_reparented:
+        record = replace(record, parent=outcome.parent)
     return ResolvedRecord(
         record=record,
         status=outcome.status,
@@ -119,6 +136,8 @@ def outcome_of(record_id: str, events: Sequence[ReviewEvent]) -> Outcome:
         label=state.relabel.label if state.relabel else None,
         is_retracked=state.retrack is not None,
         track=state.retrack.track if state.retrack else None,
+        is_reparented=state.reparent is not None,
+        parent=state.reparent.parent if state.reparent else None,
     )
 
 
@@ -128,6 +147,14 @@ def touched_by(event: ReviewEvent) -> tuple[str, ...]:
         case Merge(others) | Split(others):
             return tuple(dict.fromkeys((event.record_id, *others)))
     return (event.record_id,)
+
+
+def named_by(event: ReviewEvent) -> tuple[str, ...]:
+    """List the records that must be there: those that an event touches, and one that it makes another a part of."""
+    match event.action:
+        case Reparent(str(parent)):
+            return (*touched_by(event), parent)
+    return touched_by(event)
 
 
 def undone_by(events: Sequence[ReviewEvent]) -> set[str]:
@@ -173,6 +200,8 @@ def _step(state: _Fold, event: ReviewEvent, record_id: str, *, is_counted: bool)
             state.relabel = event.action
         case Retrack() if is_own:
             state.retrack = event.action
+        case Reparent() if is_own:
+            state.reparent = event.action
 
 
-__all__ = ["Outcome", "apply", "outcome_of", "resolve", "touched_by", "undone_by"]
+__all__ = ["Outcome", "apply", "named_by", "outcome_of", "resolve", "touched_by", "undone_by"]

@@ -57,8 +57,9 @@ def masks_sql(records: str, *, has_overlay: bool) -> str:
     edited = ", ".join(f"CASE WHEN o.is_edited THEN o.{name} ELSE r.{name} END AS {name}" for name in _EDITED)
     label = "CASE WHEN o.is_relabelled THEN o.label ELSE r.label END AS label"
     track = "CASE WHEN o.is_retracked THEN o.track ELSE r.track END AS track"
+    parent = "CASE WHEN o.is_reparented THEN o.parent ELSE r.parent END AS parent"
     return (
-        f"SELECT r.* REPLACE ({edited}, {label}, {track}), {_STATE} "
+        f"SELECT r.* REPLACE ({edited}, {label}, {track}, {parent}), {_STATE} "
         f"FROM ({records}) r LEFT JOIN overlay o ON r.ordinal = o.ordinal"
     )
 

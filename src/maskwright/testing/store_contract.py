@@ -29,6 +29,7 @@ from maskwright.core import (
     Provenance,
     Reject,
     Relabel,
+    Reparent,
     ResolvedRecord,
     Retrack,
     Revert,
@@ -305,6 +306,30 @@ class StoreContract:
         assert store.record(freed.id).record == replace(freed, track=None)
         store.append([make_event(moved, Revert(retrack.id))])
         assert [one.record for one in store.query(Query(track="track 1"))] == [moved, kept]
+
+    def test_masks_become_parts_of_others_and_masks_of_their_own_again(self, store: Store) -> None:
+        whole, part, freed = records = [make_record(make_ref(0), parent=None) for _ in range(3)]
+        store.put(records)
+
+        joined = make_event(part, Reparent(whole.id))
+        store.append([joined, make_event(freed, Reparent(whole.id)), make_event(freed, Reparent(None))])
+        self.compact(store)
+
+        assert {one.record.id: one.record.parent for one in store.query()} == {
+            whole.id: None,
+            part.id: whole.id,
+            freed.id: None,
+        }
+        assert store.record(part.id).record == replace(part, parent=whole.id)
+        store.append([make_event(part, Revert(joined.id))])
+        assert (
+            store.record(part.id).record
+            == next(one.record for one in store.query() if one.record.id == part.id)
+            == part
+        )
+        for parent, error in (("nobody", UnknownRecord), (part.id, RecordError)):
+            with pytest.raises(error):
+                store.append([make_event(part, Reparent(parent))])
 
     def test_a_life_is_told_whole(self, store: Store) -> None:
         record = make_record(make_ref(0))

@@ -20,6 +20,7 @@ from maskwright.core import (
     Merge,
     Reject,
     Relabel,
+    Reparent,
     ResolvedRecord,
     Retrack,
     Revert,
@@ -146,6 +147,10 @@ def store_machine(
         def decide(self, record: MaskRecord, rle: RLE, data: st.DataObject) -> None:
             actions = (Accept(), Reject("x"), Edit(rle), Relabel("lid"), Retrack("track 2"), Retrack(None))
             self._append(make_event(record, data.draw(st.sampled_from(actions))))
+
+        @rule(record=records, other=records)
+        def make_a_part(self, record: MaskRecord, other: MaskRecord) -> None:
+            self._append(make_event(record, Reparent(None if record.id == other.id else other.id)))
 
         @rule(record=records, other=records, kind=st.sampled_from([Merge, Split]))
         def join_or_part(self, record: MaskRecord, other: MaskRecord, kind: Any) -> None:

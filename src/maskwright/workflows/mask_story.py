@@ -12,7 +12,18 @@ from typing import Any
 from maskwright.core import BoxPrompt, MaskPrompt, MaskRecord, PointPrompt, Prompt, TextPrompt, prompt_parts, to_json
 from maskwright.core.errors import SettingError, UnknownRecord
 from maskwright.core.provenance import Provenance
-from maskwright.core.review_event import Accept, Edit, Merge, Reject, Relabel, Retrack, Revert, ReviewEvent, Split
+from maskwright.core.review_event import (
+    Accept,
+    Edit,
+    Merge,
+    Reject,
+    Relabel,
+    Reparent,
+    Retrack,
+    Revert,
+    ReviewEvent,
+    Split,
+)
 from maskwright.core.track import TrackPoint
 from maskwright.masks import area
 from maskwright.store import History, MaskStore, Query, matches, open_store
@@ -182,6 +193,8 @@ def _event(event: ReviewEvent, history: History) -> str:
             says = f'called "{label}"' if label else "its label was taken away"
         case Retrack(track):
             says = f"moved to the track {track}" if track is not None else "taken out of its track"
+        case Reparent(parent):
+            says = f"made a part of {parent}" if parent is not None else "made a mask of its own"
         case Merge(absorbed):
             says = f"took in {', '.join(absorbed)}" if mine else f"taken into {event.record_id}"
         case Split(into):

@@ -16,6 +16,7 @@ export type ActionId =
   | "next_candidate" | "previous_candidate" | "queue_clicks" | "negative"
   | "tool_click" | "tool_box" | "tool_brush" | "tool_eraser" | "tool_polygon" | "tool_lasso" | "tool_cut" | "tool_everything" | "tool_move"
   | "brush_smaller" | "brush_larger" | "fill_holes" | "smooth" | "merge" | "split"
+  | "make_part" | "make_whole" | "select_parts" | "toggle_parts"
   | "segment_everything" | "segment_text"
   | "edit_label" | `label_${Digit}`
   | "propagate_forward" | "propagate_back" | "merge_tracks"
@@ -55,6 +56,9 @@ const hasHand = ({ hand }: State): boolean => hand !== null;
 const hasFrame = ({ frame }: State): boolean => frame !== null;
 const hasSelection = (state: State): boolean => state.selection.length > 0;
 const hasFew = (state: State): boolean => selectedMasks(state).length > 1;
+const hasWhole = ({ hand, selection }: State): boolean => selection.filter((id) => id !== hand?.base).length > (hand === null ? 1 : 0);
+const isPart = (state: State): boolean =>
+  state.hand === null ? selectedMasks(state).some(({ view }) => view.record.parent !== null) : (state.hand.parent ?? null) !== null;
 const mayWrite = ({ caller }: State): boolean => caller === null || caller.scope !== "read";
 const canDecide = (state: State): boolean => mayWrite(state) && hasSelection(state);
 const hasCandidates = ({ hand }: State): boolean => (hand?.draft.work.candidates.length ?? 0) > 1;
@@ -116,6 +120,10 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("hand", "smooth", ["Shift+G"], { isEnabled: canEdit }),
   spec("hand", "merge", ["M"], { isEnabled: (state) => mayWrite(state) && hasFew(state) }),
   spec("hand", "split", ["Shift+M"], { isEnabled: canDecide }),
+  spec("hand", "make_part", ["Ctrl+G"], { isEnabled: (state) => mayWrite(state) && hasWhole(state) }),
+  spec("hand", "make_whole", ["Ctrl+Shift+G"], { isEnabled: (state) => mayWrite(state) && isPart(state) }),
+  spec("hand", "select_parts", ["Alt+P"], { isEnabled: hasSelection }),
+  spec("hand", "toggle_parts", ["Shift+P"], { isEnabled: hasSelection }),
   spec("hand", "segment_everything", ["Ctrl+E"], { isEnabled: canEdit }),
   spec("hand", "segment_text", ["T"], { isEnabled: canEdit }),
 

@@ -50,7 +50,7 @@ export type SinglePrompt = BoxPrompt | MaskPrompt | PointPrompt | TextPrompt;
 
 export type Prompt = BoxPrompt | CombinedPrompt | MaskPrompt | PointPrompt | TextPrompt;
 
-export type Action = Accept | Edit | Merge | Reject | Relabel | Retrack | Revert | Split;
+export type Action = Accept | Edit | Merge | Reject | Relabel | Reparent | Retrack | Revert | Split;
 
 /** The mask is right as it is. */
 export interface Accept {
@@ -716,6 +716,12 @@ export interface Reject {
 export interface Relabel {
   readonly kind: "Relabel";
   readonly label: string | null;
+}
+
+/** The mask becomes a part of another record's; None makes it one of its own again. */
+export interface Reparent {
+  readonly kind: "Reparent";
+  readonly parent: string | null;
 }
 
 /** The mask becomes one of another track; None takes it out of its track. */

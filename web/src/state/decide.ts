@@ -9,6 +9,7 @@ import { canRedo, canUndo } from "../tools/draft";
 import type { EntryKind } from "./events";
 import { isTouched, originOf } from "./hand";
 import { planCommit, planEach, planEdit, planMerge, planSave, planSplit, type Maker } from "./plan";
+import { canBePart } from "./parts";
 import { nextRedo, nextUndo, nextUnreviewed, visibleMasks } from "./select";
 import type { Store } from "./store";
 import { revertsOf, UNDONE_REASON } from "./undo";
@@ -67,6 +68,13 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
   /** Take one event of a mask's history back, whoever did it. */
   const revert = (id: string, event_id: string): void => each("undo", [id], { kind: "Revert", event_id }, false);
 
+  /** Make masks parts of another, or masks of their own. Those that it is a part of itself stay as they are. */
+  function reparent(parent: string | null, ids: readonly string[]): void {
+    const { masks } = state();
+    const wanted = ids.filter((id) => masks.get(id)?.view.record.parent !== parent && (parent === null || canBePart(masks, id, parent)));
+    each(parent === null ? "make_whole" : "make_part", wanted, { kind: "Reparent", parent }, false);
+  }
+
   const retrack = (track: string | null, ids = state().selection): void => each("merge_tracks", ids, { kind: "Retrack", track }, false);
 
   /** Records of other frames too: the rest of a track, as the server has them. */
@@ -110,8 +118,8 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
     const { patch, pieces: cutOff = [] } = hand.draft.work;
     const [rle, pieces] = await Promise.all([rleOf(patch), Promise.all(cutOff.map(rleOf))]);
     if (state().hand !== hand || patch.bits.every((bit) => bit === 0)) return;
-    const { base, label } = hand;
-    const entries = planCommit(state(), maker, { base, rle, origin: originOf(hand.draft), label, isAccepted, pieces });
+    const { base, label, parent = null } = hand;
+    const entries = planCommit(state(), maker, { base, rle, origin: originOf(hand.draft), label, parent, isAccepted, pieces });
     const id = base ?? savedBy(entries);
     if (id !== null) told(id, rle, patch);
     add(entries);
@@ -182,7 +190,7 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
   }
 
   return {
-    ...{ accept, reject, acceptVisible, rejectVisible, relabel, revert, retrack, retrackAll, merge, split, propose },
+    ...{ accept, reject, acceptVisible, rejectVisible, relabel, reparent, revert, retrack, retrackAll, merge, split, propose },
     ...{ commit, undo, redo, tidy, restoreRecent },
   };
 }

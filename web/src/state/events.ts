@@ -62,6 +62,7 @@ export type HandEvent =
   /** A tool made another draft of it. */
   | { readonly type: "hand-drawn"; readonly draft: Draft }
   | { readonly type: "hand-labelled"; readonly label: string | null }
+  | { readonly type: "hand-parented"; readonly parent: string | null }
   | {
       readonly type: "hand-answered";
       readonly hand: string;
@@ -77,6 +78,7 @@ export type HandEvent =
 export type UserEvent =
   | { readonly type: "selected"; readonly ids: readonly string[]; readonly how: "only" | "add" | "toggle" }
   | { readonly type: "skipped"; readonly ids: readonly string[] }
+  | { readonly type: "collapsed"; readonly ids: readonly string[]; readonly isCollapsed: boolean }
   | { readonly type: "tool-chosen"; readonly tool: Tool }
   | { readonly type: "pointing-set"; readonly isPointing: boolean }
   | { readonly type: "brush-sized"; readonly radius: number }

@@ -18,6 +18,8 @@ export type Hand = {
   /** The record that is being fixed; null for a new mask. */
   readonly base: string | null;
   readonly label: string | null;
+  /** The mask that it is a part of. Hands that an earlier page kept do not say. */
+  readonly parent?: string | null;
   readonly draft: Draft;
   /** What a click under the pointer would give. */
   readonly preview: Candidate | null;
@@ -28,7 +30,7 @@ export type Hand = {
 /** Begin a new mask, or the fixing of a record. */
 export function takeHand(
   tool: Tool,
-  given: { readonly id: string; readonly frame: string; readonly base: string | null; readonly label: string | null },
+  given: Pick<Hand, "id" | "frame" | "base" | "label" | "parent">,
   sizeHw: Patch["sizeHw"],
   patch: Patch = emptyPatch(sizeHw),
 ): Hand {
@@ -44,6 +46,8 @@ export function reduceHand(hand: Hand | null, event: HandEvent): Hand | null {
       return drawn(hand, event.draft);
     case "hand-labelled":
       return { ...hand, label: event.label };
+    case "hand-parented":
+      return { ...hand, parent: event.parent };
     case "hand-answered":
       if (event.hand !== hand.id) return hand;
       return { ...drawn(hand, answered(hand.draft, event.question, event.candidates)), problem: null };

@@ -11,6 +11,7 @@ import { fillHoles, smoothBoundary } from "../masks/cleanup";
 import type { Decide } from "./decide";
 import type { Frames } from "./frames";
 import type { Jobs } from "./jobs";
+import { canBePart, withParts } from "./parts";
 import type { Search } from "./search";
 import { labelChoices, neighbour, nextUnreviewed, selectedMasks, visibleMasks } from "./select";
 import type { Store } from "./store";
@@ -72,6 +73,25 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
     return decide.merge(ids, unionAll(sizeHw, patches));
   }
 
+  /** The mask in hand becomes a part of the selected one; without one in hand, the selected ones of the first. */
+  function makePart(): void {
+    const { hand, selection, masks } = state();
+    const [whole, ...others] = selection.filter((id) => id !== hand?.base);
+    if (whole === undefined) return;
+    if (hand === null) return decide.reparent(whole, others);
+    if (hand.base === null || canBePart(masks, hand.base, whole)) store.dispatch({ type: "hand-parented", parent: whole });
+  }
+
+  function makeWhole(): void {
+    if (state().hand !== null) store.dispatch({ type: "hand-parented", parent: null });
+    else decide.reparent(null, state().selection);
+  }
+
+  function toggleParts(): void {
+    const ids = state().selection;
+    store.dispatch({ type: "collapsed", ids, isCollapsed: ids.some((id) => !state().collapsed.has(id)) });
+  }
+
   function mergeTracks(): void {
     const [first] = selectedMasks(state()).flatMap(({ view }) => view.record.track ?? []);
     if (first !== undefined) decide.retrack(first);
@@ -120,6 +140,10 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
     fill_holes: () => changed((patch) => fillHoles(patch)),
     smooth: () => changed((patch) => smoothBoundary(patch)),
     merge,
+    make_part: makePart,
+    make_whole: makeWhole,
+    toggle_parts: toggleParts,
+    select_parts: () => select(withParts(state().masks, state().selection)),
     split: () => (selected() === null ? undefined : decide.split(selected() ?? "", pieces(selected() ?? ""))),
     segment_everything: search.everything,
     merge_tracks: mergeTracks,

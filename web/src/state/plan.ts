@@ -93,6 +93,7 @@ export type Commit = {
   readonly rle: RLE;
   readonly origin: Origin;
   readonly label: string | null;
+  readonly parent?: string | null;
   /** What was cut off it: masks of their own from now on. */
   readonly pieces?: readonly RLE[];
   /** Whether the mask is right as it is now, which who draws it usually means. */
@@ -104,7 +105,7 @@ export type Commit = {
  * so the record's story stays true, and each step of it can be looked at.
  */
 export function planCommit(state: State, maker: Maker, commit: Commit): readonly Entry[] {
-  const { base, rle, origin, label, isAccepted, pieces = [] } = commit;
+  const { base, rle, origin, label, isAccepted, parent = null, pieces = [] } = commit;
   const group = maker.newId();
   const accept: readonly EventIn["action"][] = isAccepted ? [{ kind: "Accept" }] : [];
   if (base !== null) {
@@ -112,12 +113,14 @@ export function planCommit(state: State, maker: Maker, commit: Commit): readonly
     if (before === undefined) return [];
     const edit: readonly EventIn["action"][] = before.rle.counts === rle.counts ? [] : [{ kind: "Edit", rle }];
     const relabel: readonly EventIn["action"][] = before.label === label ? [] : [{ kind: "Relabel", label }];
-    const events = [...edit, ...relabel, ...accept].map((action) => ({ record_id: base, action }));
+    const reparent: readonly EventIn["action"][] = before.parent === parent ? [] : [{ kind: "Reparent", parent }];
+    const events = [...edit, ...relabel, ...reparent, ...accept].map((action) => ({ record_id: base, action }));
     const edits = events.length === 0 ? [] : planEdit(state, maker, "commit", events, { isAtomic: true, group });
     return [...edits, ...planPieces(state, maker, pieces, { label, group, of: base })];
   }
   if (state.frame === null) return [];
-  const record = origin.kind === "drawn" ? drawnRecord(state.frame, maker, rle, label, []) : proposed(origin.record, state.frame, maker, label);
+  const made = origin.kind === "drawn" ? drawnRecord(state.frame, maker, rle, label, []) : proposed(origin.record, state.frame, maker, label);
+  const record: NewRecord = { ...made, parent };
   const edit: readonly EventIn["action"][] = record.rle.counts === rle.counts ? [] : [{ kind: "Edit", rle }];
   const events = [...edit, ...accept].map((action) => ({ record_id: record.id, action }));
   const save = planSave(state, maker, "commit", [record], group);

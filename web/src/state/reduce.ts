@@ -8,6 +8,7 @@ import { limitRadius, type Tool } from "../tools/tool";
 import type { HandEvent, OutboxEvent, ServerEvent, StateEvent, UserEvent } from "./events";
 import { reduceHand } from "./hand";
 import { edited, followed, overlaid, told, toldHistory } from "./masks";
+import { wholesOf } from "./parts";
 import type { Status } from "./resolve";
 import type { FrameList, Mask, State } from "./values";
 import { followed as followedNames, grounded, noted } from "./undo";
@@ -145,9 +146,13 @@ function counted(frames: FrameList, state: State): FrameList {
 function reduceUser(state: State, event: UserEvent): State {
   switch (event.type) {
     case "selected":
-      return { ...state, selection: selected(state, event) };
+      return { ...state, selection: selected(state, event), collapsed: revealed(state, event.ids) };
     case "skipped":
       return { ...state, skipped: new Set([...state.skipped, ...event.ids]) };
+    case "collapsed": {
+      const others = [...state.collapsed].filter((id) => !event.ids.includes(id));
+      return { ...state, collapsed: new Set([...others, ...(event.isCollapsed ? event.ids : [])]) };
+    }
     case "tool-chosen":
       return toolChosen(state, event.tool);
     case "pointing-set":
@@ -177,6 +182,14 @@ function toolChosen(state: State, tool: Tool): State {
   if (tool === state.tool) return state;
   const hand = state.hand === null ? null : { ...state.hand, draft: enterTool(tool, state.hand.draft) };
   return { ...state, tool, hand };
+}
+
+/** A part that is chosen by itself comes into sight. */
+function revealed({ collapsed, masks }: State, ids: readonly string[]): State["collapsed"] {
+  const [only] = ids;
+  if (only === undefined || ids.length > 1 || collapsed.size === 0) return collapsed;
+  const above = wholesOf(masks, only);
+  return above.some((id) => collapsed.has(id)) ? new Set([...collapsed].filter((id) => !above.includes(id))) : collapsed;
 }
 
 function selected(state: State, event: Extract<UserEvent, { type: "selected" }>): readonly string[] {

@@ -19,6 +19,7 @@ type Fold = {
   rle: RLE | null;
   label: string | null;
   track: string | null;
+  parent: string | null;
 };
 
 /** A record that nobody has decided about. */
@@ -78,16 +79,17 @@ function begun(base: RecordOut): Fold {
     rle: null,
     label: base.record.label,
     track: base.record.track,
+    parent: base.record.parent,
   };
 }
 
 function ended(base: RecordOut, state: Fold, numEvents: number, asOf: string | null): RecordOut {
-  const { rle, label, track } = state;
+  const { rle, label, track, parent } = state;
   const measured = rle === null ? null : measure(rle);
   const pixels = rle && measured ? { rle, area: measured.area, box_xyxy: measured.box } : {};
   return {
     kind: "ResolvedRecord",
-    record: { ...base.record, ...pixels, label, track },
+    record: { ...base.record, ...pixels, label, track, parent },
     status: state.standing ?? state.decision,
     verified_by: state.verifiedBy,
     verified_at: state.verifiedAt,
@@ -145,6 +147,9 @@ function stepOwn(state: Fold, event: ReviewEvent, action: Action): void {
       return;
     case "Retrack":
       state.track = action.track;
+      return;
+    case "Reparent":
+      state.parent = action.parent;
       return;
     case "Merge":
     case "Revert":

@@ -79,7 +79,7 @@ export function createReview(parts: ReviewParts) {
     const record = base === null ? null : (masks.get(base)?.view.record ?? null);
     const patch = base === null ? undefined : patches.get(base)?.patch;
     if (base !== null && (record === null || patch === undefined)) return;
-    const given = { id: newId(), frame: frame.id, base: record?.id ?? null, label: record?.label ?? null };
+    const given = { id: newId(), frame: frame.id, base: record?.id ?? null, label: record?.label ?? null, parent: record?.parent ?? null };
     store.dispatch({ type: "hand-taken", hand: takeHand(tool, given, frame.size_hw, patch) });
   }
 

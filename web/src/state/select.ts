@@ -5,6 +5,7 @@ import type { FrameOut, MaskRecord } from "../api/types";
 import { uniteBoxes } from "../geometry/boxes";
 import type { BoxXyxy } from "../geometry/coords";
 import { blocked } from "../sync/outbox";
+import { rowsOf, type Row } from "./parts";
 import type { Status } from "./resolve";
 import type { Filter, Mask, Sort, State } from "./values";
 
@@ -47,6 +48,12 @@ const visible = remembered((masks: State["masks"], filter: Filter, sort: Sort): 
   const compare = ORDERS[sort];
   return compare === null ? found : found.sort((a, b) => compare(a.view.record, b.view.record));
 });
+
+/** Those masks as rows of a tree, parts under their objects. */
+export const listRows = (state: State): readonly Row[] => rows(visibleMasks(state), state.collapsed);
+const rows = remembered(rowsOf);
+const ordered = remembered((masks: readonly Mask[]): readonly Mask[] => rowsOf(masks, NOTHING).map((row) => row.mask));
+const NOTHING: ReadonlySet<string> = new Set();
 
 function filterOf(filter: Filter): (view: Mask["view"]) => boolean {
   const statuses = new Set(filter.statuses);
@@ -91,7 +98,7 @@ const ORDERS: { readonly [sort in Sort]: Compare | null } = {
 
 /** The mask to look at next: the first proposal in the list after the selected one, round to the beginning. */
 export function nextUnreviewed(state: State, after: string | null = state.selection.at(-1) ?? null): string | null {
-  const list = visibleMasks(state);
+  const list = ordered(visibleMasks(state));
   const begin = list.findIndex(({ view }) => view.record.id === after) + 1;
   const round = [...list.slice(begin), ...list.slice(0, begin)];
   const isOpen = ({ view }: Mask): boolean => view.status === "proposed" && view.record.id !== after && view.record.id !== state.hand?.base;
@@ -101,7 +108,7 @@ export function nextUnreviewed(state: State, after: string | null = state.select
 
 /** The mask before or after the selected one in the list. */
 export function neighbour(state: State, by: 1 | -1): string | null {
-  const list = visibleMasks(state);
+  const list = listRows(state).map((row) => row.mask);
   if (list.length === 0) return null;
   const place = list.findIndex(({ view }) => view.record.id === state.selection.at(-1));
   const next = place < 0 ? (by > 0 ? 0 : list.length - 1) : (place + by + list.length) % list.length;

@@ -98,6 +98,8 @@ export type State = {
   readonly patches: ReadonlyMap<string, { readonly counts: string; readonly patch: Patch }>;
   readonly selection: readonly string[];
   readonly skipped: ReadonlySet<string>;
+  /** Masks whose parts are not in the list. */
+  readonly collapsed: ReadonlySet<string>;
   readonly hand: Hand | null;
   readonly tool: Tool;
   /** Keys move the pointer over the picture. */
@@ -143,6 +145,7 @@ export const BEGIN: State = {
   patches: new Map(),
   selection: [],
   skipped: new Set(),
+  collapsed: new Set(),
   hand: null,
   tool: "click",
   isPointing: false,

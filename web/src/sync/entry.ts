@@ -38,6 +38,8 @@ export type Seen = {
   readonly status: RecordOut["status"];
   readonly label: string | null;
   readonly track: string | null;
+  /** Entries that an earlier page kept do not say. */
+  readonly parent?: string | null;
 };
 
 /** An entry that the server would not take. It stays until the person has chosen. */
@@ -57,6 +59,7 @@ export const seenOf = ({ record, status }: RecordOut): Seen => ({
   status,
   label: record.label,
   track: record.track,
+  parent: record.parent,
 });
 
 /** An entry's events as the log will hold them, but for their ids. */
@@ -102,9 +105,10 @@ const ABOUT: { readonly [kind in Action["kind"]]: readonly (keyof Seen)[] } = {
   Edit: ["counts", "status"],
   Relabel: ["label", "status"],
   Retrack: ["track", "status"],
+  Reparent: ["parent", "status"],
   Merge: ["counts", "status"],
   Split: ["counts", "status"],
-  Revert: ["counts", "status", "label", "track"],
+  Revert: ["counts", "status", "label", "track", "parent"],
 };
 
 /** Whether what somebody else did leaves alone what an entry is about: then it is sent again, and both have their way. */
@@ -114,13 +118,14 @@ export function isCompatible(events: readonly EventIn[], recordId: string, seen:
 }
 
 function isFine(aspect: keyof Seen, action: Action, seen: Seen, theirs: Seen): boolean {
-  if (seen[aspect] === theirs[aspect]) return true;
+  if ((seen[aspect] ?? null) === (theirs[aspect] ?? null)) return true;
   if (aspect === "label") return action.kind === "Relabel" && action.label === theirs.label;
   if (aspect === "track") return action.kind === "Retrack" && action.track === theirs.track;
+  if (aspect === "parent") return action.kind === "Reparent" && action.parent === theirs.parent;
   if (aspect === "counts") return false;
   // Two who decide the same do not disagree; and a label or track is not about the decision, as long as the mask stands.
   if (theirs.status === "merged" || theirs.status === "split") return false;
   if (action.kind === "Accept") return theirs.status === "accepted";
   if (action.kind === "Reject") return theirs.status === "rejected";
-  return action.kind === "Relabel" || action.kind === "Retrack";
+  return action.kind === "Relabel" || action.kind === "Retrack" || action.kind === "Reparent";
 }

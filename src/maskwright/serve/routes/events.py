@@ -40,7 +40,7 @@ After = Annotated[int | None, Query(ge=0, le=_LARGEST, description="A position i
 @router.post(
     "/events",
     status_code=201,
-    summary="Accept, reject, edit, relabel, retrack, merge, split and revert",
+    summary="Accept, reject, edit, relabel, retrack, reparent, merge, split and revert",
     response_model=EditedOut,
     responses={**STORE_ERRORS, **CONFLICTS, **_EDITED},
     openapi_extra=body_of(EventsIn),
