@@ -9,12 +9,16 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from urllib.parse import parse_qs, quote, urlsplit
 
+import httpx
 import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; on Debian: apt install chromium")
 WAIT_MS = 30_000
+PICTURE_HW = (480, 640)
+MARGIN = 16  # around a fitted picture
 DOUBLE_CLICK_MS = 360  # two clicks within less are one double click
 
 
@@ -67,6 +71,36 @@ def drag(page, *points, button="left"):
     for point in points[1:]:
         page.mouse.move(*place(page, *point), steps=4)
     page.mouse.up(button=button)
+
+
+def at(page, x, y):
+    """Where a pixel of the demo's pictures is on the screen, while the picture is fitted."""
+    box = page.get_by_role("application").bounding_box()
+    height, width = PICTURE_HW
+    scale = min((box["width"] - 2 * MARGIN) / width, (box["height"] - 2 * MARGIN) / height)
+    left, top = box["x"] + (box["width"] - width * scale) / 2, box["y"] + (box["height"] - height * scale) / 2
+    return left + x * scale, top + y * scale
+
+
+def click(page, x, y, **how):
+    """Click on a pixel of the picture, and be in no hurry: two clicks in quick succession are a double click."""
+    page.mouse.click(*at(page, x, y), **how)
+    page.wait_for_timeout(DOUBLE_CLICK_MS)
+
+
+def pull(page, *points, button="left"):
+    """Press on a pixel of the picture, go along others, and let go."""
+    page.mouse.move(*at(page, *points[0]))
+    page.mouse.down(button=button)
+    for point in points[1:]:
+        page.mouse.move(*at(page, *point), steps=4)
+    page.mouse.up(button=button)
+
+
+def masks_here(page, address):
+    """The masks of the open frame, of any status, as the server has them."""
+    frame = parse_qs(urlsplit(page.url).query)["frame"][0]
+    return httpx.get(f"{address}/v1/frames/{quote(frame, safe='')}/records", params={"status": "any"}).json()["items"]
 
 
 def wait_saved(page):

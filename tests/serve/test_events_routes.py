@@ -191,6 +191,36 @@ def test_followers_hear_of_edits_as_they_come_whoever_makes_them_and_miss_none(p
     assert service.desk.feed.num_followers == 0
 
 
+def test_followers_hear_of_new_masks_and_where_they_are_whoever_puts_them(path, records):
+    service = store_service(path)
+    with serving(service) as url, httpx.Client(base_url=url, timeout=20) as client:
+        ready = threading.Event()
+
+        def follow():
+            with client.stream("GET", "/v1/events/stream") as response:
+                ready.set()
+                return messages_of(response, 3)
+
+        with ThreadPoolExecutor(1) as threads:
+            following = threads.submit(follow)
+            ready.wait(10)
+            frame = to_json(make_ref(1))
+            made = {"rle": to_json(records[1].rle), "frame": frame, "provenance": {"method": "human_drawn"}}
+            saved = client.post("/v1/records", json={"records": [made, made]})
+            assert saved.status_code == 201, saved.text
+            with open_store(path) as other:  # as another process would
+                other.put([make_record(make_ref(2)), make_record(make_ref(4))])
+                other.append([make_event(records[0], Accept())])
+            here, elsewhere, review = following.result(20)
+
+    dataset, episode, camera = ([frame[name]] * 2 for name in ("dataset", "episode", "camera"))
+    place = {"dataset": dataset, "episode": episode, "camera": camera}
+    moment = saved.json()["moment"]
+    assert here == (None, "record", {"moment": moment, "num_records": 2, **place, "frame_index": [1, 1]})
+    new = {"moment": moment + 1, "num_records": 2, **place, "frame_index": [2, 4]}
+    assert {one[1]: one[2] for one in (elsewhere, review)}["record"] == new
+
+
 def test_a_follower_that_reads_slowly_holds_no_more_than_a_page(path, records):
     with open_store(path) as store:
         store.append([make_event(records[i % 5], Relabel(str(i))) for i in range(3 * store_feed.PAGE)])

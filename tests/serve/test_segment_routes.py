@@ -18,6 +18,7 @@ from maskwright.masks import Island, Polygons, encode, fill, to_coco
 from maskwright.models import load_model
 from maskwright.serve.app import build_app
 from maskwright.serve.engine import LocalEngine
+from maskwright.serve.routes import everything
 from maskwright.workflows.annotate import annotate
 from maskwright.workflows.annotate_plan import Footage
 from rest_service import AT_HOME, click, client_of, picture, service_of
@@ -184,13 +185,16 @@ def test_everything_takes_a_preset_and_changes(client, digest):
     assert all(mask["prompt"] is None and mask["png"] for mask in answer.json()["masks"])
 
 
-def test_everything_in_a_box_has_its_points_and_most_of_its_pixels_there(client, digest):
+def test_everything_in_a_box_has_its_points_and_most_of_its_pixels_there(client, digest, monkeypatch):
     changes = {"points_per_side": 3, "pred_iou_thresh": 0, "stability_score_thresh": 0, "box_nms_thresh": 1}
     asked = {"image": digest, "settings": changes}
 
+    within = client.post("/v1/everything", json={**asked, "within": [-5, 10, 40.5, 400]})
+    monkeypatch.setattr(everything, "mostly_within", lambda records, box: records)
     answer = client.post("/v1/everything", json={**asked, "within": [-5, 10, 40.5, 400]})
 
-    assert answer.status_code == 200
+    assert within.status_code == answer.status_code == 200
+    assert len(within.json()["masks"]) < len(answer.json()["masks"])  # random weights draw all over the picture
     points = [mask["record"]["provenance"]["prompt"]["points_xy"][0] for mask in answer.json()["masks"]]
     assert points
     assert all(0 < x < 41 and 10 < y < 48 for x, y in points)

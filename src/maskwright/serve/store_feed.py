@@ -79,9 +79,10 @@ class Feed:
             yield []
             while True:
                 changed, known = self._changed, moment
-                events = await self._read(position, PAGE)
                 moment = await self._moment()
+                events = await self._read(position, PAGE)
                 if events:
+                    moment = max(moment, events[-1].moment)
                     position = events[-1].position
                     yield events
                 elif self._is_closed:
