@@ -25,6 +25,7 @@ from maskwright.core.errors import (
     StoreVersionError,
 )
 from maskwright.store import Query, create_store, ledger, open_store
+from maskwright.store.folder import VERSION
 from maskwright.store.hdf5_store import create_hdf5_store, open_hdf5_store
 from maskwright.testing.store_values import make_event, make_frame, make_record, make_ref
 
@@ -86,18 +87,20 @@ def without_rights(folder):
 
 def test_a_store_of_a_newer_version_is_refused(store):
     about = json.loads((store.path / "store.json").read_text())
-    (store.path / "store.json").write_text(json.dumps({**about, "version": 3}))
+    (store.path / "store.json").write_text(json.dumps({**about, "version": VERSION + 1}))
 
-    with pytest.raises(StoreVersionError, match="the store has version 3, this program reads up to 2. Install a newer"):
+    with pytest.raises(
+        StoreVersionError, match=f"the store has version {VERSION + 1}, this program reads up to {VERSION}. Install"
+    ):
         open_store(store.path)
 
 
 def test_a_log_of_a_newer_version_is_refused(store):
     store.close()
     with contextlib.closing(sqlite3.connect(store.path / "live.sqlite")) as connection:
-        connection.execute("PRAGMA user_version = 3")
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
 
-    with pytest.raises(StoreVersionError, match="the store's log has version 3"):
+    with pytest.raises(StoreVersionError, match=f"the store's log has version {VERSION + 1}"):
         open_store(store.path)
 
 
