@@ -1,6 +1,7 @@
 """Every tool of the hand, the tree of parts and the list, as people use them: Chromium, the real command and `tiny`."""
 
 import json
+import re
 from contextlib import contextmanager
 
 import httpx
@@ -23,7 +24,7 @@ from review_app import (
 pytestmark = needs_chromium
 
 # Pixels of the demo's first frames, which differ by little.
-MUG, CARTON, BIN, BALL = (243, 325), (380, 353), (445, 278), (216, 415)
+MUG, CARTON, BIN, BALL = (122, 162), (190, 176), (222, 139), (108, 208)
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def test_clicks_show_before_they_are_made_gather_cycle_and_are_undone(page, addr
     with asking(page) as asked:
         page.keyboard.down("Control")
         click(page, *CARTON)
-        click(page, CARTON[0], CARTON[1] + 20)
+        click(page, CARTON[0], CARTON[1] + 10)
         click(page, *BIN, button="right")
         page.locator(".hand", has_text="Clicks wait").wait_for()
         assert asked == []
@@ -122,33 +123,32 @@ def test_boxes_words_and_everything_in_a_frame_or_in_a_box(page, address):
     to_frame(page, 2)
     page.keyboard.press("w")
     with asking(page) as asked:
-        pull(page, (395, 230), (505, 335))
+        pull(page, (198, 115), (252, 168))
         candidates(page)
     assert [one["kind"] for one in asked] == ["BoxPrompt"]
     made = commit(page, address)
     assert decode(rle_of(made))[BIN[1], BIN[0]]
 
     page.keyboard.press("Shift+w")
-    with page.expect_response("**/v1/everything") as answered:
-        pull(page, (140, 285), (285, 460))
+    with page.expect_response("**/v1/everything", timeout=60_000) as answered:
+        pull(page, (70, 142), (142, 230))
     body = json.loads(answered.value.request.post_data)
-    assert [round(side) for side in body["within"]] == [140, 285, 285, 460]
+    assert [round(side) for side in body["within"]] == [70, 142, 142, 230]
     page.locator(".banner", has_text="added to the list").wait_for()
     wait_saved(page)
     found = [one for one in masks_here(page, address) if one["record"]["provenance"]["actor"] == "anna"]
     boxes = [one["record"]["box_xyxy"] for one in found if one["record"]["id"] != made["record"]["id"]]
     assert boxes
     assert any(x1 <= BALL[0] <= x2 and y1 <= BALL[1] <= y2 for x1, y1, x2, y2 in boxes)
-    assert all(x2 > 140 and y2 > 285 and x1 < 285 and y1 < 460 for x1, y1, x2, y2 in boxes)
+    assert all(x2 > 70 and y2 > 142 and x1 < 142 and y1 < 230 for x1, y1, x2, y2 in boxes)
     page.locator(".hand", has_text="New mask").wait_for(state="detached")
 
     page.keyboard.press("Escape")
     page.keyboard.press("t")
     page.get_by_role("dialog").get_by_role("textbox").fill("a yellow ball")
     page.keyboard.press("Enter")
-    page.locator(".banner", has_not_text="at work").filter(has_text="words").or_(
-        page.locator(".banner", has_text="added to the list")
-    ).first.wait_for()
+    # A model that takes no words says what to do; one that does finds the ball.
+    page.locator(".banner", has_text=re.compile("not text.*maskwright models list|added to the list")).wait_for()
 
     page.keyboard.press("Escape")
     with page.expect_response("**/v1/everything", timeout=60_000) as answered:
@@ -161,7 +161,7 @@ def test_a_brush_an_eraser_and_their_sizes_stroke_by_stroke(page, address):
     to_frame(page, 3)
     page.keyboard.press("b")
     size = page.locator(".size span")
-    page.mouse.move(*at(page, 400, 60))
+    page.mouse.move(*at(page, 200, 30))
     before = size.inner_text()
     page.keyboard.down("Shift")
     page.mouse.wheel(0, -300)
@@ -172,13 +172,15 @@ def test_a_brush_an_eraser_and_their_sizes_stroke_by_stroke(page, address):
     pixels = [int(one.removesuffix(" px")) for one in (before, larger, smaller)]
     assert pixels[0] < pixels[2] < pixels[1]
 
-    pull(page, (400, 60), (520, 60))
-    pull(page, (400, 100), (520, 100))
+    for _ in range(6):
+        page.keyboard.press("[")
+    pull(page, (200, 30), (260, 30))
+    pull(page, (200, 90), (260, 90))
     page.keyboard.press("e")
-    pull(page, (460, 40), (460, 120))
+    pull(page, (230, 10), (230, 110))
     page.keyboard.press("b")
     page.keyboard.down("Control")  # with a brush it erases
-    pull(page, (420, 40), (420, 80))
+    pull(page, (210, 20), (210, 40))
     page.keyboard.up("Control")
     page.keyboard.press("Control+z")
     page.keyboard.press("Control+z")
@@ -188,7 +190,7 @@ def test_a_brush_an_eraser_and_their_sizes_stroke_by_stroke(page, address):
     made = commit(page, address)
 
     mask = decode(rle_of(made))
-    drawn = [bool(mask[y, x]) for x, y in ((400, 60), (460, 60), (420, 60), (500, 100), (460, 100))]
+    drawn = [bool(mask[y, x]) for x, y in ((200, 30), (230, 30), (210, 30), (250, 90), (230, 90))]
     assert drawn == [True, False, True, True, False]
     assert len(islands(rle_of(made))) == 4
     assert made["status"] == "accepted"
@@ -207,32 +209,32 @@ def test_a_polygon_with_a_hole_islands_and_vertices_that_move(page, address):
         for corner in (*corners, corners[0]):
             click(page, *corner)
 
-    ring((420, 30), (560, 30), (560, 150), (420, 150))
-    ring((460, 60), (520, 60), (520, 120), (460, 120))
-    ring((600, 30), (630, 30), (630, 60), (600, 60))
+    ring((210, 15), (280, 15), (280, 75), (210, 75))
+    ring((230, 30), (260, 30), (260, 60), (230, 60))
+    ring((300, 15), (315, 15), (315, 30), (300, 30))
     page.locator(".hand", has_text="New mask").wait_for()
     page.keyboard.press("Enter")
     wait_saved(page)
     (made,) = [one for one in masks_here(page, address) if one["record"]["provenance"]["method"] == "human_drawn"]
     assert (len(islands(rle_of(made))), len(holes(rle_of(made)))) == (2, 1)
     whole = area(rle_of(made))
-    assert abs(whole - (140 * 120 - 60 * 60 + 30 * 30)) < 300
+    assert abs(whole - (70 * 60 - 30 * 30 + 15 * 15)) < 150
 
     page.keyboard.press("f")  # the same mask, in hand again
     page.locator(".hand", has_text="Correcting").wait_for()
-    pull(page, (420, 30), (380, 10))  # a vertex
-    pull(page, (490, 150), (490, 200))  # an edge, on which a vertex is put
-    click(page, 560, 30, button="right")  # a vertex goes
-    click(page, 3, 3)  # begins a ring
+    pull(page, (210, 15), (190, 5))  # a vertex
+    pull(page, (245, 75), (245, 100))  # an edge, on which a vertex is put
+    click(page, 280, 15, button="right")  # a vertex goes
+    click(page, 2, 2)  # begins a ring
     page.keyboard.press("Backspace")  # which is gone with its only point
     page.keyboard.press("Enter")
     page.locator(".hand", has_text="Correcting").wait_for(state="detached")
     wait_saved(page)
     (changed,) = [one for one in masks_here(page, address) if one["record"]["id"] == made["record"]["id"]]
     mask = decode(rle_of(changed))
-    assert mask[25, 395]
-    assert mask[185, 490]
-    assert not mask[35, 550]
+    assert mask[12, 198]
+    assert mask[92, 245]
+    assert not mask[18, 275]
     assert len(holes(rle_of(changed))) == 1
     assert changed["num_events"] == made["num_events"] + 2  # pixels, and that they are right
 
@@ -241,8 +243,8 @@ def test_lassos_add_and_take_away_holes_are_filled_and_outlines_smoothed(page, a
     open_page(page, address)
     to_frame(page, 5)
     page.keyboard.press("o")
-    pull(page, (420, 30), (560, 30), (560, 150), (420, 150), (420, 32))
-    pull(page, (460, 60), (520, 60), (520, 120), (460, 120), (460, 62), button="right")
+    pull(page, (210, 15), (280, 15), (280, 75), (210, 75), (210, 16))
+    pull(page, (230, 30), (260, 30), (260, 60), (230, 60), (230, 31), button="right")
     made = commit(page, address)
     assert (len(islands(rle_of(made))), len(holes(rle_of(made)))) == (1, 1)
 
@@ -254,7 +256,7 @@ def test_lassos_add_and_take_away_holes_are_filled_and_outlines_smoothed(page, a
     wait_saved(page)
     (filled,) = [one for one in masks_here(page, address) if one["record"]["id"] == made["record"]["id"]]
     assert holes(rle_of(filled)) == []
-    assert abs(area(rle_of(filled)) - 140 * 120) < 300
+    assert abs(area(rle_of(filled)) - 70 * 60) < 150
     others = [one for one in masks_here(page, address) if one["record"]["id"] != made["record"]["id"]]
     assert all(one["num_events"] == 0 for one in others)  # each tool works on the mask in hand alone
 
@@ -263,10 +265,10 @@ def test_what_is_cut_off_becomes_a_mask_once_the_rest_is_saved_and_goes_with_und
     open_page(page, address)
     to_frame(page, 6)
     page.keyboard.press("b")
-    pull(page, (400, 60), (600, 60))
+    pull(page, (200, 30), (300, 30))
     page.keyboard.press("x")
-    pull(page, (450, 20), (450, 100))
-    pull(page, (550, 20), (550, 100))
+    pull(page, (225, 10), (225, 50))
+    pull(page, (275, 10), (275, 50))
     page.keyboard.press("Control+z")
     wait_saved(page)
     assert len(masks_here(page, address)) == 7
@@ -275,8 +277,8 @@ def test_what_is_cut_off_becomes_a_mask_once_the_rest_is_saved_and_goes_with_und
     wait_chip(page, "Accepted", 1)
     wait_saved(page)
     kept, piece = masks_here(page, address)[7:]
-    assert decode(rle_of(kept))[60, 500]
-    assert decode(rle_of(piece))[60, 420]
+    assert decode(rle_of(kept))[30, 250]
+    assert decode(rle_of(piece))[30, 210]
     assert (piece["record"]["label"], piece["status"]) == ("mug", "proposed")
     assert piece["record"]["provenance"]["derived_from"] == [kept["record"]["id"]]
 
@@ -292,7 +294,9 @@ def test_masks_are_picked_merged_and_split_into_islands(page, address):
     page.keyboard.press("v")
     click(page, *BALL)
     page.locator(".hand strong", has_text="ball").wait_for()
-    click(page, *CARTON, modifiers=["Shift"])
+    page.keyboard.down("Shift")
+    click(page, *CARTON)
+    page.keyboard.up("Shift")
     page.locator(".hand strong", has_text="2 selected").wait_for()
     page.keyboard.press("m")
     wait_chip(page, "Merged", 1)
@@ -311,7 +315,6 @@ def test_parts_stand_under_their_object_and_fold(page, address):
     open_page(page, address)
     to_frame(page, 8)
     rows = page.locator(".list .row")
-    names = lambda: [one.strip() for one in rows.locator(".name").all_inner_texts()]  # noqa: E731
 
     def row(label):
         return rows.filter(has=page.locator(".name", has_text=label)).first
@@ -344,12 +347,11 @@ def test_parts_stand_under_their_object_and_fold(page, address):
     # A new mask in hand becomes a part of the selected one.
     row("mug").click()
     page.keyboard.press("b")
-    pull(page, (258, 330), (262, 340))
+    pull(page, (129, 165), (131, 170))
     page.keyboard.press("Control+g")
     page.locator(".hand", has_text="Part of mug").wait_for()
     made = commit(page, address)
     assert made["record"]["parent"] == told["mug"]["id"]
-    assert "mug" in names()
     page.keyboard.press("Control+Shift+g")
     wait_saved(page)
     (freed,) = [one for one in masks_here(page, address) if one["record"]["id"] == made["record"]["id"]]
@@ -384,14 +386,14 @@ def test_the_list_is_filtered_sorted_and_decided_about_at_once(page, address):
     to_frame(page, 10)
     rows = page.locator(".list .row")
     page.keyboard.press("w")
-    pull(page, (395, 230), (505, 335))
+    pull(page, (198, 115), (252, 168))
     candidates(page)
     page.keyboard.press("Enter")
     wait_chip(page, "Accepted", 1)
     page.get_by_text("More filters").click()
 
     def only(name, value, number):
-        page.get_by_label(name, exact=True).select_option(label=value)
+        page.locator(".filters").get_by_label(name).select_option(label=value)
         page.wait_for_function("n => document.querySelectorAll('.list .row').length === n", arg=number)
         page.get_by_role("button", name="Clear the filter").click()
         page.wait_for_function("document.querySelectorAll('.list .row').length === 8")
@@ -405,10 +407,10 @@ def test_the_list_is_filtered_sorted_and_decided_about_at_once(page, address):
     page.get_by_label("Score from").press("Enter")
     page.wait_for_function("document.querySelectorAll('.list .row').length === 1")
     page.get_by_label("Score from").fill("")
-    page.get_by_label("Pixels to").fill("4000")
+    page.get_by_label("Pixels to").fill("1000")
     page.get_by_label("Pixels to").press("Enter")
     page.wait_for_function("document.querySelectorAll('.list .row').length < 8")
-    small = [one["record"] for one in masks_here(page, address) if one["record"]["area"] <= 4000]
+    small = [one["record"] for one in masks_here(page, address) if one["record"]["area"] <= 1000]
     assert rows.count() == len(small) > 0
 
     # What the filter lets through is decided about, and no other.
@@ -432,7 +434,7 @@ def test_the_list_is_filtered_sorted_and_decided_about_at_once(page, address):
     rows.nth(1).click(modifiers=["Shift"])
     page.keyboard.press("l")
     page.keyboard.type("bot")
-    page.get_by_role("option", name="bottle").wait_for()
+    page.locator(".label").get_by_role("option", name="bottle").wait_for()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_function(
@@ -452,8 +454,8 @@ def test_next_unreviewed_goes_on_to_the_next_frame_and_back(page, address):
     page.get_by_role("dialog").get_by_role("button", name="Do it").click()
     wait_chip(page, "Accepted", 7)
     page.keyboard.press("n")
-    page.locator(".frame", has_text="Frame 13 of").wait_for()
+    page.locator(".frame", has_text="Frame 13").wait_for()
     page.locator(".row[aria-selected=true]").wait_for()
     page.wait_for_timeout(DOUBLE_CLICK_MS)
     page.keyboard.press("Shift+a")
-    page.locator(".frame", has_text="Frame 11 of").wait_for()
+    page.locator(".frame", has_text="Frame 11").wait_for()

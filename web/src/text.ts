@@ -89,7 +89,7 @@ const actions: { readonly [id in ActionId]: ActionText } = {
   more_opacity: action("Less transparent"),
   colour_by: action("Colour by…", "Go through what colours mean: label, track, score, status"),
   zoom_fit: action("Fit the frame"),
-  zoom_actual: action("Actual size", "One pixel of the picture is one of the screen"),
+  zoom_actual: action("Actual size, 1:1", "One pixel of the picture is one of the screen"),
   zoom_in: action("Zoom in"),
   zoom_out: action("Zoom out"),
   zoom_mask: action("Zoom to the mask"),

@@ -15,6 +15,7 @@ const PAGE = 200;
 export function createFrames(parts: { readonly store: Store; readonly client: () => Client; readonly drafts: Drafts; readonly newId: () => string }) {
   const { store, client, drafts, newId } = parts;
   let opening = new AbortController();
+  let opened: Promise<void> = Promise.resolve();
   let filter: FrameFilter = {};
 
   function notice(id: string, message: string): void {
@@ -42,7 +43,12 @@ export function createFrames(parts: { readonly store: Store; readonly client: ()
   }
 
   /** Open a frame. Only the last that was asked for is opened. */
-  async function open(id: string): Promise<void> {
+  function open(id: string): Promise<void> {
+    opened = load(id);
+    return opened;
+  }
+
+  async function load(id: string): Promise<void> {
     opening.abort();
     opening = new AbortController();
     const { signal } = opening;
@@ -96,5 +102,7 @@ export function createFrames(parts: { readonly store: Store; readonly client: ()
     store.dispatch({ type: "noticed", notice: { id: "finished", kind: "note", text: text.nothingLeft } });
     return false;
   }
-  return { list, more, open, step, stepUnfinished };
+  /** The masks of the frame that is being opened are there. */
+  const settled = (): Promise<void> => opened;
+  return { list, more, open, settled, step, stepUnfinished };
 }

@@ -44,6 +44,7 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
   const selected = (): string | null => state().selection.at(-1) ?? null;
 
   async function nextOpen(): Promise<void> {
+    if (!state().isFrameLoaded) await frames.settled(); // keys are quicker than answers
     const id = nextUnreviewed(state());
     if (id !== null) return one(id);
     if (await frames.stepUnfinished(1)) one(nextUnreviewed(state(), null));
