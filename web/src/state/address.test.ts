@@ -3,12 +3,15 @@ import { FRAME } from "../sync/testing";
 import { keepAddress } from "./address";
 import { asPut } from "./resolve";
 import { recordOfTest, RLES } from "../sync/testing";
-import { createStore } from "./store";
+import { createStore, type Store } from "./store";
 
 const frame = (id: string) => ({ ...FRAME, id });
 
-async function begin(search: string) {
+let store_: Store;
+
+async function begin(search: string, meanwhile: () => Promise<void> = async () => undefined) {
   const store = createStore();
+  store_ = store;
   store.dispatch({ type: "frames-told", items: [frame("f1"), frame("f2")], nextCursor: null, isFirst: true });
   const done: string[] = [];
   const due: (() => void)[] = [];
@@ -23,6 +26,7 @@ async function begin(search: string) {
     store.dispatch({ type: "frame-opened", frame: frame(id) });
     const items = ["a", "b"].map((one) => asPut(recordOfTest(one, RLES[0] ?? { size_hw: [1, 1], counts: "1" })));
     store.dispatch({ type: "records-told", frame: id, items, covers: [] });
+    await meanwhile();
   };
   await keepAddress(store, { open }, {
     location,
@@ -65,6 +69,16 @@ test("frames are places to go back to, selections are not, and each is written a
   await Promise.resolve();
 
   expect(store.get()).toMatchObject({ frame: { id: "f1" }, selection: ["b"] });
+});
+
+test("whoever goes on before a frame is there altogether is not brought back, and finds it in the address", async () => {
+  const { store, done } = await begin("?frame=f1&mask=b", async () => {
+    await Promise.resolve();
+    store_.dispatch({ type: "frame-opened", frame: frame("f2") });
+  });
+
+  expect(store.get()).toMatchObject({ frame: { id: "f2" }, selection: [] });
+  expect(done).toEqual(["push /?frame=f2#x"]);
 });
 
 test("a key that is held down does not write the address more often than browsers allow, and its last change is written", async () => {

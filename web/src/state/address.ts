@@ -22,25 +22,28 @@ const REFILL_MS = 250;
 
 /** Open what the address says, or the first frame; from then on keep both alike. */
 export async function keepAddress(store: Store, frames: Pick<Frames, "open">, places: AddressPlaces): Promise<void> {
-  let [isGoing, isDue] = [false, false];
+  let going: { readonly to: string | null; hasArrived: boolean } | null = null;
+  let isDue = false;
   let [left, since] = [AT_ONCE, places.now()];
   let shown = places.location.search;
 
   async function go(session: Session): Promise<void> {
-    isGoing = true;
     const frame = session.frame ?? store.get().frame?.id ?? store.get().frames.items[0]?.id ?? null;
+    const way = { to: frame, hasArrived: false };
+    going = way;
     store.dispatch({ type: "filter-changed", filter: session.filter });
     store.dispatch({ type: "sort-chosen", sort: session.sort });
     store.dispatch({ type: "tool-chosen", tool: session.tool });
     if (frame !== null && frame !== store.get().frame?.id) await frames.open(frame);
+    if (going !== way) return; // somebody went on meanwhile
     store.dispatch({ type: "selected", ids: session.selection, how: "only" });
-    isGoing = false;
+    going = null;
     write();
   }
 
   function write(): void {
     isDue = false;
-    if (isGoing) return;
+    if (isUnderWay()) return;
     const session = sessionOf(store.get());
     const query = queryOf(session);
     if (query === shown) return;
@@ -52,8 +55,16 @@ export async function keepAddress(store: Store, frames: Pick<Frames, "open">, pl
     else places.history.replaceState(null, "", url);
   }
 
+  /** Whether the page is on its way to what an address says. Whoever goes elsewhere from there is not. */
+  function isUnderWay(): boolean {
+    if (going === null) return false;
+    if (store.get().frame?.id === going.to) going.hasArrived = true;
+    else if (going.hasArrived) going = null;
+    return going !== null;
+  }
+
   function changed(): void {
-    if (isGoing || isDue) return;
+    if (isUnderWay() || isDue) return;
     const refilled = Math.floor((places.now() - since) / REFILL_MS);
     left = Math.min(left + refilled, AT_ONCE);
     since += refilled * REFILL_MS;
@@ -66,6 +77,7 @@ export async function keepAddress(store: Store, frames: Pick<Frames, "open">, pl
     shown = places.location.search;
     void go(readQuery(shown));
   });
-  await go(readQuery(shown));
+  const first = go(readQuery(shown));
   store.subscribe(changed);
+  await first;
 }
