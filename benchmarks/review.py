@@ -31,7 +31,9 @@ from typing import Any
 import numpy as np
 from harness import Timing, report
 from playwright.sync_api import Browser, Page, sync_playwright
-from review_data import SIZE_HW, make_recording, outlines
+from review_data import make_recording, outlines
+
+from maskwright.workflows.demo import make_demo
 
 HERE = Path(__file__).parent
 FEW, MANY, MOST = 20, 2_000, 10_000
@@ -42,6 +44,7 @@ VIEWPORT = {"width": 1920, "height": 1080}
 # Shares of the picture where something lies that can be clicked on.
 PLACES = ((0.3, 0.42), (0.36, 0.62), (0.62, 0.4), (0.7, 0.6), (0.44, 0.34), (0.56, 0.68))
 WAIT_MS = 120_000
+READS_MS, LOOKS_MS = 6_000, 4_000
 SETTLE_MS = 1_200  # until neighbours are ready and the hand rests
 MOVE_S = 4.0
 
@@ -183,7 +186,8 @@ def moving(bench: Bench) -> None:
     told = ", ".join(f"{names[kind]} {1 / means[kind]:.0f} ({worst[kind]:.0f} ms)" for kind in names)
     note = (
         f"frames a second, and the 95th percentile between two frames: {told}; target 50; no graphics card, "
-        f"masks are painted {'by the processor' if painter else 'by WebGL'}; the canvas is {box['width']:.0f}x{box['height']:.0f}"
+        f"masks are painted {'by the processor' if painter else 'by WebGL'}; "
+        f"the canvas is {box['width']:.0f}x{box['height']:.0f}"
     )
     timings = [_timing(names[kind], means[kind]) for kind in names]
     report("review", f"moving over {MANY:,} masks on 1920x1080, ms a frame", timings, note=note)
@@ -202,8 +206,38 @@ def memory(bench: Bench) -> None:
             page.wait_for_timeout(3 * SETTLE_MS)
             held = _held_mb(session)
             rows.append(Timing(f"{masks:,} masks", seconds, held, held, None))
-    note = f"ms until the frame is there, the page loaded anew; MB of scripts' values and buffers, after collection; with {FEW} masks {few:.0f}"
+    note = (
+        "ms until the frame is there, the page loaded anew; MB of scripts' values and buffers after collection; "
+        f"with {FEW} masks {few:.0f}"
+    )
     report("review", "a frame of very many masks, and the page's memory", rows, note=note)
+
+
+def first_mask(bench: Bench) -> None:
+    """From the command on the demo's store to the first accepted mask, with the pauses of somebody who reads."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = make_demo(Path(folder) / "demo").store
+        for _ in range(3):
+            begun = time.perf_counter()
+            with reviewing(store, bench.model) as address:
+                page = bench.page()
+                page.goto(address)
+                page.locator("[role=option]").first.wait_for()
+                for name, pause_ms in (("Next unreviewed", READS_MS), ("Accept", LOOKS_MS)):
+                    button = page.locator("aside").get_by_role("button", name=name, exact=False).first
+                    button.wait_for()
+                    page.wait_for_timeout(pause_ms)
+                    button.hover()
+                    button.click()
+                page.locator(".sync", has_text="Saved").wait_for()
+                page.locator(".chip", has_text="Accepted").wait_for()
+                seconds.append(time.perf_counter() - begun)
+                page.context.close()
+    note = (
+        f"with {(READS_MS + LOOKS_MS) / 1000:g} s to read the page and to look at the mask; imports and model included"
+    )
+    _tell("from the command to the first accepted mask", 60.0, seconds, note)
 
 
 def _held_mb(session: Any) -> float:
@@ -275,6 +309,7 @@ PARTS: dict[str, Callable[[Bench], None]] = {
     "accept": accept,
     "moving": moving,
     "memory": memory,
+    "minute": first_mask,
 }
 
 
@@ -289,7 +324,6 @@ def main() -> None:
     if unknown:
         parser.error(f"expected {', '.join(PARTS)}, got {', '.join(unknown)}")
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert SIZE_HW == (VIEWPORT["height"], VIEWPORT["width"])
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         os.environ["MASKWRIGHT_CACHE"] = f"{folder}/cache"
         store = make_recording(Path(folder), NUM_MASKS)

@@ -33,7 +33,8 @@ def free_port():
 def reviewing(store, port, *options):
     """`maskwright review` of a store, once it has said that it listens."""
     command = [sys.executable, "-m", "maskwright.cli", "review", str(store), "--model", "tiny"]
-    words = [*command, "--port", str(port), "--no-browser", "--actor", "anna", *options]
+    who = [] if "--token-file" in options else ["--actor", "anna"]
+    words = [*command, "--port", str(port), "--no-browser", *who, *map(str, options)]
     environ = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True)
     lines = []

@@ -3,11 +3,14 @@
 
 import type { Client } from "./api/client";
 import type { Problem } from "./api/problem";
-import { readPicture, type Picture } from "./draw/picture";
+import type { FrameOut } from "./api/types";
+import { MAX_WHOLE, readPicture, type Picture } from "./draw/picture";
 
 export type Pictures = {
   /** The picture of a frame; the problem if the server or the browser has none. */
   readonly open: (frame: string) => Promise<Picture | Problem>;
+  /** Make one ready that is probably looked at next. Large ones are not: they would drive out the one that is looked at. */
+  readonly ahead: (frame: Pick<FrameOut, "id" | "size_hw">) => void;
   /** At most so wide; null where it cannot be shown. One after the other, the last asked for first. */
   readonly small: (frame: string) => Promise<ImageBitmap | null>;
   readonly ready: (frame: string) => Picture | null;
@@ -15,6 +18,7 @@ export type Pictures = {
 
 export const SMALL_WIDTH = 128;
 const MOST_WHOLE = 6;
+const MOST_PIXELS = 96_000_000; // 4 bytes each: two of 48 megapixels, or six of 16
 const MOST_SMALL = 300;
 
 export function createPictures(client: Client): Pictures {
@@ -41,10 +45,27 @@ export function createPictures(client: Client): Pictures {
     try {
       const picture = await readPicture(answer.value);
       if (whole.has(frame)) done.set(frame, picture);
+      trim();
       return picture;
     } catch {
+      whole.delete(frame);
       return { kind: "refused", status: 0, code: "", message: "" };
     }
+  }
+
+  const pixels = (): number => [...done.values()].reduce((sum, { sizeHw: [high, wide] }) => sum + high * wide, 0);
+
+  /** Large pictures go sooner than small ones; the one that was opened last stays. */
+  function trim(): void {
+    const last = [...whole.keys()].at(-1);
+    for (const frame of [...whole.keys()]) {
+      if (pixels() <= MOST_PIXELS) return;
+      if (frame !== last && done.has(frame)) forget(frame);
+    }
+  }
+
+  function ahead({ id, size_hw: [high, wide] }: Pick<FrameOut, "id" | "size_hw">): void {
+    if (high * wide <= MAX_WHOLE) void open(id);
   }
 
   function forget(frame: string): void {
@@ -67,12 +88,11 @@ export function createPictures(client: Client): Pictures {
   }
 
   async function shrink(frame: string): Promise<ImageBitmap | null> {
-    const options = { resizeWidth: SMALL_WIDTH, resizeQuality: "medium" } as const;
     try {
       const near = done.get(frame);
-      if (near !== undefined) return await createImageBitmap(near.overview, options);
-      const answer = await client.call("get_frame_picture", { path: { frame }, query: { format: "jpeg" } });
-      if (answer.ok) return await createImageBitmap(answer.value, options);
+      if (near !== undefined) return await createImageBitmap(near.overview, { resizeWidth: SMALL_WIDTH, resizeQuality: "medium" });
+      const answer = await client.call("get_frame_picture", { path: { frame }, query: { format: "jpeg", width: SMALL_WIDTH } });
+      if (answer.ok) return await createImageBitmap(answer.value);
     } catch {
       return null; // the frame itself will tell
     }
@@ -86,5 +106,5 @@ export function createPictures(client: Client): Pictures {
     for (let next = queue.pop(); next !== undefined; next = queue.pop()) await next();
     isBusy = false;
   }
-  return { open, small: smallOf, ready: (frame) => done.get(frame) ?? null };
+  return { open, ahead, small: smallOf, ready: (frame) => done.get(frame) ?? null };
 }

@@ -213,7 +213,7 @@ function problem(found: Problem): string {
     case "aborted":
       return "Cancelled";
     case "signed_out":
-      return "Your sign-in link is not valid any more. Ask for a new one and open it here; nothing is lost";
+      return "Your sign-in has run out. Ask for a new link and paste it here; nothing is lost";
     case "busy":
       return "The server is busy";
     default:
@@ -290,6 +290,8 @@ export const text = {
     token: "Token",
     enter: "Sign in",
     wrong: "The server does not know this token, or it has run out. Ask for a new link",
+    linkOrToken: "Sign-in link or token",
+    another: "This link is somebody else's. Your changes wait for one of yours",
     away: "The review server does not answer",
     awayAsk: "Start it again with maskwright review; this page goes on by itself",
     again: "Try again",

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { createClient, filled, queryOf } from "./client";
 import { isPassing, problemOf } from "./problem";
-import { takeToken, tokenIn } from "./sign_in";
+import { createSession } from "./session";
+import { takeToken, tokenIn, tokenOf } from "./sign_in";
 import { follow, readMessages, type Message } from "./stream";
 import type { Answer } from "./problem";
 
@@ -16,7 +17,7 @@ function clientOf(reply: (request: Request, signal: AbortSignal) => Response | P
     asked.push(request);
     return reply(request, init.signal ?? request.signal);
   }) as unknown as typeof fetch;
-  return { client: createClient({ token, fetch: send, now: () => 0 }), asked };
+  return { client: createClient({ token: () => token, fetch: send, now: () => 0 }), asked };
 }
 
 test("a request has its names, conditions, headers and body in their places", async () => {
@@ -133,4 +134,53 @@ test("a stream that breaks goes on after the last it gave, and ends when the ser
   expect(begins).toEqual([null, "2", "3"]);
   expect(got.map((one) => one.data)).toEqual(["a", "b"]);
   expect(end?.kind).toBe("signed_out");
+});
+
+const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+test("an answer that comes slowly is waited for, one that stops coming is not", async () => {
+  const slow = (parts: number): Response => {
+    const body = new ReadableStream<Uint8Array>({
+      async start(out) {
+        for (let i = 0; i < parts; i++) {
+          await later(25);
+          out.enqueue(new TextEncoder().encode("x"));
+        }
+        if (parts > 3) out.close();
+      },
+    });
+    return new Response(body, { status: 200, headers: { "Content-Type": "text/plain" } });
+  };
+  const { client } = clientOf((request) => slow(request.url.includes("stops") ? 2 : 6));
+
+  const whole = await client.call("get_frame_picture", { path: { frame: "goes-on" }, timeoutMs: 90 });
+  const cut = await client.call("get_frame_picture", { path: { frame: "stops" }, timeoutMs: 90 });
+
+  expect(whole.ok && whole.value).toBe("xxxxxx");
+  expect(cut).toEqual({ ok: false, problem: { kind: "unreachable", message: "no answer came in time" } });
+});
+
+test("whoever is signed out goes on with a token of his own, not with somebody else's", async () => {
+  const people = new Map([["Bearer mw_new", "ann"], ["Bearer mw_ben", "ben"]]);
+  const [kept, told_]: [string[], string[]] = [[], []];
+  const send = (async (_: string, init: RequestInit) => {
+    const name = people.get(new Headers(init.headers).get("Authorization") ?? "");
+    return name === undefined ? answer(401, told("not_signed_in", "no")) : answer(200, { name, scope: "annotate" });
+  }) as unknown as typeof fetch;
+  const session = createSession({
+    token: "mw_old",
+    address: "",
+    keep: (token) => void kept.push(token),
+    onSignedOut: (problem) => void told_.push(problem.kind),
+    fetch: send,
+  });
+
+  await session.client.call("caller");
+  expect(told_).toEqual(["signed_out"]);
+  expect(await session.signIn("mw_wrong", "ann")).toMatchObject({ ok: false, problem: { kind: "signed_out" } });
+  expect(await session.signIn("mw_ben", "ann")).toBe("another");
+  expect(await session.signIn("mw_new", "ann")).toMatchObject({ ok: true });
+  expect(await session.client.call("caller")).toMatchObject({ ok: true, value: { name: "ann" } });
+  expect([kept, told_]).toEqual([["mw_new"], ["signed_out"]]);
+  expect(["http://x/?a=b#token=mw_1&y=2", " mw_1 ", "  "].map(tokenOf)).toEqual(["mw_1", "mw_1", null]);
 });

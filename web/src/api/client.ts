@@ -11,7 +11,7 @@ type Body<K extends OperationId> = Operations[K]["body"];
 
 export type Asked<K extends OperationId> = {
   readonly signal?: AbortSignal;
-  /** Give up after so long; nothing for streams, which have no end. */
+  /** Give up when nothing has come for so long; nothing for streams, which have no end. */
   readonly timeoutMs?: number;
 } & (IsEmpty<Part<K, "path">> extends true ? { readonly path?: never } : { readonly path: Part<K, "path"> }) &
   (IsEmpty<Part<K, "query">> extends true ? { readonly query?: never } : { readonly query?: Part<K, "query"> }) &
@@ -26,7 +26,8 @@ export type Client = {
 };
 
 export type ClientOptions = {
-  readonly token: string | null;
+  /** Asked with every request: who was signed out may have signed in again. */
+  readonly token: () => string | null;
   /** Where the server is; "" for where the page came from. */
   readonly address?: string;
   readonly fetch?: typeof fetch;
@@ -34,6 +35,9 @@ export type ClientOptions = {
 };
 
 const TIMEOUT_MS = 30_000;
+// Bytes for each ms of more patience with what is sent, and length of an answer from which its parts are signs of life.
+const SLOWEST_LINE = 10;
+const LONG_ANSWER = 1 << 18;
 
 type LooseAsked = {
   readonly signal?: AbortSignal;
@@ -53,20 +57,23 @@ export function createClient(options: ClientOptions): Client {
     const asked = given as LooseAsked;
     const { method, path } = operations[operation];
     const isStream = operation === "stream_events" || operation === "stream_job" || operation === "follow_track";
-    const patience = isStream ? [] : [AbortSignal.timeout(asked.timeoutMs ?? TIMEOUT_MS)];
-    const signal = AbortSignal.any([...(asked.signal ? [asked.signal] : []), ...patience]);
+    const body = bodyOf(asked.body);
+    const patience = isStream ? null : patienceOf((asked.timeoutMs ?? TIMEOUT_MS) + lengthOf(body) / SLOWEST_LINE);
+    const signal = AbortSignal.any([asked.signal, patience?.signal].filter((one) => one !== undefined));
     try {
       const answer = await send(`${options.address ?? ""}${filled(path, asked.path)}${queryOf(asked.query)}`, {
         method,
-        headers: headersOf(asked, options.token),
-        body: bodyOf(asked.body),
+        headers: headersOf(asked, options.token()),
+        body,
         signal,
         cache: "no-cache",
         credentials: "omit",
       });
-      return await read(answer, now());
+      return await read(patience === null ? answer : heardOf(answer, patience), now());
     } catch (error) {
       return { ok: false, problem: lost(error, asked.signal) };
+    } finally {
+      patience?.end();
     }
   }
   return { call: call as Client["call"] };
@@ -105,6 +112,33 @@ function bodyOf(body: unknown): BodyInit | null {
   if (body === undefined) return null;
   return body instanceof Blob || body instanceof FormData ? body : JSON.stringify(body);
 }
+
+type Patience = { readonly signal: AbortSignal; readonly heard: () => void; readonly end: () => void };
+
+/** Ends a request of which nothing has been heard for so long. */
+function patienceOf(ms: number): Patience {
+  const silence = new AbortController();
+  const giveUp = (): void => silence.abort(new DOMException("no answer came in time", "TimeoutError"));
+  let timer = setTimeout(giveUp, ms);
+  const end = (): void => clearTimeout(timer);
+  return { signal: silence.signal, end, heard: () => (end(), (timer = setTimeout(giveUp, ms))) };
+}
+
+/** An answer whose parts are signs of life: a large picture over a slow line takes its time. */
+function heardOf(answer: Response, { heard }: Patience): Response {
+  heard();
+  if (answer.body === null || Number(answer.headers.get("Content-Length") ?? Infinity) < LONG_ANSWER) return answer;
+  const parts = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform: (chunk, out) => {
+      heard();
+      out.enqueue(chunk);
+    },
+  });
+  return new Response(answer.body.pipeThrough(parts), { status: answer.status, headers: answer.headers });
+}
+
+const lengthOf = (body: BodyInit | null): number =>
+  typeof body === "string" ? body.length : body instanceof Blob ? body.size : 0;
 
 async function read(answer: Response, now: number): Promise<Answer<unknown>> {
   const { status } = answer;

@@ -6,7 +6,7 @@ const KEPT_AS = "maskwright.token";
 export type TokenPlaces = {
   readonly location: Pick<Location, "hash" | "pathname" | "search">;
   readonly history: Pick<History, "replaceState" | "state">;
-  readonly kept: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+  readonly kept: Pick<Storage, "getItem" | "setItem">;
 };
 
 /** Find the token in the link or, failing that, the one kept; the address bar is cleared of it. */
@@ -18,9 +18,13 @@ export function takeToken({ location, history, kept }: TokenPlaces): string | nu
   return token;
 }
 
-/** Forget the token, after the server has said that it is not valid. */
-export function dropToken(kept: TokenPlaces["kept"]): void {
-  kept.removeItem(KEPT_AS);
+/** Keep a token for this tab. */
+export const keepToken = (kept: Pick<Storage, "setItem">, token: string): void => kept.setItem(KEPT_AS, token);
+
+/** The token in what somebody pasted: a whole link, or the token alone; null where there is none. */
+export function tokenOf(pasted: string): string | null {
+  const found = /token=([^&\s]+)/.exec(pasted)?.[1];
+  return found === undefined ? pasted.trim() || null : decodeURIComponent(found);
 }
 
 /** Split a fragment into the token and what else is in it. */

@@ -1366,6 +1366,7 @@ export interface Operations {
     };
     readonly query: {
       readonly format?: "png" | "jpeg";
+      readonly width?: number | null;
     };
     readonly headers: {
       readonly "If-None-Match"?: string | null;

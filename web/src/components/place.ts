@@ -9,6 +9,7 @@ import type { Client } from "../api/client";
 import type { Pictures } from "../pictures";
 import type { KeyboardOf } from "../state/begin";
 import type { Review } from "../state/review";
+import type { SignIn } from "../state/sign_in_again";
 import { text } from "../text";
 
 export type Place = {
@@ -16,6 +17,7 @@ export type Place = {
   readonly keys: KeyboardOf;
   readonly client: Client;
   readonly pictures: Pictures;
+  readonly signIn: SignIn;
   readonly toCanvas: () => void;
 };
 

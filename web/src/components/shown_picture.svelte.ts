@@ -36,7 +36,7 @@ export function showPictures(store: Store, pictures: Pictures): { readonly shown
     shown = { picture: found, problem: null };
     for (const by of [1, -1]) {
       const next = frameBeside(store.get(), by);
-      if (next !== null) void pictures.open(next.id);
+      if (next !== null) pictures.ahead(next);
     }
     void pictures.open(id); // it stays the newest
   }

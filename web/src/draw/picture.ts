@@ -22,7 +22,7 @@ export type Tiles = {
   readonly onReady: (call: () => void) => void;
 };
 
-const MAX_WHOLE = 16_000_000; // px; above, graphics cards and 2d canvases begin to refuse or to stall
+export const MAX_WHOLE = 16_000_000; // px; above, graphics cards and 2d canvases begin to refuse or to stall
 const OVERVIEW = 3_000_000;
 const TILE = 1024;
 const MAX_TILES = 64;

@@ -3,21 +3,23 @@
 
 import { DEFAULT_KEYS, keymapOf, readKeySettings, type Keymap, type KeySettings } from "../actions/keymap";
 import { createKeys } from "../actions/keys";
-import { createClient, type Client } from "../api/client";
+import type { Client } from "../api/client";
 import type { Problem } from "../api/problem";
-import { takeToken } from "../api/sign_in";
+import { createSession } from "../api/session";
+import { keepToken, takeToken } from "../api/sign_in";
 import { isTaken } from "../input/dom";
 import { openStorage } from "../sync/indexed_db";
 import type { Clock } from "../sync/sender";
-import { memoryStorage, type Storage } from "../sync/storage";
+import { fleetingStorage, type Storage } from "../sync/storage";
 import { browserTabs } from "../sync/tabs";
 import { startMaskWorker } from "../worker/client";
 import { keepAddress } from "./address";
 import { createReview, type MaskCodec, type Review } from "./review";
 import { mayLeave } from "./select";
+import { createSignIn, type SignIn } from "./sign_in_again";
 
 export type Begun =
-  | { readonly kind: "ready"; readonly review: Review; readonly keys: KeyboardOf; readonly client: Client }
+  | { readonly kind: "ready"; readonly review: Review; readonly keys: KeyboardOf; readonly client: Client; readonly signIn: SignIn }
   /** There is no token, or it is not valid. */
   | { readonly kind: "sign_in"; readonly problem: Problem }
   /** The server is away; begin again a little later. */
@@ -34,25 +36,35 @@ const KEYS = "keys";
 
 /** Begin; without a valid token, or where the server is away, say so instead. */
 export async function beginReview(address = ""): Promise<Begun> {
-  const token = takeToken({ location, history, kept: sessionStorage });
-  const client = createClient({ token, address });
+  const ofTab = tabKept();
+  let begun: Review | null = null;
+  const session = createSession({
+    token: takeToken({ location, history, kept: ofTab }),
+    address,
+    keep: (token) => keepToken(ofTab, token),
+    onSignedOut: (problem) => begun?.store.dispatch({ type: "link-changed", link: { state: "signed_out", problem, retryAt: null } }),
+  });
+  const { client } = session;
   const caller = await client.call("caller");
   if (!caller.ok) return { kind: caller.problem.kind === "signed_out" ? "sign_in" : "away", problem: caller.problem };
   const health = await client.call("health_live");
   const scope = caller.value.name;
-  const storage = await openStorage(scope).catch(() => memoryStorage());
+  const lasting = await openStorage(scope).catch(() => null);
+  const storage = lasting ?? fleetingStorage();
   const review = createReview({
     client: () => client,
     caller: caller.value,
     models: health.ok ? health.value.models : [],
     storage,
-    tabs: await browserTabs(scope, sessionStorage, newId),
+    tabs: await browserTabs(scope, ofTab, newId),
     clock: CLOCK,
     newId,
     codec: codecOf(),
     isShown: () => document.visibilityState === "visible",
   });
+  begun = review;
   review.start();
+  if (lasting === null) review.store.dispatch({ type: "link-changed", link: { isDurable: false } });
   listen(review);
   const keys = await keyboardOf(storage, review);
   await review.frames.list();
@@ -63,7 +75,18 @@ export async function beginReview(address = ""): Promise<Begun> {
     later: (run, ms) => void setTimeout(run, ms),
     now: Date.now,
   });
-  return { kind: "ready", review, keys, client };
+  return { kind: "ready", review, keys, client, signIn: createSignIn(review, session, scope) };
+}
+
+/** What a tab keeps across reloads; where the browser lets it keep nothing, as long as the page lives. */
+export function tabKept(): Pick<globalThis.Storage, "getItem" | "setItem"> {
+  try {
+    sessionStorage.getItem("");
+    return sessionStorage;
+  } catch {
+    const kept = new Map<string, string>();
+    return { getItem: (key) => kept.get(key) ?? null, setItem: (key, value) => void kept.set(key, value) };
+  }
 }
 
 // Pages that are not served over TLS, on another machine, have no randomUUID.

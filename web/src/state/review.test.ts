@@ -5,7 +5,7 @@ import { boxPatch } from "../masks/algebra";
 import { decodeRle, encodeRle } from "../masks/rle";
 import { memoryStorage, type Storage } from "../sync/storage";
 import { memoryTabs } from "../sync/tabs";
-import { chanceOf, FakeServer, FRAME, good, recordOfTest, turns } from "../sync/testing";
+import { CALM, chanceOf, FakeServer, FRAME, good, recordOfTest, turns } from "../sync/testing";
 import { change, newDraft, type Question } from "../tools/draft";
 import { stepTool } from "../tools/step";
 import { createReview, type Review } from "./review";
@@ -118,7 +118,7 @@ test("what is done while the server is away is kept across a reload, and sent wh
   const server = serverWith("a", "b");
   const place = placeOf();
   const first = await open(server.client("ann"), place);
-  server.weather = { lostRequest: 1, lostAnswer: 0, busy: 0, broken: 0, late: 0 };
+  server.weather = { ...CALM, lostRequest: 1 };
   select(first, "a");
   first.perform("accept");
   first.perform("reject");

@@ -86,6 +86,7 @@ function act(tab: Tab, server: FakeServer, chance: Chance): void {
     () => takeBack(tab, "undo"),
     () => takeBack(tab, "redo"),
     () => settle(tab, chance),
+    () => tab.desk.wake(),
     () => store.dispatch({ type: "records-told", frame: FRAME.id, items: structuredClone(server.records()), covers: [] }),
   ];
   pick(chance, options)();
@@ -192,6 +193,7 @@ async function story(seed: number, numSteps: number): Promise<void> {
 async function calm(tabs: readonly Tab[]): Promise<void> {
   let last = "";
   for (let round = 0; round < 60; round++) {
+    for (const tab of tabs) tab.desk.wake();
     await turns(20);
     const now = JSON.stringify(tabs.map((tab) => tab.store.get().outbox));
     if (now === last) return;

@@ -8,7 +8,7 @@ import type { State } from "../state/values";
 import type { Entry } from "./entry";
 import { changesBetween, readKept } from "./kept";
 import { added, letGo } from "./outbox";
-import { createSender, type Clock } from "./sender";
+import { createSender, untilAborted, type Clock } from "./sender";
 import type { Change, Storage } from "./storage";
 import type { TabMessage, Tabs } from "./tabs";
 
@@ -42,6 +42,7 @@ export function createDesk({ store, client, storage, tabs, clock, tidy }: DeskPa
   let isLeading = false;
   let isRemote = false;
   let writing: Promise<void> = Promise.resolve();
+  let woken = new AbortController();
 
   const sender = createSender({
     client,
@@ -147,7 +148,17 @@ export function createDesk({ store, client, storage, tabs, clock, tidy }: DeskPa
 
   async function start(signal: AbortSignal): Promise<void> {
     await refresh();
-    await tabs.lead(lead, signal);
+    while (!signal.aborted) {
+      const awake = woken.signal;
+      await tabs.lead(lead, signal);
+      await untilAborted(AbortSignal.any([awake, signal])); // signed out: until somebody has signed in again
+    }
   }
-  return { start, refresh, settle, wake: sender.wake, settled: () => writing };
+
+  function wake(): void {
+    sender.wake();
+    woken.abort();
+    woken = new AbortController();
+  }
+  return { start, refresh, settle, wake, settled: () => writing };
 }

@@ -4,11 +4,12 @@
 
 import type { Client } from "../api/client";
 import { follow, type Message } from "../api/stream";
+import type { Problem } from "../api/problem";
 import type { LoggedEventOut, PresenceOut } from "../api/types";
 import type { Store } from "../state/store";
 import { presentOn } from "./presence";
 import { isOwn, mayBeOn, withOwn, type Own, type Put } from "./puts";
-import type { Clock } from "./sender";
+import { untilAborted, type Clock } from "./sender";
 
 // Our own events come back as well; within this time the answer that they are ours is there.
 const PATIENCE_MS = 60;
@@ -33,7 +34,23 @@ export function createFollower(parts: { readonly store: Store; readonly client: 
   });
 
   async function run(signal: AbortSignal): Promise<void> {
-    await follow({
+    while (!signal.aborted) {
+      const problem = await followOnce(signal);
+      if (problem?.kind !== "signed_out") return;
+      store.dispatch({ type: "link-changed", link: { state: "signed_out", problem } });
+      await untilSignedIn(signal);
+    }
+  }
+
+  async function untilSignedIn(signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const stop = store.subscribe(({ link }) => link.state !== "signed_out" && over.abort());
+    await untilAborted(AbortSignal.any([signal, over.signal]));
+    stop();
+  }
+
+  async function followOnce(signal: AbortSignal): Promise<Problem | null> {
+    return follow({
       open: (lastId, stop) => client().call("stream_events", { headers: lastId === null ? {} : { "Last-Event-ID": lastId }, signal: stop }),
       onMessage: (message) => take(message, signal),
       onState: ({ isOpen }) => {

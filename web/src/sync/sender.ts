@@ -30,7 +30,7 @@ export type Clock = {
 };
 
 export type Sender = {
-  /** Send until the signal says stop. */
+  /** Send until the signal says stop, or the server does not know this person any more: then another tab may. */
   readonly run: (signal: AbortSignal) => Promise<void>;
   /** Look at the outbox again, now: something was added, chosen, or the network is back. */
   readonly wake: () => void;
@@ -66,17 +66,13 @@ export function createSender(parts: SenderParts): Sender {
         parts.onLink({ state: "online", problem: null, retryAt: null });
         continue;
       }
+      if (outcome.kind === "signed_out") return parts.onLink({ state: "signed_out", problem: outcome, retryAt: null });
       waitMs = await pause(outcome, waitMs, AbortSignal.any([awake, signal]));
     }
   }
 
-  /** Wait for the server; to be signed in again takes as long as it takes. Gives how long to wait next time. */
+  /** Wait for the server. Gives how long to wait next time. */
   async function pause(problem: Problem, waitMs: number, signal: AbortSignal): Promise<number> {
-    if (problem.kind === "signed_out") {
-      parts.onLink({ state: "signed_out", problem, retryAt: null });
-      await untilAborted(signal);
-      return FIRST_WAIT_MS;
-    }
     const least = problem.kind === "busy" ? problem.retryAfterS * 1000 : 0;
     const ms = Math.max(waitMs * (0.8 + 0.4 * parts.clock.random()), least);
     parts.onLink({ state: "offline", problem, retryAt: parts.clock.now() + ms });

@@ -30,21 +30,33 @@ export async function browserTabs(scope: string, kept: Pick<Storage, "getItem" |
   const id = own !== null && (await isTaken(locks, `${prefix}${own}`)) === false ? own : newId();
   if (id !== own) await isTaken(locks, `${prefix}${id}`);
   kept.setItem(TAB, id);
-  const channel = new BroadcastChannel(name);
+  const channel = channelOf(name);
   return {
     id,
-    post: (message) => channel.postMessage(message),
-    listen: (receive) => channel.addEventListener("message", (message: MessageEvent<TabMessage>) => receive(message.data)),
+    post: (message) => channel?.postMessage(message),
+    listen: (receive) => channel?.addEventListener("message", (message: MessageEvent<TabMessage>) => receive(message.data)),
     lead: async (work, signal) => {
       if (locks === null) return work(signal);
-      await locks.request(`${name}.sender`, { signal }, () => work(signal)).catch(() => undefined); // given up while waiting
+      let hasBegun = false;
+      const begun = (): Promise<void> => ((hasBegun = true), work(signal));
+      await locks.request(`${name}.sender`, { signal }, begun).catch(() => undefined); // given up while waiting, or refused
+      if (!hasBegun && !signal.aborted) await work(signal); // a browser that may keep nothing gives no locks
     },
     alive: async () => {
-      const held = (await locks?.query())?.held ?? [];
+      const held = (await locks?.query().catch(() => null))?.held ?? [];
       const names = held.map((one) => one.name ?? "").filter((one) => one.startsWith(prefix));
       return new Set([id, ...names.map((one) => one.slice(prefix.length))]);
     },
   };
+}
+
+/** Null where the browser lets pages keep nothing: then there is nothing to tell other tabs. */
+function channelOf(name: string): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return null;
+  }
 }
 
 /** Whether another tab holds a name; if none does, this one holds it from now on. */

@@ -18,9 +18,11 @@ export type Weather = {
   readonly busy: number;
   readonly broken: number;
   readonly late: number;
+  /** The server does not know who asks, until he wakes the line again. */
+  readonly signedOut: number;
 };
-export const CALM: Weather = { lostRequest: 0, lostAnswer: 0, busy: 0, broken: 0, late: 0 };
-export const STORM: Weather = { lostRequest: 0.15, lostAnswer: 0.15, busy: 0.1, broken: 0.05, late: 0.4 };
+export const CALM: Weather = { lostRequest: 0, lostAnswer: 0, busy: 0, broken: 0, late: 0, signedOut: 0 };
+export const STORM: Weather = { lostRequest: 0.15, lostAnswer: 0.15, busy: 0.1, broken: 0.05, late: 0.4, signedOut: 0.04 };
 
 export const FRAME: FrameOut = {
   id: "frame-0",
@@ -111,6 +113,7 @@ export class FakeServer {
       if (chance() < weather.late) await turns(Math.ceil(chance() * 6));
       if (asked.signal?.aborted) return lost({ kind: "aborted" });
       if (chance() < weather.lostRequest) return lost({ kind: "unreachable", message: "lost" });
+      if (chance() < weather.signedOut) return lost({ kind: "signed_out", code: "not_signed_in", message: "" });
       if (chance() < weather.busy) return lost({ kind: "busy", code: "server_stopping", message: "", retryAfterS: 0.001 });
       if (chance() < weather.broken) return lost({ kind: "failed", status: 502, code: "server_unreachable", message: "" });
       const answer = this.#answer(caller, operation, structuredClone({ ...asked, signal: undefined }));

@@ -89,16 +89,21 @@ async def get_frame_picture(
     service: ServiceOf,
     who: Reader,
     format: Annotated[Literal["png", "jpeg"], Query(description="png has every pixel as it is.")] = "png",
+    width: Annotated[
+        int | None,
+        Query(ge=16, le=16_384, description="At most so many pixels wide, to be looked at; default: as it is."),
+    ] = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """The pixels that masks are on, upright. From then on POST /v1/segment takes the picture by its digest."""
     seen = await desk.frame(frame)
     image = await _image(service, seen)
-    headers = {"ETag": quoted(f"{image.digest}-{format}"), "Cache-Control": "private, no-cache"}
+    tag = f"{image.digest}-{format}" + ("" if width is None else f"-{width}")
+    headers = {"ETag": quoted(tag), "Cache-Control": "private, no-cache"}
     headers["X-Image-Digest"] = image.digest
-    if if_none_match is not None and read_tags(if_none_match, weak=True) & {"*", f"{image.digest}-{format}"}:
+    if if_none_match is not None and read_tags(if_none_match, weak=True) & {"*", tag}:
         return Response(status_code=304, headers=headers)
-    content = await to_thread.run_sync(png_of if format == "png" else _jpeg_of, image)
+    content = await to_thread.run_sync(_encoded, image, format, width)
     return Response(content, media_type=f"image/{format}", headers=headers)
 
 
@@ -135,6 +140,21 @@ async def _image(service: Service, seen: SeenFrame) -> Image:
         image = await service.desk.image(seen)
         service.images.add_image(image)
     return image
+
+
+def _encoded(image: Image, format: Literal["png", "jpeg"], width: int | None) -> bytes:
+    shown = image if width is None else _narrowed(image, width)
+    return png_of(shown) if format == "png" else _jpeg_of(shown)
+
+
+def _narrowed(image: Image, width: int) -> Image:
+    import cv2
+
+    high, wide = image.size_hw
+    if wide <= width:
+        return image
+    size_wh = width, max(1, round(high * width / wide))
+    return Image(cv2.resize(image.pixels, size_wh, interpolation=cv2.INTER_AREA))
 
 
 def _jpeg_of(image: Image) -> bytes:
