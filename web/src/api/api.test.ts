@@ -139,9 +139,10 @@ test("a stream that breaks goes on after the last it gave, and ends when the ser
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 test("an answer that comes slowly is waited for, one that stops coming is not", async () => {
-  const slow = (parts: number): Response => {
+  const slow = (parts: number, signal: AbortSignal): Response => {
     const body = new ReadableStream<Uint8Array>({
       async start(out) {
+        signal.addEventListener("abort", () => out.error(signal.reason)); // as fetch does
         for (let i = 0; i < parts; i++) {
           await later(25);
           out.enqueue(new TextEncoder().encode("x"));
@@ -151,7 +152,7 @@ test("an answer that comes slowly is waited for, one that stops coming is not", 
     });
     return new Response(body, { status: 200, headers: { "Content-Type": "text/plain" } });
   };
-  const { client } = clientOf((request) => slow(request.url.includes("stops") ? 2 : 6));
+  const { client } = clientOf((request, signal) => slow(request.url.includes("stops") ? 2 : 6, signal));
 
   const whole = await client.call("get_frame_picture", { path: { frame: "goes-on" }, timeoutMs: 90 });
   const cut = await client.call("get_frame_picture", { path: { frame: "stops" }, timeoutMs: 90 });

@@ -127,7 +127,7 @@ test("what is done while the server is away is kept across a reload, and sent wh
   expect(mayLeave(first.store.get())).toBe(true);
   await close(first, place);
 
-  server.weather = { lostRequest: 0, lostAnswer: 0, busy: 0, broken: 0, late: 0 };
+  server.weather = CALM;
   const second = await open(server.client("ann"), place);
   await turns(20);
 
