@@ -5,6 +5,7 @@ import type { FrameOut } from "../api/types";
 import type { Drafts } from "../sync/drafts";
 import { text } from "../text";
 import type { Store } from "./store";
+import type { Ahead } from "./ahead";
 import { frameBeside } from "./select";
 
 export type Frames = ReturnType<typeof createFrames>;
@@ -12,8 +13,14 @@ export type FrameFilter = { readonly dataset?: string; readonly episode?: string
 
 const PAGE = 200;
 
-export function createFrames(parts: { readonly store: Store; readonly client: () => Client; readonly drafts: Drafts; readonly newId: () => string }) {
-  const { store, client, drafts, newId } = parts;
+export function createFrames(parts: {
+  readonly store: Store;
+  readonly client: () => Client;
+  readonly drafts: Drafts;
+  readonly ahead: Ahead;
+  readonly newId: () => string;
+}) {
+  const { store, client, drafts, ahead, newId } = parts;
   let opening = new AbortController();
   let opened: Promise<void> = Promise.resolve();
   let filter: FrameFilter = {};
@@ -57,7 +64,7 @@ export function createFrames(parts: { readonly store: Store; readonly client: ()
       client().call("open_frame", { path: { frame: id }, query: { ahead: 3 }, signal }),
       client().call("list_frame_records", { path: { frame: id }, query: { status: "any" }, signal }),
     ];
-    if (known !== undefined) store.dispatch({ type: "frame-opened", frame: known });
+    if (known !== undefined) showAtOnce(known);
     const opened = await told;
     if (signal.aborted) return;
     if (opened.ok) store.dispatch({ type: "frame-opened", frame: opened.value.frame });
@@ -67,6 +74,22 @@ export function createFrames(parts: { readonly store: Store; readonly client: ()
     if (answer.ok) store.dispatch({ type: "records-told", frame: id, items: answer.value.items, covers: [] });
     else notice("frame", text.problem(answer.problem));
     await restoreHand(store.get().frame);
+    if (!signal.aborted) prepareBeside();
+  }
+
+  function showAtOnce(frame: FrameOut): void {
+    store.dispatch({ type: "frame-opened", frame });
+    const ready = ahead.take(frame.id);
+    if (ready === null) return;
+    store.dispatch({ type: "records-told", frame: frame.id, items: ready.items, covers: [] });
+    store.dispatch({ type: "patches-made", items: ready.patches });
+  }
+
+  function prepareBeside(): void {
+    for (const by of [1, -1]) {
+      const frame = frameBeside(store.get(), by);
+      if (frame !== null) ahead.prepare(frame);
+    }
   }
 
   async function restoreHand(frame: FrameOut | null): Promise<void> {

@@ -14,6 +14,8 @@ import type { Clock } from "../sync/sender";
 import type { Storage } from "../sync/storage";
 import type { Tabs } from "../sync/tabs";
 import { canRedo, isUntouched, newDraft, type Draft, type Effect } from "../tools/draft";
+import { createAhead } from "./ahead";
+import { newDraft, type Draft, type Effect } from "../tools/draft";
 import { createDecide } from "./decide";
 import { createFrames } from "./frames";
 import { takeHand, type Hand } from "./hand";
@@ -54,7 +56,8 @@ export function createReview(parts: ReviewParts) {
   store.dispatch({ type: "caller-told", caller, models });
   const maker = makerOf(store, caller, newId, clock);
   const drafts = createDrafts({ store, storage, tabs, now: clock.now });
-  const frames = createFrames({ store, client, drafts, newId });
+  const ahead = createAhead({ store, client, decode: codec.decode });
+  const frames = createFrames({ store, client, drafts, ahead, newId });
   const follower = createFollower({ store, client, clock });
   const decide = createDecide({ store, client, storage, maker, encode: codec.encode, openFrame: frames.open });
   const desk = createDesk({ store, client, storage, tabs, clock, tidy: decide.tidy });
