@@ -12,6 +12,7 @@ To add a view: write a function of a `Studio`, name it in VIEWS, and show the pi
 import argparse
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -58,7 +59,7 @@ class Studio:
         frame = self.ask(who, "GET", "/v1/frames", params={"limit": 200})["items"][number - 1]["id"]
         self.page.goto(f"{self.address}/?frame={frame}#token={self.tokens[who]}")
         self.page.wait_for_selector("[role=option]")
-        self.page.locator(".frame", has_text=f"Frame {number} of").wait_for()
+        self.page.locator(".frame small", has_text=re.compile(rf"^Frame {number}\b")).wait_for()
         return self.page
 
     def ask(self, who: str, method: str, path: str, **given: Any) -> Any:
@@ -113,9 +114,9 @@ def frame(studio: Studio) -> None:
 def click(studio: Studio) -> None:
     """A click on the mug, with its candidates and a label."""
     page = studio.open(31)
-    page.mouse.click(*studio.place((0.63, 0.72)))
+    page.mouse.click(*studio.place((0.37, 0.69)))
     page.locator(".candidates").wait_for()
-    studio.keys("3")
+    studio.keys("6")
 
 
 def polygon(studio: Studio) -> None:
@@ -133,7 +134,7 @@ def history(studio: Studio) -> None:
     studio.keys("Enter")
     studio.keys("ArrowUp", "u")
     studio.saved()
-    studio.page.locator(".panel, .history, section").first.wait_for()
+    studio.page.get_by_text("Pixels corrected").wait_for()
 
 
 def shortcuts(studio: Studio) -> None:
@@ -162,7 +163,7 @@ def dashboard(studio: Studio) -> None:
         for i, one in enumerate(studio.masks(number)[:4]):
             studio.decide("anna" if number % 3 else "ben", one["record"]["id"], _decision(i, number))
     studio.open(41)
-    studio.keys("y") if False else studio.page.get_by_role("tab", name="Dashboard").click()
+    studio.page.get_by_role("tab", name="Dashboard").click()
     studio.page.locator("progress").nth(2).wait_for()
 
 

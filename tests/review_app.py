@@ -117,6 +117,11 @@ def wait_chip(page, status, number):
     page.locator(".chip", has_text=f"{status} {number}").wait_for()
 
 
+def wait_frame(page, number):
+    """Until a frame is the open one; how many there are it says only where the whole list is known."""
+    page.locator(".frame small", has_text=re.compile(rf"^Frame {number}\b")).wait_for()
+
+
 def to_frame(page, number):
     """Go on by keys until a frame is open and its masks are there."""
     here = int(page.locator(".frame small").inner_text().split()[1])
@@ -124,5 +129,5 @@ def to_frame(page, number):
         tens = number - here >= 10
         page.keyboard.press("Shift+ArrowRight" if tens else "d")
         here += 10 if tens else 1
-        page.locator(".frame", has_text=re.compile(rf"Frame {here}\b")).wait_for()
+        wait_frame(page, here)
     page.locator("[role=option]").first.wait_for()

@@ -259,6 +259,8 @@ export const text = {
   presence: (names: readonly string[]): string => `${names.join(", ")} ${names.length === 1 ? "is" : "are"} here too`,
   conflict: {
     title: "Somebody else changed this mask",
+    of: (name: string): string => `Your change: ${name.toLowerCase()}`,
+    correction: "correction",
     mine: "Yours",
     theirs: (name: string): string => `By ${name}`,
     base: "Before",

@@ -15,7 +15,6 @@ import type { Storage } from "../sync/storage";
 import type { Tabs } from "../sync/tabs";
 import { canRedo, isUntouched, newDraft, type Draft, type Effect } from "../tools/draft";
 import { createAhead } from "./ahead";
-import { newDraft, type Draft, type Effect } from "../tools/draft";
 import { createDecide } from "./decide";
 import { createFrames } from "./frames";
 import { takeHand, type Hand } from "./hand";

@@ -115,7 +115,9 @@ describe("fit, one to one, a box", () => {
   });
 
   test("one to one puts an image pixel on a device pixel", () => {
+    const { offset } = oneToOne(view);
     expect(deviceScale(oneToOne(view))).toBeCloseTo(1);
+    for (const side of [offset.x, offset.y]) expect(side * view.pixelRatio).toBeCloseTo(Math.round(side * view.pixelRatio), 6);
   });
 
   test("showing a box puts it in the middle, whole", () => {

@@ -63,9 +63,12 @@ export function zoomAt(view: View, at: ScreenPoint, factor: number): View {
 export const panBy = (view: View, x: number, y: number): View =>
   clamp({ ...view, offset: screenPoint(view.offset.x + x, view.offset.y + y) });
 
-/** One image pixel on one device pixel, about `at` (the middle of the canvas if left out). */
-export const oneToOne = (view: View, at: ScreenPoint = middle(view)): View =>
-  zoomAt(view, at, 1 / view.pixelRatio / view.scale);
+/** One image pixel on one device pixel, whole, about `at` (the middle of the canvas if left out): between two it is blurred. */
+export function oneToOne(view: View, at: ScreenPoint = middle(view)): View {
+  const shown = zoomAt(view, at, 1 / view.pixelRatio / view.scale);
+  const whole = (side: number): number => Math.round(side * view.pixelRatio) / view.pixelRatio;
+  return { ...shown, offset: screenPoint(whole(shown.offset.x), whole(shown.offset.y)) };
+}
 
 /** Show a box of the image as large as it fits, with room around it. */
 export function showBox(view: View, [x1, y1, x2, y2]: readonly [number, number, number, number]): View {
