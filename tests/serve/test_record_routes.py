@@ -1,5 +1,6 @@
 """Records, frames and questions over REST: a real store behind the real application."""
 
+import io
 import json
 from dataclasses import replace
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from annotate_data import SIZE_HW, pixels, write_pictures
 from full_disk import room_for
 from maskwright.core import Accept, Reject, Relabel, to_json
 from maskwright.core.image import Image
+from maskwright.datasets import read_image
 from maskwright.masks import from_runs
 from maskwright.serve.prefetch import Prefetch
 from maskwright.serve.wire_store import FramesOut, HistoryOut, OpenedOut, RecordOut, RecordsOut, SavedOut
@@ -288,11 +290,12 @@ def test_frames_have_pictures_masks_and_neighbours_that_are_made_ready(annotated
             picture = await client.get(f"{url}/picture")
             same = await client.get(f"{url}/picture", headers={"If-None-Match": picture.headers["etag"]})
             jpeg = await client.get(f"{url}/picture", params={"format": "jpeg"})
+            small = await client.get(f"{url}/picture", params={"width": 16})
             one = (await client.get(url)).json()
             masks = is_a(RecordsOut, await client.get(f"{url}/records"))
-            return frames, rest, opened, service, picture, same, jpeg, one, masks
+            return frames, rest, opened, service, picture, same, jpeg, small, one, masks
 
-    frames, rest, opened, service, picture, same, jpeg, one, masks = run(look())
+    frames, rest, opened, service, picture, same, jpeg, small, one, masks = run(look())
 
     assert [f["name"] for f in (*frames["items"], *rest["items"])] == ["000.png", "001.png", "002.png"]
     assert rest["next_cursor"] is None
@@ -302,6 +305,8 @@ def test_frames_have_pictures_masks_and_neighbours_that_are_made_ready(annotated
     assert picture.headers["content-type"] == "image/png"
     assert (same.status_code, same.content) == (304, b"")
     assert jpeg.content[:2] == b"\xff\xd8"
+    assert read_image(io.BytesIO(small.content)).size_hw == (round(16 * SIZE_HW[0] / SIZE_HW[1]), 16)
+    assert small.headers["etag"] not in (picture.headers["etag"], jpeg.headers["etag"])
     assert one == opened.json()["frame"] == frames["items"][0]
     assert sum(one["num_masks"].values()) == len(masks["items"])
 
