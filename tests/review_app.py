@@ -124,10 +124,10 @@ def wait_frame(page, number):
 
 def to_frame(page, number):
     """Go on by keys until a frame is open and its masks are there."""
-    here = int(page.locator(".frame small").inner_text().split()[1])
+    here = int(re.search(r"Frame (\d+)", page.locator(".frame").inner_text())[1])
     while here < number:
         tens = number - here >= 10
         page.keyboard.press("Shift+ArrowRight" if tens else "d")
         here += 10 if tens else 1
         wait_frame(page, here)
-    page.locator("[role=option]").first.wait_for()
+    page.locator(".list .row").first.wait_for()
