@@ -30,7 +30,9 @@ _METHODS = ("get", "head", "post", "put", "patch", "delete")
 _UNIONS: dict[frozenset[str], str] = {
     frozenset(["PointPrompt", "BoxPrompt", "MaskPrompt", "TextPrompt"]): "SinglePrompt",
     frozenset(["PointPrompt", "BoxPrompt", "MaskPrompt", "TextPrompt", "CombinedPrompt"]): "Prompt",
-    frozenset(["Accept", "Reject", "Edit", "Relabel", "Retrack", "Reparent", "Merge", "Split", "Revert"]): "Action",
+    frozenset(
+        ["Accept", "Reject", "Edit", "Relabel", "Retrack", "Reparent", "Merge", "Split", "Revert", "Comment"]
+    ): "Action",
 }
 _HEAD = """\
 // Written by `make api` from openapi.json. Edit the server, not this file.

@@ -15,6 +15,7 @@ import numpy as np
 from maskwright.core import (
     Accept,
     Action,
+    Comment,
     Edit,
     MaskRecord,
     Merge,
@@ -90,6 +91,7 @@ def action(chance: random.Random, name: str, before: list[ReviewEvent], pixels: 
         Reparent(chance.choice([None, others[0]])),
         Merge(others),
         Split(others),
+        Comment(chance.choice(["why?", "<b>not</b> a cup"])),
     ]
     if before and chance.random() < 0.4:
         return Revert(chance.choice(before).id)

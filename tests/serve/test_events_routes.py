@@ -82,7 +82,7 @@ def test_requests_that_cannot_be_are_refused_and_leave_nothing(path, records):
         ({"events": [{"record_id": records[0].id, "action": torn}]}, ANY, 422),
         ({"events": [event(records[0], Merge(()))]}, ANY, 422),
         ({"events": [event(records[0], Merge((records[0].id,)))]}, ANY, 422),
-        ({"events": [event(records[0], Accept())]}, {}, 422),
+        ({"events": [event(records[0], Accept())]}, {}, 428),
         ({"events": [event(records[0], Accept())]}, {"If-Match": "a b"}, 422),
         ({"events": [event(records[0], Accept()), event(records[1], Accept())]}, {"If-Match": '"0-0"'}, 422),
         ({"events": [event(records[0], Accept())], "actor": "bob"}, ANY, 403),
@@ -110,7 +110,7 @@ def test_a_batch_says_what_it_expects_of_each_record(path, records):
     stale = post(path, {"events": batch, "if_match": {**tags, records[2].id: "1-1"}}, headers={})
     good = post(path, {"events": batch, "if_match": {**tags, records[2].id: "*"}}, headers={})
 
-    assert (without.status_code, stale.status_code, good.status_code) == (422, 412, 201)
+    assert (without.status_code, stale.status_code, good.status_code) == (428, 412, 201)
     assert records[2].id in without.json()["error"]["message"]
 
 

@@ -93,13 +93,21 @@ def test_a_bucket_empties_refills_and_is_ones_own(tokens):
 def test_scopes_hold_those_before_them(tokens):
     service = service_of(token_file=tokens[0])
 
-    for scope, status in (("read", 403), ("annotate", 403), ("admin", 200)):
-        answer = ask(service, "GET", "/metrics", headers=bearer(tokens[1][scope]))
-        assert answer.status_code == status
-    answer = ask(service, "GET", "/metrics", headers=bearer(tokens[1]["read"]))
-    assert answer.json()["error"]["message"] == "this needs a token with the scope admin, got one with read"
+    job = {"kind": "export", "format": "coco"}
+    for scope, status in (("read", 403), ("annotate", 404), ("admin", 404)):
+        answer = ask(service, "POST", "/v1/jobs", json=job, headers=bearer(tokens[1][scope]))
+        assert answer.status_code == status  # 404: this server has no store
+    answer = ask(service, "POST", "/v1/jobs", json=job, headers=bearer(tokens[1]["read"]))
+    assert answer.json()["error"]["message"] == "this needs a token with the scope annotate, got one with read"
     answer = ask(service, "GET", "/v1/caller", headers=bearer(tokens[1]["annotate"]))
-    assert answer.json() == {"name": "annotateer", "scope": "annotate"}
+    assert answer.json() == {"name": "annotateer", "scope": "annotate", "store": None}
+
+
+def test_what_collects_figures_may_do_nothing_else(tokens):
+    service = service_of(token_file=tokens[0])
+
+    assert ask(service, "GET", "/metrics").status_code == 401
+    assert ask(service, "GET", "/metrics", headers=bearer(tokens[1]["read"])).text.startswith("# HELP")
 
 
 def test_a_stranger_gets_health_version_and_the_description_and_nothing_else(tokens):

@@ -67,6 +67,7 @@ class AsyncClient:
     merge = does(edit_steps.merge)
     split = does(edit_steps.split)
     revert = does(edit_steps.revert)
+    comment = does(edit_steps.comment)
     events = gives(log_steps.events)
     follow = gives(log_steps.follow)
 

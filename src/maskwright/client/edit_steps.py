@@ -1,4 +1,4 @@
-"""What people decide about masks: accept, reject, edit, relabel, retrack and more; alone or many at once.
+"""What people decide about masks: accept, reject, edit, relabel, retrack, comment and more; alone or many at once.
 
 An edit says of which state it is, so that nobody's work is wiped out unseen: a `TaggedRecord` brings its tag along;
 where a mask is named by its id alone, `if_match` holds the tag, or "*" to edit it whatever it is now.
@@ -16,6 +16,7 @@ from maskwright.core import (
     RLE,
     Accept,
     Action,
+    Comment,
     Edit,
     Merge,
     Reject,
@@ -27,7 +28,7 @@ from maskwright.core import (
     Split,
     to_json,
 )
-from maskwright.core.errors import RequestError
+from maskwright.core.errors import EtagMissing
 
 Named = TaggedRecord | str
 # Tags by record id, or one for all.
@@ -46,7 +47,7 @@ def append(
     Raises:
         EditConflict: somebody changed a record since it was read; the message says who.
         UnknownRecord: a record or event is not there.
-        RequestError: there is no tag for a record.
+        EtagMissing: there is no tag for a record.
         NotAllowed: the token may not.
         StoreFull, StoreReadOnly: nothing can be written.
     """
@@ -143,6 +144,16 @@ def revert(
     return (yield from append(link, [(record, Revert(event_id))], if_match=if_match, actor=actor))
 
 
+def comment(
+    link: Link, record: Named, text: str, *, if_match: str | None = "*", actor: str | None = None
+) -> Steps[Edited]:
+    """Say something about a mask, which stays as it is: plain text, at most 2,000 characters.
+
+    Nothing is wiped out by it, so it is said whatever the mask is now. Raises what `append` does.
+    """
+    return (yield from append(link, [(record, Comment(text))], if_match=if_match, actor=actor))
+
+
 def _id(named: Named) -> str:
     return named.id if isinstance(named, TaggedRecord) else named
 
@@ -156,7 +167,7 @@ def _tag(named: Named, if_match: Tags) -> dict[str, str]:
         return {record_id: if_match[record_id]}
     if isinstance(named, TaggedRecord):
         return {record_id: named.etag}
-    raise RequestError(
+    raise EtagMissing(
         f"an edit says of which state it is: give the record as it was read, or its tag in if_match, or "
         f'if_match="*" to edit it whatever it is now; got the id alone: {record_id}'
     )
@@ -167,6 +178,7 @@ __all__ = [
     "Tags",
     "accept",
     "append",
+    "comment",
     "edit",
     "merge",
     "reject",

@@ -35,7 +35,7 @@ class Job:
     """
 
     id: str
-    kind: Literal["annotate", "track", "export"]
+    kind: Literal["annotate", "track", "export", "audit"]
     caller: str
     request: dict[str, Any]
     created_at: datetime

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from maskwright.core.record import Scores as Scores
     from maskwright.core.record import new_id as new_id
     from maskwright.core.resolved import ResolvedRecord as ResolvedRecord
+    from maskwright.core.resolved import SignedComment as SignedComment
     from maskwright.core.resolved import Status as Status
     from maskwright.core.review_event import Accept as Accept
     from maskwright.core.review_event import Action as Action
+    from maskwright.core.review_event import Comment as Comment
     from maskwright.core.review_event import Edit as Edit
     from maskwright.core.review_event import Merge as Merge
     from maskwright.core.review_event import Reject as Reject
@@ -64,10 +66,11 @@ _HOMES = {
     ),
     "provenance": ("Method", "ModelRef", "ProcessingStep", "Provenance"),
     "record": ("MaskRecord", "Scores", "new_id"),
-    "resolved": ("ResolvedRecord", "Status"),
+    "resolved": ("ResolvedRecord", "SignedComment", "Status"),
     "review_event": (
         "Accept",
         "Action",
+        "Comment",
         "Edit",
         "Merge",
         "Reject",
@@ -104,6 +107,7 @@ __all__ = [
     "BoxPrompt",
     "BoxXYXY",
     "CombinedPrompt",
+    "Comment",
     "Edit",
     "Frame",
     "FrameRef",
@@ -126,6 +130,7 @@ __all__ = [
     "Revert",
     "ReviewEvent",
     "Scores",
+    "SignedComment",
     "SinglePrompt",
     "SizeHW",
     "Split",

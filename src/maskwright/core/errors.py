@@ -25,6 +25,7 @@
     │   └── DuplicateRecord         a mask, event, frame or tag of that name is in the store already
     └── ServeError                  a server cannot do what it was asked, or cannot be reached
         ├── RequestError            a request is malformed: a field is missing, unknown or of another type
+        │   └── EtagMissing         an edit does not say which state of the record it is of
         ├── NotSignedIn             no token, or one that is not known or no longer valid
         ├── NotAllowed              the token does not reach so far, or the server does not do it
         ├── TooLarge                a body, picture or stream is beyond the server's limits
@@ -140,6 +141,10 @@ class ServeError(MaskwrightError):
 
 class RequestError(ServeError, InputError):
     """A request is malformed."""
+
+
+class EtagMissing(RequestError):
+    """An edit does not say which state of the record it is of."""
 
 
 class NotSignedIn(ServeError):

@@ -1,4 +1,4 @@
-"""`ResolvedRecord`: a record as it is now, after everything that people decided about it."""
+"""`ResolvedRecord`: a record as it is now, after everything that people decided and said about it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,12 +12,21 @@ Status = Literal["proposed", "accepted", "rejected", "merged", "split"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedComment:
+    """What somebody said about a mask, and when (timezone-aware)."""
+
+    actor: str
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedRecord:
     """A fold of review events over a record; never stored, always computed (`maskwright.store.resolve`).
 
     `record` has the newest pixels and label; its id and provenance are those of the record that was put.
     `edited_by` drew the newest pixels, `verified_by` accepted them as they are: an edit after an acceptance takes it
-    back. `as_of` is the time of the last event that counts, None where there is none.
+    back. `as_of` is the time of the last event that counts, None where there is none. `comments` are the oldest first.
     """
 
     record: MaskRecord
@@ -27,6 +36,7 @@ class ResolvedRecord:
     edited_by: str | None = None
     num_events: int = 0
     as_of: datetime | None = None
+    comments: tuple[SignedComment, ...] = ()
 
     def __post_init__(self) -> None:
         if self.status not in get_args(Status):
@@ -50,4 +60,4 @@ class ResolvedRecord:
         return is_touched or point is None or point.source == "keyframe"
 
 
-__all__ = ["ResolvedRecord", "Status"]
+__all__ = ["ResolvedRecord", "SignedComment", "Status"]

@@ -6,6 +6,8 @@ from datetime import datetime
 from maskwright.core.errors import RecordError
 from maskwright.core.rle import RLE
 
+MOST_COMMENT = 2000  # characters
+
 
 @dataclass(frozen=True, slots=True)
 class Accept:
@@ -68,7 +70,18 @@ class Revert:
     event_id: str
 
 
-Action = Accept | Reject | Edit | Relabel | Retrack | Reparent | Merge | Split | Revert
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """Something is said about the mask, which stays as it is: plain text of at most `MOST_COMMENT` characters."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not self.text.strip() or len(self.text) > MOST_COMMENT:
+            raise RecordError(f"a comment has 1 to {MOST_COMMENT} characters, got {len(self.text.strip())}")
+
+
+Action = Accept | Reject | Edit | Relabel | Retrack | Reparent | Merge | Split | Revert | Comment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +100,10 @@ class ReviewEvent:
 
 
 __all__ = [
+    "MOST_COMMENT",
     "Accept",
     "Action",
+    "Comment",
     "Edit",
     "Merge",
     "Reject",

@@ -65,6 +65,7 @@ _OF_MASK: dict[str, Callable[[ResolvedRecord], bool]] = {
     "scores": lambda one: _has_scores(one.record),
     "status": lambda one: one.status != "proposed",
     "provenance": lambda one: True,
+    "comments": lambda one: bool(one.comments),
 }
 
 __all__ = ["features_of", "tell_losses"]

@@ -17,7 +17,7 @@ from maskwright.datasets.loss_report import LossLog
 # What a format may be able to hold beside the pixels of each mask.
 FEATURES = (
     *("holes", "islands", "overlaps", "labels", "tracks", "track states", "scores", "status", "provenance"),
-    "unlabelled frames",
+    *("comments", "unlabelled frames"),
 )
 
 
@@ -62,6 +62,7 @@ def _format(name: str, help: str, holds: Iterable[str] = _ALL, **others: Any) ->
 
 
 _EXCEPT_OVERLAPS = _ALL - {"overlaps"}
+_STORY = ("provenance", "comments")
 _ALL_PIXELS = frozenset(["holes", "islands", "overlaps", "unlabelled frames"])
 _REGIONS = ("holes", "islands", "labels", "unlabelled frames")
 
@@ -74,10 +75,8 @@ FORMATS: dict[str, Format] = {
         _format("png-ids", "a 16-bit PNG a frame, a number a mask", _EXCEPT_OVERLAPS),
         _format("png-classes", "a PNG a frame, a number a label", _REGIONS),
         _format("davis", "DAVIS and YouTube-VOS: palette PNGs, a number an object", (*_REGIONS, "tracks")),
-        _format(
-            "cvat", "CVAT for images 1.1: XML with masks, a folder or a .zip", _ALL - {"provenance", "track states"}
-        ),
-        _format("cvat-video", "CVAT for video 1.1: XML with tracks", _ALL - {"provenance", "unlabelled frames"}),
+        _format("cvat", "CVAT for images 1.1: XML with masks, a folder or a .zip", _ALL - {*_STORY, "track states"}),
+        _format("cvat-video", "CVAT for video 1.1: XML with tracks", _ALL - {*_STORY, "unlabelled frames"}),
         _format("label-studio", "Label Studio: tasks with brush regions"),
         _format("sa1b", "SA-1B and SAM's automatic masks: a JSON a picture"),
         _format("labelme", "labelme: a JSON a picture, polygons and masks", (*_REGIONS, "overlaps"), writes=False),

@@ -16,7 +16,7 @@ from maskwright.core.image import FrameRef, Image
 from maskwright.core.prompt import Prompt
 from maskwright.core.provenance import Method, ModelRef, ProcessingStep, Provenance
 from maskwright.core.record import MaskRecord, Scores
-from maskwright.core.resolved import ResolvedRecord, Status
+from maskwright.core.resolved import ResolvedRecord, SignedComment, Status
 from maskwright.core.track import TrackPoint
 from maskwright.datasets.imported import Importer
 from maskwright.datasets.labelled_frame import LabelledFrame
@@ -70,6 +70,7 @@ COLUMNS: dict[str, Kind] = {
     "edited_by": "text",
     "num_events": "int",
     "as_of": "moment",
+    "comments": "text",
     "rle": "bytes",
 }
 FRAME_COLUMNS = ("frame", "name", "dataset", "episode", "camera", "frame_index", "timestamp_s", "image_digest")
@@ -121,6 +122,7 @@ def mask_rows(frame: LabelledFrame, number: int) -> Iterator[dict[str, Any]]:
             "derived_from": json.dumps(provenance.derived_from) if provenance.derived_from else None,
             "placed": record.frame is not None,
             **{name: getattr(mask, name) for name in _OUTCOME},
+            "comments": json.dumps([to_json(one) for one in mask.comments]) if mask.comments else None,
             "rle": record.rle.counts,
         }
 
@@ -224,7 +226,12 @@ def _mask(row: Row, importer: Importer, item: str, ref: FrameRef | None) -> Reso
     )
     outcome = {name: row.get(name) for name in ("verified_by", "edited_by")}
     outcome |= {name: _moment(row.get(name)) for name in ("verified_at", "as_of")}
+    outcome |= {"comments": _comments(row)}
     return ResolvedRecord(record=record, status=status, num_events=row.get("num_events") or 0, **outcome)
+
+
+def _comments(row: Row) -> tuple[SignedComment, ...]:
+    return tuple(from_json(SignedComment, one, where="comments") for one in _json(row, "comments") or ())
 
 
 def _provenance(row: Row) -> Provenance:

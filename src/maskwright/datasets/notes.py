@@ -22,6 +22,8 @@ KEY = "maskwright"  # under which notes stand wherever a format takes unknown ke
 def mask_note(mask: ResolvedRecord) -> dict[str, Any]:
     """Tell everything of a mask but its pixels."""
     note: Any = to_json(mask)
+    if not mask.comments:
+        del note["comments"]
     for known in ("rle", "box_xyxy", "area"):
         del note["record"][known]
     return {"pixels": pixels_digest(mask.record.rle), **_present(note), "record": _present(note["record"])}

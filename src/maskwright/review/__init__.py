@@ -7,8 +7,11 @@ from maskwright.review.agreement import (
     Comparison,
     Difference,
     PairAgreement,
+    Version,
     compare,
+    versions_of,
 )
+from maskwright.review.labels import LabelCount, Labels, labels_of
 from maskwright.review.progress import IDLE_S, Effort, Group, Progress, progress_of
 from maskwright.review.queues import QUEUES, Queued, QueueName, QueuePage, Ranked, queue_page
 
@@ -22,13 +25,18 @@ __all__ = [
     "Difference",
     "Effort",
     "Group",
+    "LabelCount",
+    "Labels",
     "PairAgreement",
     "Progress",
     "QueueName",
     "QueuePage",
     "Queued",
     "Ranked",
+    "Version",
     "compare",
+    "labels_of",
     "progress_of",
     "queue_page",
+    "versions_of",
 ]

@@ -7,6 +7,7 @@ rejected it. What was undone was not said. Versions are compared in pairs, by th
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import combinations
 from threading import Lock
 from typing import Literal
@@ -30,9 +31,10 @@ Difference = Literal["none", "label", "pixels", "decision"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Version:
-    """What a mask is to one person: `rle` None, nothing that should be used."""
+    """What a mask is to one person, who said so last `at`: `rle` None, nothing that should be used."""
 
     actor: str
+    at: datetime
     rle: RLE | None
     label: str | None
 
@@ -80,8 +82,9 @@ def versions_of(record: MaskRecord, events: Sequence[ReviewEvent]) -> tuple[Vers
     """List each person's version of a record, in the order in which they last spoke. Events are those touching it."""
     undone = undone_by(events)
     found: dict[str, Version] = {}
-    if record.provenance.method == "human_drawn" and record.provenance.actor is not None:
-        found[record.provenance.actor] = Version(actor=record.provenance.actor, rle=record.rle, label=record.label)
+    made = record.provenance
+    if made.method == "human_drawn" and made.actor is not None:
+        found[made.actor] = Version(actor=made.actor, at=made.created_at, rle=record.rle, label=record.label)
     for i, event in enumerate(events):
         if event.id in undone or event.record_id != record.id:
             continue
@@ -89,11 +92,11 @@ def versions_of(record: MaskRecord, events: Sequence[ReviewEvent]) -> tuple[Vers
         before = found.get(event.actor)
         match event.action:
             case Accept() | Edit():
-                said = Version(actor=event.actor, rle=now.record.rle, label=now.record.label)
+                said = Version(actor=event.actor, at=event.at, rle=now.record.rle, label=now.record.label)
             case Reject():
-                said = Version(actor=event.actor, rle=None, label=now.record.label)
+                said = Version(actor=event.actor, at=event.at, rle=None, label=now.record.label)
             case Relabel(label) if before is not None:  # a name alone says nothing of the pixels
-                said = replace(before, label=label)
+                said = replace(before, at=event.at, label=label)
             case _:
                 continue
         found.pop(event.actor, None)

@@ -2,7 +2,8 @@
 
 Time is read from the log: what somebody did counts for the time since his act before, unless that is so long that he
 was elsewhere (`IDLE_S`); such a pause counts for nothing, and the act after it begins a new spell. So a bulk acceptance
-of a thousand masks costs what it took, and nobody's lunch is work. Acts are review events and masks drawn by hand.
+of a thousand masks costs what it took, and nobody's lunch is work. Acts are masks drawn by hand and review events but
+comments, whose time is that of the decision after them.
 """
 
 from collections.abc import Iterable
@@ -210,7 +211,7 @@ _ACT_FIELDS = ("actor", "at", "method", "is_new", "is_new_to_actor")
 _ACTS = """
     , acts AS (
         SELECT s.actor, CAST(s.done_at AS TIMESTAMPTZ) AS done_at, s.position, m.id, m.method
-        FROM steps s JOIN masks m ON m.id = s.record_id
+        FROM steps s JOIN masks m ON m.id = s.record_id WHERE s.kind <> 'comment'
         UNION ALL
         SELECT actor, created_at, 0, id, method FROM masks WHERE method = 'human_drawn' AND actor IS NOT NULL
     )

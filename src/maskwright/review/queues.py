@@ -36,18 +36,20 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """A mask with what it was ordered by; None where nothing is known of it, which comes last."""
+    """A mask with what it was ordered by; None where nothing is known of it, which comes last. And its place."""
 
     mask: ResolvedRecord
     value: float | None
+    place: Ranked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuePage:
-    """Masks in the order of a queue, and the place to go on after; None at the end."""
+    """Masks in the order of a queue, the place to go on after (None at the end), and how many are left with these."""
 
     items: tuple[Queued, ...]
     next: Ranked | None
+    num_left: int = 0
 
 
 def queue_page(
@@ -74,15 +76,17 @@ def queue_page(
     tables: Mapping[str, pa.Table] = {"compared": _compared(agreement)} if name == "disagreed" else {}
     values: list[Any] = {"second_look": [actor], "audit": [f" {seed}"]}.get(name, [])
     begin, place = ("true", []) if after is None else ("(value, ordinal) > (?, ?)", [after.value, after.ordinal])
-    select = f", {_SELECTS[name]} SELECT id, value, ordinal FROM ranked WHERE {begin} ORDER BY value, ordinal LIMIT ?"
+    columns = "id, value, ordinal, count(*) OVER ()"
+    select = f", {_SELECTS[name]} SELECT {columns} FROM ranked WHERE {begin} ORDER BY value, ordinal LIMIT ?"
     rows = list(pages.rows(query, select, [*values, *place, limit + 1], tables=tables))
-    masks = pages.pick([ordinal for _, _, ordinal in rows[:limit]])
+    masks = pages.pick([ordinal for _, _, ordinal, _ in rows[:limit]])
     items = tuple(
-        Queued(mask=masks[record_id], value=None if value == _UNKNOWN else value)
-        for record_id, value, _ in rows[:limit]
+        Queued(mask=masks[record_id], value=None if value == _UNKNOWN else value, place=Ranked(value, ordinal))
+        for record_id, value, ordinal, _ in rows[:limit]
         if record_id in masks
     )
-    return QueuePage(items=items, next=Ranked(*rows[limit - 1][1:]) if len(rows) > limit else None)
+    after_these = Ranked(*rows[limit - 1][1:3]) if len(rows) > limit else None
+    return QueuePage(items=items, next=after_these, num_left=rows[0][3] if rows else 0)
 
 
 def _compared(agreement: Agreement | None) -> pa.Table:

@@ -1,4 +1,4 @@
-"""What each kind of job does, in its thread: annotate a source, bring tracks up to date, export masks.
+"""What each kind of job does, in its thread: annotate a source, bring tracks up to date, export masks, audit the store.
 
 A job names a source by its name only; where it lies the store's own runs say. What is written goes into the store or
 the jobs' folder, never where a client says.
@@ -9,20 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskwright.core.errors import InputError, SettingError
+from maskwright.core.errors import InputError, SettingError, UnknownRecord
 from maskwright.datasets.formats import find_format
 from maskwright.models import Model
 from maskwright.predict import preset_for
 from maskwright.predict.embedding import model_ref
 from maskwright.serve.job_turns import InTurns, TrackerInTurns, Turns
 from maskwright.serve.job_values import JobProgress
-from maskwright.serve.wire_store import AnnotateIn, ExportIn, JobRequest, SelectionIn, TrackIn
+from maskwright.serve.store_cursors import frame_id
+from maskwright.serve.wire_store import AnnotateIn, AuditIn, ExportIn, JobRequest, SelectionIn, TrackIn
 from maskwright.serve.wire_store_values import query_from
+from maskwright.store import MaskStore, open_store
+from maskwright.store.frame_log import key_of
 from maskwright.workflows.annotate import annotate
 from maskwright.workflows.annotate_plan import Footage, Selection
 from maskwright.workflows.annotate_recipe import EverythingTask, Recipe, TextTask
 from maskwright.workflows.annotate_session import Progress
+from maskwright.workflows.audit import audit_store
 from maskwright.workflows.export_store import export_masks
+from maskwright.workflows.findings import Finding
 from maskwright.workflows.run_manifest import read_manifests
 from maskwright.workflows.stages import SkippedFrames
 from maskwright.workflows.track import People, Tracking, track
@@ -67,6 +72,8 @@ def check_request(store: Path, request: JobRequest) -> None:
             if not find_format(request.format).writes:
                 raise SettingError(f"{request.format} is a format that is only read. Take another")
             query_from(request.query)
+        case AuditIn():
+            pass
 
 
 def do(request: JobRequest, doing: Doing) -> tuple[dict[str, Any], bool]:
@@ -83,6 +90,8 @@ def do(request: JobRequest, doing: Doing) -> tuple[dict[str, Any], bool]:
             return _track(request, doing), False
         case ExportIn():
             return _export(request, doing), True
+        case AuditIn():
+            return _audit(doing), False
 
 
 def _annotate(request: AnnotateIn, doing: Doing) -> dict[str, Any]:
@@ -161,6 +170,39 @@ def _export(request: ExportIn, doing: Doing) -> dict[str, Any]:
         "losses": [{"what": one.what, "count": one.count, "example": one.example} for one in report.losses],
         "skipped": [{"name": one.item, "reason": one.reason} for one in report.skipped[:_MOST_TOLD]],
     }
+
+
+def _audit(doing: Doing) -> dict[str, Any]:
+    def tell(number: int, total: int | None) -> None:
+        doing.turns.check()
+        doing.tell(JobProgress(done=number, total=total))
+
+    done = audit_store(doing.store, progress=tell)
+    with open_store(doing.store, read_only=True) as store:
+        findings = [_finding(store, one) for one in done.findings]
+    return {
+        "num_masks": done.num_masks,
+        "num_frames": done.num_frames,
+        "is_clean": done.is_clean,
+        "findings": findings,
+    }
+
+
+def _finding(store: MaskStore, found: Finding) -> dict[str, Any]:
+    """Write a finding; an example that is about a mask says which, and on which frame."""
+    told = {name: getattr(found, name) for name in ("check", "severity", "count", "says", "advice", "num_more")}
+    places: list[dict[str, str]] = [_place(store, record_id) for record_id in found.records]
+    places += [{}] * (len(found.examples) - len(places))
+    examples = [{"text": text, **place} for text, place in zip(found.examples, places, strict=True)]
+    return {**told, "examples": examples}
+
+
+def _place(store: MaskStore, record_id: str) -> dict[str, str]:
+    try:
+        record = store.history(record_id).record
+    except UnknownRecord:
+        return {}
+    return {"record_id": record_id, "frame": frame_id(key_of(record.frame, record.image_digest))}
 
 
 def _itself(model: Model) -> Model:

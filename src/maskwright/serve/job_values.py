@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from maskwright.core import from_json, to_json
 
-JobKind = Literal["annotate", "track", "export"]
+JobKind = Literal["annotate", "track", "export", "audit"]
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 OVER: tuple[JobState, ...] = ("done", "failed", "cancelled", "interrupted")
 

@@ -72,9 +72,12 @@ class Jobs:
         Raises:
             StoreMissing: the server has no store.
             InputError: it cannot be done.
+            NotAllowed: the caller may not.
             KeyReused: the key was for another job.
             TooManyRequests, ServerStopping: not now.
         """
+        if request.kind == "audit" and not caller.may("review"):
+            raise NotAllowed(f"an audit needs a token with the scope review, got one with {caller.scope}")
         (job_id,) = ids_of("job", caller.name, key, 1)
         written = request.model_dump(mode="json")
         if (known := self._jobs.get(job_id)) is not None:
@@ -223,7 +226,7 @@ class Jobs:
         """See a job through, from the queue to its end."""
         sessions = None if self._meter is None else self._meter.sessions.labels("job")
         try:
-            async with self._rooms["files" if request.kind == "export" else "model"]:
+            async with self._rooms["files" if request.kind in ("export", "audit") else "model"]:
                 if sessions is not None:
                     sessions.inc()
                 try:

@@ -24,6 +24,7 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
     (errors.DuplicateRecord, 409, "ALREADY_EXISTS"),
     (errors.KeyReused, 409, "ALREADY_EXISTS"),
     (errors.EditConflict, 412, "ABORTED"),
+    (errors.EtagMissing, 428, "FAILED_PRECONDITION"),
     (errors.TooLarge, 413, "RESOURCE_EXHAUSTED"),
     (errors.TooManyRequests, 429, "RESOURCE_EXHAUSTED"),
     (errors.DeadlinePassed, 504, "DEADLINE_EXCEEDED"),

@@ -11,7 +11,7 @@ import anyio
 from anyio import to_thread
 
 from maskwright.core.errors import TooManyRequests
-from maskwright.review import Agreement, Progress, QueueName, QueuePage, queue_page
+from maskwright.review import Agreement, Labels, Progress, QueueName, QueuePage, queue_page
 from maskwright.serve.review_figures import ReviewFigures, ranked_cursor, read_ranked
 from maskwright.store import Query
 from maskwright.store.pages import Pages
@@ -30,6 +30,8 @@ class ReviewDesk:
 
     def __init__(self, pages: Pages) -> None:
         self._pages, self._figures = pages, ReviewFigures(pages)
+        # Labels are asked for as a page opens: they wait for no figures that take long.
+        self._labels, self._labellers = ReviewFigures(pages), anyio.CapacityLimiter(1)
         self._thinkers, self._queues = anyio.CapacityLimiter(1), anyio.CapacityLimiter(_QUEUES_AT_ONCE)
 
     async def progress(self, query: Query) -> Progress:
@@ -39,6 +41,10 @@ class ReviewDesk:
     async def agreement(self, query: Query) -> Agreement:
         """Compare what people said about the masks that a query finds."""
         return await self._think(self._figures.agreement, query)
+
+    async def labels(self, query: Query) -> Labels:
+        """Count the masks that a query finds by their labels."""
+        return await to_thread.run_sync(self._labels.labels, query, limiter=self._labellers)
 
     async def queue(
         self, name: QueueName, query: Query, *, actor: str, seed: int, cursor: str | None, limit: int

@@ -6,12 +6,13 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
-from maskwright.review import Agreement, AgreementBook, Comparison, Progress, Ranked, progress_of
+from maskwright.review import Agreement, AgreementBook, Comparison, Labels, Progress, Ranked, labels_of, progress_of
 from maskwright.serve.store_cursors import not_given, read_parts, written
 from maskwright.store import Query
 from maskwright.store.pages import Pages
 
 T = TypeVar("T")
+Figures = Progress | Agreement | Labels
 _MOST_KEPT = 16
 _LARGEST = 2**63 - 1
 
@@ -21,7 +22,7 @@ class ReviewFigures:
 
     def __init__(self, pages: Pages) -> None:
         self._pages, self._book = pages, AgreementBook(pages)
-        self._kept: OrderedDict[tuple[str, Query], tuple[int, Progress | Agreement]] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, Query], tuple[int, Figures]] = OrderedDict()
 
     def progress(self, query: Query) -> Progress:
         """How far the review is."""
@@ -35,7 +36,13 @@ class ReviewFigures:
         assert isinstance(found, Agreement)
         return found
 
-    def _newest(self, what: str, query: Query, compute: Callable[[], Progress | Agreement]) -> Progress | Agreement:
+    def labels(self, query: Query) -> Labels:
+        """Which labels there are."""
+        found = self._newest("labels", query, lambda: labels_of(self._pages, query))
+        assert isinstance(found, Labels)
+        return found
+
+    def _newest(self, what: str, query: Query, compute: Callable[[], Figures]) -> Figures:
         head = self._pages.head()
         moment, found = self._kept.get((what, query), (-1, None))
         if found is None or moment != head:

@@ -73,6 +73,7 @@ class StoreDesk:
         self._scanner = open_store(self.path, read_only=True)
         self._looker = open_store(self.path, read_only=True)
         self.name, self.is_read_only = self._looker.name, store is None
+        self.id = self._looker.id
         self._counter = open_store(self.path, read_only=True)
         self.review = ReviewDesk(self._counter.pages())
         self._pages, self._quick = self._scanner.pages(), self._looker.pages()

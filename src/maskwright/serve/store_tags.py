@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from maskwright.core import ResolvedRecord, ReviewEvent
-from maskwright.core.errors import EditConflict, RequestError
+from maskwright.core.errors import EditConflict, EtagMissing, RequestError
 from maskwright.store.resolve import outcome_of
 
 _BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -52,11 +52,11 @@ class Expected:
         Without it the second of two people who drew on the same mask would wipe out the work of the first, unseen.
 
         Raises:
-            RequestError: it does not.
+            EtagMissing: it does not.
         """
         for record_id in record_ids:
             if not self.anything and record_id not in self.tags:
-                raise RequestError(
+                raise EtagMissing(
                     "an edit says of which state it is: send the record's etag in If-Match, or in if_match of the body "
                     "where there are several records, or If-Match: * to edit it whatever it is now; got none for "
                     f"{record_id}"

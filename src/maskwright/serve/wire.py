@@ -176,10 +176,11 @@ class VersionOut(_Out):
 
 
 class CallerOut(_Out):
-    """Who the server takes the caller for."""
+    """Who the server takes the caller for. `store` is the id of its store, so that one is not taken for another."""
 
     name: str
     scope: Scope
+    store: str | None
 
 
 class ErrorDetail(_Out):

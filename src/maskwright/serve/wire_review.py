@@ -5,10 +5,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maskwright import core
 from maskwright.core import Status
 from maskwright.review import Difference, QueueName
 from maskwright.serve.store_cursors import MOST_CHARACTERS
 from maskwright.serve.wire_store import AnyId, Cursor, Limit, Names, RecordOut
+from maskwright.serve.wire_values import model_of
 
 
 class _In(BaseModel):
@@ -117,6 +119,23 @@ class ProgressOut(_Out):
     is_cut: bool
 
 
+# Labels
+
+
+class LabelOut(_Out):
+    """A label and how many masks have it, those that were rejected, merged or split apart."""
+
+    name: str
+    num_masks: int
+
+
+class LabelsOut(_Out):
+    """The labels of the store, by name. `is_cut`: there are more, with fewer masks than these."""
+
+    items: list[LabelOut]
+    is_cut: bool
+
+
 # Queues
 
 
@@ -143,17 +162,23 @@ class QueuesOut(_Out):
 
 
 class QueuedOut(_Out):
-    """A mask with what it was ordered by, the smallest first; null where that is not known, which comes last."""
+    """A mask with what it was ordered by, the smallest first; null where that is not known, which comes last.
+
+    `frame` is the id of its frame, `cursor` goes on after this mask.
+    """
 
     record: RecordOut
+    frame: str
     value: float | None
+    cursor: str
 
 
 class QueueOut(_Out):
-    """Masks in the order of a queue. `next_cursor` is null on the last page."""
+    """Masks in the order of a queue. `next_cursor` is null on the last page; `num_left` counts these and all after."""
 
     items: list[QueuedOut]
     next_cursor: str | None
+    num_left: int
 
 
 # Agreement
@@ -176,6 +201,23 @@ class ComparisonOut(_Out):
     iou: float
     difference: Difference
     labels: tuple[str | None, str | None]
+
+
+class MaskVersionOut(_Out):
+    """What a mask is to one person, who said so last `at`; without `rle`: nothing that should be used."""
+
+    actor: str
+    at: datetime
+    rle: model_of(core.RLE) | None  # pyright: ignore[reportInvalidTypeForm]
+    label: str | None
+
+
+class MaskVersionsOut(_Out):
+    """Each person's version of one mask, who spoke last at the end, and how each two of them compare."""
+
+    items: list[MaskVersionOut]
+    pairs: list[ComparisonOut]
+    same_iou: float
 
 
 class PairOut(_Out):

@@ -239,6 +239,7 @@ _ACTIONS = tuple(
     for one in (
         *(core.Accept, core.Reject, core.Edit, core.Relabel, core.Retrack, core.Reparent, core.Merge, core.Split),
         core.Revert,
+        core.Comment,
     )
 )
 ActionIn = Annotated[Union[_ACTIONS], Field(discriminator="kind")]  # noqa: UP007  # pyright: ignore
@@ -365,7 +366,13 @@ class ExportIn(_In):
     with_images: bool = False
 
 
-JobRequest = AnnotateIn | TrackIn | ExportIn
+class AuditIn(_In):
+    """Look for what is wrong, doubtful or worth knowing in the whole store, as maskwright audit does. For reviewers."""
+
+    kind: Literal["audit"]
+
+
+JobRequest = AnnotateIn | TrackIn | ExportIn | AuditIn
 
 
 class JobIn(RootModel[Annotated[JobRequest, Field(discriminator="kind")]]):
@@ -394,7 +401,7 @@ class JobOut(_Out):
     """A piece of long work. `interrupted`: the server ended while it ran; the same request goes on where it was."""
 
     id: str
-    kind: Literal["annotate", "track", "export"]
+    kind: Literal["annotate", "track", "export", "audit"]
     state: JobState
     caller: str
     created_at: datetime
@@ -414,6 +421,20 @@ class JobsOut(_Out):
     next_cursor: str | None
 
 
+class FormatOut(_Out):
+    """A format that exports can be written in. `holds`: what it keeps beside the pixels."""
+
+    name: str
+    about: str
+    holds: list[str]
+
+
+class FormatsOut(_Out):
+    """The formats that exports can be written in."""
+
+    items: list[FormatOut]
+
+
 class SourceOut(_Out):
     """A source of frames that jobs can be about."""
 
@@ -429,12 +450,14 @@ class SourcesOut(_Out):
 
 __all__ = [
     "AnnotateIn",
+    "AuditIn",
     "CountOut",
     "EditedOut",
     "EventIn",
     "EventsIn",
     "ExportIn",
     "Filters",
+    "FormatsOut",
     "FrameOut",
     "FramesAsked",
     "FramesOut",

@@ -26,6 +26,7 @@ _ACTIONS: dict[str, type[Any]] = {
     for one in (
         *(core.Accept, core.Reject, core.Edit, core.Relabel, core.Retrack, core.Reparent, core.Merge, core.Split),
         core.Revert,
+        core.Comment,
     )
 }
 

@@ -32,7 +32,7 @@ from maskwright.store.hdf5_content import Content
 from maskwright.store.moments import Tag, Write
 
 FORMAT = "maskwright-hdf5-store"
-VERSION = 3  # 1: without the columns of tracks; 2: without Reparent
+VERSION = 3  # 1: without the columns of tracks; 2: without Reparent and Comment
 
 
 def write_file(path: Path, content: Content) -> None:

@@ -4,6 +4,7 @@ It puts the pieces together and knows no SQL of its own: `ledger` keeps what cha
 `scan` asks both. One object may be used from several threads, one folder by several processes.
 """
 
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -73,6 +74,8 @@ class MaskStore:
         self.path = place.path
         self.name: str = about["name"]
         self.created_at = datetime.fromisoformat(about["created_at"])
+        # Its own wherever it is moved or copied to, and like that of no other.
+        self.id = hashlib.sha256(f"{self.name} {about['created_at']}".encode()).hexdigest()[:16]
         self.is_read_only = read_only
         self._folder = place
         self._ledger = Ledger(place, read_only=read_only)

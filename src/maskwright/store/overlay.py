@@ -4,13 +4,16 @@ The newest state of a store is its records without these, and these laid over th
 that is not newer than the moment, and from the events after it, folded in Python.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from maskwright.core.codec import from_json, to_json
+from maskwright.core.resolved import SignedComment
 from maskwright.store.catalogue import Snapshot
 from maskwright.store.columns import completed, empty
 from maskwright.store.event_log import histories
@@ -38,11 +41,12 @@ OVERLAY_SCHEMA = pa.schema(
         pa.field("track", pa.string()),
         pa.field("is_reparented", pa.bool_()),  # null in folds of before version 3
         pa.field("parent", pa.string()),
+        pa.field("comments", pa.string()),  # JSON; null where there are none, as in folds of before version 3
         pa.field("rle", pa.binary()),
     ]
 )
 _MOST_CHUNKS = 64  # of an overlay that grows event by event
-STATE_COLUMNS = ("status", "verified_by", "verified_at", "edited_by", "num_events", "decided_at")
+STATE_COLUMNS = ("status", "verified_by", "verified_at", "edited_by", "num_events", "decided_at", "comments")
 
 
 class OverlayCache:
@@ -82,6 +86,18 @@ def fold_rows(ledger: Ledger, after: int, until: int) -> Iterator[dict[str, Any]
         yield _row(record_id, ordinal, outcome_of(record_id, events))
 
 
+def comments_text(comments: Sequence[SignedComment]) -> str | None:
+    """Write comments as the text of a column; None for none."""
+    return json.dumps([to_json(one) for one in comments], ensure_ascii=False) if comments else None
+
+
+def read_comments(text: str | None) -> tuple[SignedComment, ...]:
+    """Read what `comments_text` wrote."""
+    if text is None:
+        return ()
+    return tuple(from_json(SignedComment, one, where="comments") for one in json.loads(text))
+
+
 def read_fold(folder: StoreFolder, name: str) -> pa.Table:
     """Read a fold file."""
     path = folder.folds / f"{name}.parquet"
@@ -109,6 +125,7 @@ def _row(record_id: str, ordinal: int, outcome: Outcome) -> dict[str, Any]:
         "track": outcome.track,
         "is_reparented": outcome.is_reparented,
         "parent": outcome.parent,
+        "comments": comments_text(outcome.comments),
         "rle": None if outcome.rle is None else outcome.rle.counts,
     }
 
@@ -124,4 +141,12 @@ def _join(folded: pa.Table, rows: dict[int, dict[str, Any]]) -> pa.Table:
     return joined.combine_chunks() if joined.column(0).num_chunks > _MOST_CHUNKS else joined
 
 
-__all__ = ["OVERLAY_SCHEMA", "STATE_COLUMNS", "OverlayCache", "fold_rows", "read_fold"]
+__all__ = [
+    "OVERLAY_SCHEMA",
+    "STATE_COLUMNS",
+    "OverlayCache",
+    "comments_text",
+    "fold_rows",
+    "read_comments",
+    "read_fold",
+]

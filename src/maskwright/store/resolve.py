@@ -9,18 +9,20 @@
     Merge        the absorbed records are "merged"; the record itself keeps its pixels until an Edit brings the union
     Split        the record is "split"; a split that is undone leaves its pieces "merged"
     Revert       the event named no longer counts; a revert that is itself reverted no longer counts either
+    Comment      something is said; the mask stays as it is
 
 Events count in the order in which they were appended, never by their clocks.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from maskwright.core.record import MaskRecord
-from maskwright.core.resolved import ResolvedRecord, Status
+from maskwright.core.resolved import ResolvedRecord, SignedComment, Status
 from maskwright.core.review_event import (
     Accept,
+    Comment,
     Edit,
     Merge,
     Reject,
@@ -55,6 +57,7 @@ class Outcome:
     track: str | None = None
     is_reparented: bool = False
     parent: str | None = None
+    comments: tuple[SignedComment, ...] = ()
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class _Fold:
     relabel: Relabel | None = None
     retrack: Retrack | None = None
     reparent: Reparent | None = None
+    comments: list[SignedComment] = field(default_factory=list)
 
     def decide(self, status: Status, by: ReviewEvent | None = None) -> None:
         self.decision = status
@@ -104,6 +108,7 @@ def apply(outcome: Outcome, record: MaskRecord) -> ResolvedRecord:
         edited_by=outcome.edited_by,
         num_events=outcome.num_events,
         as_of=outcome.as_of,
+        comments=outcome.comments,
     )
 
 
@@ -138,6 +143,7 @@ def outcome_of(record_id: str, events: Sequence[ReviewEvent]) -> Outcome:
         track=state.retrack.track if state.retrack else None,
         is_reparented=state.reparent is not None,
         parent=state.reparent.parent if state.reparent else None,
+        comments=tuple(state.comments),
     )
 
 
@@ -202,6 +208,8 @@ def _step(state: _Fold, event: ReviewEvent, record_id: str, *, is_counted: bool)
             state.retrack = event.action
         case Reparent() if is_own:
             state.reparent = event.action
+        case Comment(text) if is_own:
+            state.comments.append(SignedComment(actor=event.actor, at=event.at, text=text))
 
 
 __all__ = ["Outcome", "apply", "named_by", "outcome_of", "resolve", "touched_by", "undone_by"]

@@ -18,7 +18,7 @@ from maskwright.store.catalogue import Snapshot
 from maskwright.store.columns import RECORD_COLUMNS, record_of
 from maskwright.store.folder import StoreFolder
 from maskwright.store.frame_log import FrameKey, key_of
-from maskwright.store.overlay import STATE_COLUMNS
+from maskwright.store.overlay import STATE_COLUMNS, read_comments
 from maskwright.store.query import ANY_STATUS, Query, sql_of
 from maskwright.store.views import files_for, masks_sql, records_sql
 
@@ -215,7 +215,7 @@ def resolved_of(rows: Sequence[tuple[Any, ...]]) -> Iterator[ResolvedRecord]:
         record = record_of(row[1:_STATE_AT])
         found.append((key_of(record.frame, record.image_digest), row[0], record, row[_STATE_AT:]))
     found.sort(key=lambda one: one[:2])
-    for _, _, record, (status, verified_by, verified_at, edited_by, num_events, decided_at) in found:
+    for _, _, record, (status, verified_by, verified_at, edited_by, num_events, decided_at, comments) in found:
         yield ResolvedRecord(
             record=record,
             status=status,
@@ -224,6 +224,7 @@ def resolved_of(rows: Sequence[tuple[Any, ...]]) -> Iterator[ResolvedRecord]:
             edited_by=edited_by,
             num_events=num_events,
             as_of=decided_at and decided_at.astimezone(UTC),
+            comments=read_comments(comments),
         )
 
 

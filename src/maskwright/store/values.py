@@ -37,8 +37,12 @@ class StoredFrame:
 
 
 def is_changed(before: ResolvedRecord, after: ResolvedRecord) -> bool:
-    """Whether a mask is another than it was; that something was done and undone does not count."""
-    return replace(before, num_events=0, as_of=None) != replace(after, num_events=0, as_of=None)
+    """Whether a mask is another than it was; what was undone, and what was only said, does not count."""
+    return _silent(before) != _silent(after)
+
+
+def _silent(mask: ResolvedRecord) -> ResolvedRecord:
+    return replace(mask, num_events=0, as_of=None, comments=())
 
 
 __all__ = ["Change", "History", "StoredFrame", "is_changed"]

@@ -103,11 +103,12 @@ def _may_hold(query: Query, segment: SegmentRef) -> bool:
 
 _NO_STATE = (
     "'proposed' AS status, CAST(NULL AS VARCHAR) AS verified_by, CAST(NULL AS TIMESTAMPTZ) AS verified_at, "
-    "CAST(NULL AS VARCHAR) AS edited_by, CAST(0 AS BIGINT) AS num_events, CAST(NULL AS TIMESTAMPTZ) AS decided_at"
+    "CAST(NULL AS VARCHAR) AS edited_by, CAST(0 AS BIGINT) AS num_events, CAST(NULL AS TIMESTAMPTZ) AS decided_at, "
+    "CAST(NULL AS VARCHAR) AS comments"
 )
 _STATE = (
     "coalesce(o.status, 'proposed') AS status, o.verified_by, o.verified_at, "
-    "o.edited_by, coalesce(o.num_events, 0) AS num_events, o.decided_at"
+    "o.edited_by, coalesce(o.num_events, 0) AS num_events, o.decided_at, o.comments"
 )
 
 __all__ = ["connect", "files_for", "masks_sql", "records_sql"]

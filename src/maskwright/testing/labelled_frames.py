@@ -14,7 +14,7 @@ from maskwright.core.image import FrameRef, Image
 from maskwright.core.prompt import BoxPrompt, PointPrompt
 from maskwright.core.provenance import Method, ModelRef, ProcessingStep, Provenance
 from maskwright.core.record import MaskRecord, Scores, new_id
-from maskwright.core.resolved import ResolvedRecord
+from maskwright.core.resolved import ResolvedRecord, SignedComment
 from maskwright.core.rle import RLE
 from maskwright.core.shapes import SizeHW
 from maskwright.core.track import TrackPoint, TrackSource, TrackState
@@ -27,6 +27,10 @@ _LABELS = ["mug", "red mug", "чашка", "杯子", 'a "quoted" <tag> & more', 
 _STEMS = ["frame", "frame_0001", "Über größe", "写真 1", "a.b.c", "x_mask", "#1 100%", "it's", "a&b<c>"]
 _FOLDERS = ["", "seq/", "run 1/cam.left/", "エピソード/"]
 _SUFFIXES = [".png", ".jpg", ".JPG", ".bmp", ""]
+_COMMENTS = (
+    SignedComment(actor="bo", at=_NOON, text="is the <b>handle</b> part of it?\nask Ann"),
+    SignedComment(actor="ann", at=_NOON + timedelta(minutes=1), text="да"),
+)
 _MODEL = ModelRef(name="tiny", family="tiny", checkpoint_sha256="0" * 64)
 
 
@@ -91,6 +95,7 @@ def resolved_records(draw: st.DrawFn, rle: RLE, *, track: str | None = None, ima
         verified_at=draw(moments()) if reviewed else None,
         num_events=1 if reviewed else 0,
         as_of=_NOON if reviewed else None,
+        comments=draw(st.sampled_from([(), (), _COMMENTS])),
     )
 
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, preco
 
 from maskwright.core import (
     Accept,
+    Comment,
     Edit,
     FrameRef,
     MaskRecord,
@@ -145,7 +146,15 @@ def store_machine(
 
         @rule(record=records, rle=shapes, data=st.data())
         def decide(self, record: MaskRecord, rle: RLE, data: st.DataObject) -> None:
-            actions = (Accept(), Reject("x"), Edit(rle), Relabel("lid"), Retrack("track 2"), Retrack(None))
+            actions = (
+                Accept(),
+                Reject("x"),
+                Edit(rle),
+                Relabel("lid"),
+                Retrack("track 2"),
+                Retrack(None),
+                Comment("why?"),
+            )
             self._append(make_event(record, data.draw(st.sampled_from(actions))))
 
         @rule(record=records, other=records)
@@ -231,7 +240,8 @@ def store_machine(
 
 
 def _is_other(before: ResolvedRecord, after: ResolvedRecord) -> bool:
-    return replace(before, num_events=0, as_of=None) != replace(after, num_events=0, as_of=None)
+    silent = {"num_events": 0, "as_of": None, "comments": ()}
+    return replace(before, **silent) != replace(after, **silent)
 
 
 __all__ = [

@@ -19,7 +19,7 @@ def unverified(views: Any, facts: StoreFacts) -> Iterator[Finding]:
     share = 1 - facts.share_trusted
     yield from of_rows(
         views,
-        f"SELECT id || coalesce(' (' || label || ')', '') FROM masks WHERE {LISTED} AND NOT {TRUSTED}",
+        f"SELECT id || coalesce(' (' || label || ')', ''), id FROM masks WHERE {LISTED} AND NOT {TRUSTED}",
         check="unverified",
         severity="warning",
         says=f"masks of a model or from elsewhere that no person has verified ({100 * share:.0f} % of all)",
@@ -31,7 +31,8 @@ def impossible(views: Any, facts: StoreFacts) -> Iterator[Finding]:
     """Find masks that cannot be: of another size than their frame, or with a box outside it."""
     yield from of_rows(
         views,
-        "SELECT m.id || ': ' || m.height || 'x' || m.width || ' on a frame of ' || f.height || 'x' || f.width "
+        "SELECT m.id || ': ' || m.height || 'x' || m.width || ' on a frame of ' || f.height || 'x' || f.width, "
+        "m.id "
         "FROM masks m JOIN (SELECT DISTINCT dataset, episode, camera, frame_index, height, width FROM frames "
         "WHERE dataset IS NOT NULL) f USING (dataset, episode, camera, frame_index) "
         f"WHERE {LISTED} AND (m.height <> f.height OR m.width <> f.width)",
@@ -42,8 +43,8 @@ def impossible(views: Any, facts: StoreFacts) -> Iterator[Finding]:
     )
     yield from of_rows(
         views,
-        f"SELECT id FROM masks WHERE {LISTED} AND (x1 < 0 OR y1 < 0 OR x2 > width OR y2 > height OR x2 < x1 OR y2 < y1 "
-        "OR isnan(x1) OR isnan(y1) OR isnan(x2) OR isnan(y2))",
+        f"SELECT id, id FROM masks WHERE {LISTED} AND (x1 < 0 OR y1 < 0 OR x2 > width OR y2 > height OR x2 < x1 "
+        "OR y2 < y1 OR isnan(x1) OR isnan(y1) OR isnan(x2) OR isnan(y2))",
         check="box outside",
         severity="error",
         says="masks with a box that does not lie within their picture",
@@ -51,7 +52,7 @@ def impossible(views: Any, facts: StoreFacts) -> Iterator[Finding]:
     )
     yield from of_rows(
         views,
-        f"SELECT {_ON_FRAME} FROM masks WHERE {LISTED} AND dataset IS NOT NULL AND image_digest <> '' "
+        f"SELECT {_ON_FRAME}, min(id) FROM masks WHERE {LISTED} AND dataset IS NOT NULL AND image_digest <> '' "
         f"GROUP BY {_FRAME} HAVING count(DISTINCT image_digest) > 1",
         check="two pictures",
         severity="warning",
@@ -65,7 +66,7 @@ def scores(views: Any, facts: StoreFacts) -> Iterator[Finding]:
     for column, name in (("predicted_iou", "predicted IoU"), ("stability", "stability")):
         yield from of_rows(
             views,
-            f"SELECT id FROM masks WHERE {LISTED} AND (isnan({column}) OR isinf({column}))",
+            f"SELECT id, id FROM masks WHERE {LISTED} AND (isnan({column}) OR isinf({column}))",
             check=f"{name} is no number",
             severity="error",
             says=f"masks with a {name} that is not a number",
@@ -73,7 +74,7 @@ def scores(views: Any, facts: StoreFacts) -> Iterator[Finding]:
         )
         yield from of_rows(
             views,
-            f"SELECT id || ': ' || round({column}, 3) FROM masks WHERE {LISTED} AND isfinite({column}) "
+            f"SELECT id || ': ' || round({column}, 3), id FROM masks WHERE {LISTED} AND isfinite({column}) "
             f"AND ({column} < 0 OR {column} > 1)",
             check=f"{name} outside 0..1",
             severity="warning",
@@ -87,7 +88,7 @@ def tracks(views: Any, facts: StoreFacts) -> Iterator[Finding]:
     track = "min(coalesce(dataset || ' ' || episode || ' ', '') || track)"
     yield from of_rows(
         views,
-        f"SELECT {track} || ': ' || string_agg(DISTINCT coalesce(label, 'none'), ', ') FROM masks "
+        f"SELECT {track} || ': ' || string_agg(DISTINCT coalesce(label, 'none'), ', '), min(id) FROM masks "
         f"WHERE {LISTED} AND track IS NOT NULL GROUP BY dataset, episode, track "
         "HAVING count(DISTINCT coalesce(label, '')) > 1",
         check="labels in a track",
@@ -97,7 +98,7 @@ def tracks(views: Any, facts: StoreFacts) -> Iterator[Finding]:
     )
     yield from of_rows(
         views,
-        f"SELECT {_ON_FRAME} || ': ' || min(track) FROM "
+        f"SELECT {_ON_FRAME} || ': ' || min(track), min(id) FROM "
         f"{_repeated(f'{_FRAME}, track, method, model_sha256, source', 'track IS NOT NULL')} GROUP BY key",
         check="track twice on a frame",
         severity="warning",
@@ -110,7 +111,7 @@ def duplicates(views: Any, facts: StoreFacts) -> Iterator[Finding]:
     """Find the same pixels twice on a frame."""
     yield from of_rows(
         views,
-        f"SELECT {_ON_FRAME} || ': ' || string_agg(substr(id, 1, 12), ', ') FROM "
+        f"SELECT {_ON_FRAME} || ': ' || string_agg(substr(id, 1, 12), ', '), min(id) FROM "
         f"{_repeated(f'{_FRAME}, method, model_sha256, rle', 'area > 0')} GROUP BY key",
         check="duplicates",
         severity="warning",

@@ -43,11 +43,13 @@ _KINDS = {
 class _Tally:
     count: int = 0
     examples: list[str] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
 
-    def add(self, example: str) -> None:
+    def add(self, record_id: str, example: str) -> None:
         self.count += 1
         if len(self.examples) < MOST_EXAMPLES:
             self.examples.append(example)
+            self.records.append(record_id)
 
 
 def check_pixels(
@@ -60,8 +62,8 @@ def check_pixels(
 def findings_of(wrong: Iterable[tuple[str, str, str]]) -> Iterator[Finding]:
     """Make findings of what `wrong_masks` gives."""
     tallies = {kind: _Tally() for kind in _KINDS}
-    for kind, _, example in wrong:
-        tallies[kind].add(example)
+    for kind, record_id, example in wrong:
+        tallies[kind].add(record_id, example)
     for kind, tally in tallies.items():
         if tally.count:
             says, advice = _KINDS[kind]
@@ -69,6 +71,7 @@ def findings_of(wrong: Iterable[tuple[str, str, str]]) -> Iterator[Finding]:
             yield Finding(
                 check=kind, severity=severity, count=tally.count, says=says, advice=advice,
                 examples=tuple(tally.examples), num_more=tally.count - len(tally.examples),
+                records=tuple(tally.records),
             )  # fmt: skip
 
 

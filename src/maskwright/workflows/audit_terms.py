@@ -64,7 +64,7 @@ def licences(views: Any, facts: StoreFacts) -> Iterator[Finding]:
             )  # fmt: skip
     yield from of_rows(
         views,
-        f"SELECT id || ' (' || source || ')' FROM masks WHERE {LISTED} AND licence IS NULL "
+        f"SELECT id || ' (' || source || ')', id FROM masks WHERE {LISTED} AND licence IS NULL "
         "AND (source ILIKE '%sa-1b%' OR source ILIKE '%sa1b%' OR source ILIKE '%sa_1b%')",
         check="licence: SA-1B",
         severity="warning",
@@ -81,7 +81,7 @@ def lineage(views: Any, facts: StoreFacts) -> Iterator[Finding]:
     )
     yield from of_rows(
         views,
-        f"SELECT c.id || ' from ' || c.parent FROM ({parents}) c ANTI JOIN records r ON r.id = c.parent",
+        f"SELECT c.id || ' from ' || c.parent, c.id FROM ({parents}) c ANTI JOIN records r ON r.id = c.parent",
         check="origin is elsewhere",
         severity="note",
         says="masks that were made from masks that are not in this store",
@@ -95,7 +95,7 @@ def lineage(views: Any, facts: StoreFacts) -> Iterator[Finding]:
         if terms_of(origin) in ("research only", "share alike") and terms_of(mine) != terms_of(origin):
             yield from of_rows(
                 views,
-                f"SELECT c.id || ' from ' || r.id FROM ({parents}) c JOIN records r ON r.id = c.parent "
+                f"SELECT c.id || ' from ' || r.id, c.id FROM ({parents}) c JOIN records r ON r.id = c.parent "
                 f"WHERE c.licence IS NOT DISTINCT FROM {_literal(mine)} AND r.licence = {_literal(origin)}",
                 check="licence lost on the way",
                 severity="error",

@@ -14,7 +14,8 @@ MOST_EXAMPLES = 3
 class Finding:
     """`count` things, of which `says` tells what they are; `advice` is what to do about them.
 
-    `num_more` counts the examples that are not told.
+    `num_more` counts the examples that are not told. `records` are the ids of masks to look at, one for each example;
+    none where examples are not about masks.
     """
 
     check: str
@@ -24,10 +25,13 @@ class Finding:
     advice: str
     examples: tuple[str, ...] = ()
     num_more: int = 0
+    records: tuple[str, ...] = ()
 
 
 def of_rows(views: Any, sql: str, *, check: str, severity: Severity, says: str, advice: str) -> Iterator[Finding]:
-    """Ask a question whose rows are examples (text), and make a finding if there are any.
+    """Ask a question whose rows are examples, and make a finding if there are any.
+
+    A row is a text, and the id of a mask if it is about one.
 
     Only the examples told are fetched, however many rows there are.
     """
@@ -37,6 +41,7 @@ def of_rows(views: Any, sql: str, *, check: str, severity: Severity, says: str, 
         yield Finding(
             check=check, severity=severity, count=count, says=says, advice=advice,
             examples=tuple(str(row[0]) for row in rows), num_more=count - len(rows),
+            records=tuple(str(row[1]) for row in rows if len(row) > 1),
         )  # fmt: skip
 
 

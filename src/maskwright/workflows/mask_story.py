@@ -14,6 +14,7 @@ from maskwright.core.errors import SettingError, UnknownRecord
 from maskwright.core.provenance import Provenance
 from maskwright.core.review_event import (
     Accept,
+    Comment,
     Edit,
     Merge,
     Reject,
@@ -201,6 +202,8 @@ def _event(event: ReviewEvent, history: History) -> str:
             says = f"split into {', '.join(into)}" if mine else f"made by splitting {event.record_id}"
         case Revert(event_id):
             says = f"{_undone(event_id, history.events)} was undone"
+        case Comment(text):
+            return f"{event.actor} says: {' '.join(text.split())}"
     return f"{says} by {event.actor}"
 
 

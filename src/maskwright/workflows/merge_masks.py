@@ -10,7 +10,7 @@ from datetime import datetime
 
 from maskwright.core.record import MaskRecord, new_id
 from maskwright.core.resolved import ResolvedRecord
-from maskwright.core.review_event import Accept, Action, Edit, Reject, Relabel, Retrack, ReviewEvent
+from maskwright.core.review_event import Accept, Action, Comment, Edit, Reject, Relabel, Retrack, ReviewEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +35,7 @@ def merge_masks(
             events += outcome_events(wanted, actor=actor, at=at)
         else:
             events += _events(wanted, existing.record.id, _steps(existing, wanted), actor=actor, at=at)
+            events += _comments(wanted, existing)
     num_known = sum(existing is not None for existing in matches)
     return Merged(records=tuple(records), events=tuple(events), num_known=num_known)
 
@@ -44,7 +45,7 @@ def outcome_events(wanted: ResolvedRecord, *, actor: str, at: datetime) -> list[
     actions: list[tuple[Action, str | None]] = []
     if wanted.edited_by is not None:
         actions.append((Edit(wanted.record.rle), wanted.edited_by))
-    return _events(wanted, wanted.record.id, actions + _decision(wanted), actor=actor, at=at)
+    return _events(wanted, wanted.record.id, actions + _decision(wanted), actor=actor, at=at) + _comments(wanted)
 
 
 def _events(
@@ -54,6 +55,16 @@ def _events(
     return [
         ReviewEvent(id=new_id(), record_id=record_id, actor=who or actor, at=moment, action=action)
         for action, who in actions
+    ]
+
+
+def _comments(wanted: ResolvedRecord, existing: ResolvedRecord | None = None) -> list[ReviewEvent]:
+    """Say again what was said elsewhere, by whom and when, unless it was said here."""
+    said, record_id = ((), wanted.record.id) if existing is None else (existing.comments, existing.record.id)
+    return [
+        ReviewEvent(id=new_id(), record_id=record_id, actor=one.actor, at=one.at, action=Comment(one.text))
+        for one in wanted.comments
+        if one not in said
     ]
 
 

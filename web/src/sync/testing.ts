@@ -156,7 +156,7 @@ export class FakeServer {
     for (const id of namedBy(body.events)) {
       if (!now.has(id)) return lost({ kind: "refused", status: 404, code: "unknown_record", message: id });
       const wanted = body.if_match?.[id];
-      if (wanted === undefined) return lost({ kind: "refused", status: 422, code: "request_error", message: id });
+      if (wanted === undefined) return lost({ kind: "refused", status: 428, code: "etag_missing", message: id });
       if (wanted !== now.get(id)) return lost({ kind: "conflict", code: "edit_conflict", message: id });
     }
     this.#time += 1;

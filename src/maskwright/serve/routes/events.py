@@ -33,6 +33,7 @@ _EDITED: dict[int | str, dict[str, Any]] = {
         "headers": {"ETag": {"schema": {"type": "string"}, "description": "The new etag, where one record is edited"}}
     },
     412: {"model": ErrorOut, "description": "Somebody changed a record since it was read; the message says who"},
+    428: {"model": ErrorOut, "description": "A record is edited without saying which state of it"},
 }
 After = Annotated[int | None, Query(ge=0, le=_LARGEST, description="A position in the log.")]
 
@@ -40,7 +41,7 @@ After = Annotated[int | None, Query(ge=0, le=_LARGEST, description="A position i
 @router.post(
     "/events",
     status_code=201,
-    summary="Accept, reject, edit, relabel, retrack, reparent, merge, split and revert",
+    summary="Accept, reject, edit, relabel, retrack, reparent, merge, split, revert and comment",
     response_model=EditedOut,
     responses={**STORE_ERRORS, **CONFLICTS, **_EDITED},
     openapi_extra=body_of(EventsIn),

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from maskwright import __version__
-from maskwright.serve.access import Admin, Reader, ServiceOf
+from maskwright.serve.access import Reader, ServiceOf
 from maskwright.serve.answers import json_answer
 from maskwright.serve.service import Service
 from maskwright.serve.wire import CallerOut, HealthOut, VersionOut
@@ -38,9 +38,10 @@ async def version() -> Response:
 
 
 @router.get("/v1/caller", summary="Who the server takes you for", response_model=CallerOut)
-async def caller(who: Reader) -> Response:
-    """The name and scope of the token that came with the request."""
-    return json_answer({"name": who.name, "scope": who.scope})
+async def caller(service: ServiceOf, who: Reader) -> Response:
+    """The name and scope of the token that came with the request, and the id of the store that it is for."""
+    store = None if service.desk is None else service.desk.id
+    return json_answer({"name": who.name, "scope": who.scope, "store": store})
 
 
 @router.get(
@@ -49,8 +50,8 @@ async def caller(who: Reader) -> Response:
     response_class=Response,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Text format 0.0.4"}},
 )
-async def metrics(service: ServiceOf, who: Admin) -> Response:
-    """Needs a token with the scope admin, where tokens are needed."""
+async def metrics(service: ServiceOf, who: Reader) -> Response:
+    """Numbers only, no names: any token will do, so that what collects them may do nothing else."""
     return Response(service.meter.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -8,6 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from maskwright.datasets.formats import FEATURES, FORMATS
 from maskwright.serve.access import Annotator, Reader, ServiceOf
 from maskwright.serve.answers import json_answer
 from maskwright.serve.description import body_of
@@ -15,7 +16,7 @@ from maskwright.serve.job_values import Job, job_json
 from maskwright.serve.server_events import ALIVE, EVENT_STREAM, message, stream_answer
 from maskwright.serve.store_access import Key, body_of_request
 from maskwright.serve.wire import ErrorOut
-from maskwright.serve.wire_store import Cursor, JobIn, JobOut, JobsOut, Limit, SourcesOut
+from maskwright.serve.wire_store import Cursor, FormatsOut, JobIn, JobOut, JobsOut, Limit, SourcesOut
 from maskwright.serve.zip_stream import zip_of
 
 router = APIRouter(prefix="/v1")
@@ -55,7 +56,8 @@ async def list_jobs(
 async def add_job(request: Request, service: ServiceOf, who: Annotator, key: Key = None) -> Response:
     """annotate finds masks on the frames of a source, track brings tracks up to date, export writes files to fetch.
 
-    Sources are named, never given as paths. A job that was interrupted is gone on with by sending the same again.
+    audit looks for what is wrong with the store, and is for reviewers. Sources are named, never given as paths. A job
+    that was interrupted is gone on with by sending the same again.
     """
     asked = (await body_of_request(request, JobIn)).root
     job = await service.jobs.submit(asked, who, key=key)
@@ -68,6 +70,14 @@ async def list_job_sources(service: ServiceOf, who: Reader) -> Response:
     sources = await to_thread.run_sync(service.jobs.sources)
     found = [{"name": name, "is_here": path.exists()} for name, path in sorted(sources.items())]
     return json_answer({"items": found})
+
+
+@router.get("/jobs/formats", summary="Formats that exports can be written in", response_model=FormatsOut)
+async def list_job_formats(who: Reader) -> Response:
+    """What each keeps beside the pixels; the rest an export tells as losses."""
+    formats = [one for one in FORMATS.values() if one.writes]
+    items = [{"name": one.name, "about": one.help, "holds": [f for f in FEATURES if f in one.holds]} for one in formats]
+    return json_answer({"items": items})
 
 
 @router.get("/jobs/{job_id}", summary="One job", response_model=JobOut, responses=_UNKNOWN)

@@ -6,18 +6,41 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from maskwright.core import to_json
 from maskwright.core.errors import NotAllowed
-from maskwright.review import IDLE_S, QUEUES, SAME_IOU, Comparison, Effort, Group, Progress, QueueName, QueuePage
+from maskwright.review import (
+    IDLE_S,
+    QUEUES,
+    SAME_IOU,
+    Comparison,
+    Effort,
+    Group,
+    Progress,
+    QueueName,
+    QueuePage,
+    compare,
+    versions_of,
+)
 from maskwright.serve.access import Reader, Reviewer
 from maskwright.serve.answers import json_answer
-from maskwright.serve.review_figures import compared_page
-from maskwright.serve.store_access import STORE_ERRORS, DeskOf, asked_in, asked_of
+from maskwright.serve.review_figures import compared_page, ranked_cursor
+from maskwright.serve.routes.records import RecordInPath
+from maskwright.serve.store_access import NOT_THERE, STORE_ERRORS, DeskOf, asked_in, asked_of
 from maskwright.serve.store_cursors import frame_id
 from maskwright.serve.values import Caller
-from maskwright.serve.wire_review import AgreementAsked, AgreementOut, ProgressOut, QueueAsked, QueueOut, QueuesOut
+from maskwright.serve.wire_review import (
+    AgreementAsked,
+    AgreementOut,
+    LabelsOut,
+    MaskVersionsOut,
+    ProgressOut,
+    QueueAsked,
+    QueueOut,
+    QueuesOut,
+)
 from maskwright.serve.wire_review import ReviewAsked as Asked
 from maskwright.serve.wire_store_values import record_json
-from maskwright.store import Query
+from maskwright.store import History, Query
 from maskwright.store.frame_log import key_of
 
 router = APIRouter(prefix="/v1")
@@ -40,6 +63,14 @@ async def get_progress(request: Request, desk: DeskOf, who: Reader) -> Response:
     """
     found = await desk.review.progress(_query(asked_of(request, Asked)))
     return json_answer(await to_thread.run_sync(_progress_json, found, who))
+
+
+@router.get("/labels", summary="The labels of the store", response_model=LabelsOut, responses=STORE_ERRORS)
+async def list_labels(desk: DeskOf, who: Reader) -> Response:
+    """By name, with how many masks have each; quick enough to be asked whenever a page opens."""
+    found = await desk.review.labels(Query())
+    items = [_fields(one, "name", "num_masks") for one in found.items]
+    return json_answer({"items": items, "is_cut": found.is_cut})
 
 
 @router.get("/queues", summary="The queues that there are", response_model=QueuesOut)
@@ -95,6 +126,21 @@ async def get_agreement(request: Request, desk: DeskOf, who: Reviewer) -> Respon
     return json_answer(content)
 
 
+@router.get(
+    "/records/{record_id}/versions",
+    summary="What one mask is to each who looked at it",
+    response_model=MaskVersionsOut,
+    responses={**STORE_ERRORS, **NOT_THERE},
+)
+async def list_record_versions(record_id: RecordInPath, desk: DeskOf, who: Reader) -> Response:
+    """A person's version is what his last word left, and each two of them are compared.
+
+    Taking one of them is an edit with its pixels and an acceptance, or a rejection where it has none.
+    """
+    history = await desk.history(record_id)
+    return json_answer(await to_thread.run_sync(_versions_json, history))
+
+
 def _query(asked: Asked) -> Query:
     return Query(**asked.model_dump(include=set(Asked.model_fields)))
 
@@ -143,8 +189,29 @@ def _fields(value: object, *names: str) -> dict[str, Any]:
 
 
 def _queue_json(page: QueuePage, cursor: str | None) -> dict[str, Any]:
-    items = [{"record": record_json(one.mask), "value": one.value} for one in page.items]
-    return {"items": items, "next_cursor": cursor}
+    items = [
+        {
+            "record": record_json(one.mask),
+            "frame": frame_id(key_of(one.mask.record.frame, one.mask.record.image_digest)),
+            "value": one.value,
+            "cursor": ranked_cursor(one.place),
+        }
+        for one in page.items
+    ]
+    return {"items": items, "next_cursor": cursor, "num_left": page.num_left}
+
+
+def _versions_json(history: History) -> dict[str, Any]:
+    items = [
+        {
+            **_fields(one, "actor", "label"),
+            "at": one.at.isoformat(),
+            "rle": None if one.rle is None else to_json(one.rle),
+        }
+        for one in versions_of(history.record, history.events)
+    ]
+    pairs = [_comparison_json(one) for one in compare(history.record, history.events)]
+    return {"items": items, "pairs": pairs, "same_iou": SAME_IOU}
 
 
 def _comparison_json(one: Comparison) -> dict[str, Any]:
