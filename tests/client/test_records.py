@@ -75,6 +75,7 @@ def test_every_decision_is_made_and_undone(client, saved):
     client.revert(client.record(first.id), reverted.items[0].event)
     client.reject(second, "blurred")
     client.merge(client.record(first.id), [third])
+    client.comment(first.id, "is this one <cup>?")
     part = client.save([dataclasses.replace(fourth.record, id=new_id())])[0]
     client.split(fourth, [part])
 
@@ -83,10 +84,11 @@ def test_every_decision_is_made_and_undone(client, saved):
     life = client.history(first.id)
     assert life.record == first.record
     assert [type(event.action).__name__ for event in life.events] == [
-        *("Edit", "Relabel", "Retrack", "Accept", "Revert", "Revert", "Merge"),
+        *("Edit", "Relabel", "Retrack", "Accept", "Revert", "Revert", "Merge", "Comment"),
     ]
     assert life.resolved == client.record(first.id)
     assert life.resolved.status == "accepted"
+    assert [(one.actor, one.text) for one in life.resolved.comments] == [("anna", "is this one <cup>?")]
     statuses = [client.record(one.id).status for one in (second, third, fourth, part)]
     assert statuses == ["rejected", "merged", "split", "proposed"]
 

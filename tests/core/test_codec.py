@@ -12,6 +12,7 @@ from maskwright.core import (
     Accept,
     BoxPrompt,
     CombinedPrompt,
+    Comment,
     Edit,
     FrameRef,
     MaskPrompt,
@@ -33,6 +34,7 @@ from maskwright.core import (
     to_json,
 )
 from maskwright.core.errors import RecordError
+from maskwright.core.review_event import MOST_COMMENT
 from maskwright.testing.labelled_frames import track_points
 from maskwright.testing.strategies import rles
 
@@ -93,6 +95,7 @@ actions = st.one_of(
     st.builds(Reject, st.none() | text),
     st.builds(Edit, rles(max_side=5)),
     st.builds(Relabel, st.none() | text),
+    st.builds(Comment, st.text(min_size=1, max_size=2000).filter(str.strip)),
     st.builds(Retrack, st.none() | text),
     st.builds(Merge, st.lists(text, max_size=2).map(tuple)),
     st.builds(Split, st.lists(text, max_size=2).map(tuple)),
@@ -189,3 +192,9 @@ def test_the_place_starts_where_the_caller_says():
 def test_what_is_no_value_of_core_is_not_written():
     with pytest.raises(RecordError, match="a set cannot be written as JSON; expected a value of maskwright.core"):
         to_json({1, 2})
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * (MOST_COMMENT + 1)])
+def test_a_comment_says_something_and_not_too_much(text):
+    with pytest.raises(RecordError, match=f"a comment has 1 to {MOST_COMMENT} characters"):
+        Comment(text)

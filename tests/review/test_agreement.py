@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskwright.core import Accept, Edit, Reject, Relabel, Revert
+from maskwright.core import Accept, Comment, Edit, Reject, Relabel, Revert
 from maskwright.masks import iou
 from maskwright.review.agreement import SAME_IOU, AgreementBook, compare, versions_of
 from maskwright.store import Query, create_store
@@ -146,3 +146,26 @@ def test_beyond_a_number_only_those_looked_at_last_are_compared_and_it_is_told(s
 
     assert found.is_cut
     assert {one.record_id for one in found.comparisons} == {records[1].id, records[2].id}
+
+
+def test_a_third_persons_word_settles_what_two_saw_differently(record):
+    events = [by("ann", record, Accept()), by("bob", record, Edit(HALF))]
+
+    (before,) = compare(record, events)
+    after = compare(record, [*events, by("ria", record, Edit(WHOLE)), by("ria", record, Accept())])
+
+    assert (before.settled_by, before.is_open) == (None, True)
+    assert [(one.first, one.second, one.difference, one.settled_by) for one in after] == [
+        ("ann", "bob", "pixels", "ria"),
+        ("ann", "ria", "none", "ria"),
+        ("bob", "ria", "pixels", "ria"),
+    ]
+    assert not any(one.is_open for one in after)
+
+
+def test_a_version_says_when_it_was_said_and_what_is_only_remarked_is_none(record):
+    events = [by("ann", record, Accept()), by("bob", record, Comment("are you sure?"))]
+
+    (found,) = versions_of(record, events)
+
+    assert (found.actor, found.at) == ("ann", events[0].at)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maskwright.core import Accept, Edit, ModelRef, Reject, Relabel
+from maskwright.core import Accept, Comment, Edit, ModelRef, Reject, Relabel
 from maskwright.review.progress import IDLE_S, Act, Effort, pace_of, progress_of
 from maskwright.store import Query, create_store
 from maskwright.testing.store_values import START, make_event, make_record, make_ref, rectangle
@@ -139,3 +139,19 @@ def test_nobody_works_longer_than_from_the_first_act_to_the_last(told):
         assert one.num_acts == len(own)
         assert 0 <= one.effort.seconds <= (own[-1] - own[0]).total_seconds() + 1e-6
         assert one.effort.num_masks <= one.num_masks <= one.num_acts
+
+
+def test_the_time_of_a_comment_is_that_of_the_decision_after_it(tmp_path):
+    record = make_record(make_ref(0))
+    with create_store(tmp_path / "masks") as store:
+        store.put([record])
+        store.append(
+            [
+                make_event(record, Comment("a cup?"), actor="ann", minute=0),
+                make_event(record, Accept(), actor="ann", minute=1),
+                make_event(record, Reject(), actor="ann", minute=2),
+            ]
+        )
+        (ann,) = progress_of(store.pages()).pace.annotators
+
+    assert (ann.num_acts, ann.num_masks, ann.effort.seconds) == (2, 1, 60)

@@ -160,3 +160,26 @@ def test_there_is_no_other_queue(store):
         queue_page(store.pages(), "worst")  # pyright: ignore[reportArgumentType]
     for name in QUEUES:
         assert queue_page(store.pages(), name).items == ()
+
+
+def test_a_page_says_how_many_are_left_and_each_mask_where_to_go_on(store):
+    records = [scored(index, index / 10) for index in range(5)]
+    store.put(records)
+
+    first = queue_page(store.pages(), "uncertain", limit=2)
+    second = queue_page(store.pages(), "uncertain", limit=2, after=first.items[0].place)
+    beyond = queue_page(store.pages(), "uncertain", limit=2, after=second.items[-1].place)
+
+    assert (first.num_left, second.num_left, beyond.num_left) == (5, 4, 2)
+    assert ids(second) == [one.id for one in records[1:3]]
+    assert queue_page(store.pages(), "audit").num_left == 0
+
+
+def test_what_a_third_has_settled_is_no_longer_disagreed_about(store):
+    record = make_record(make_ref(0), WHOLE)
+    store.put([record])
+    pages = store.pages()
+    for actor, action, expected in (("ann", Accept(), 0), ("bob", Edit(HALF), 1), ("ria", Accept(), 0)):
+        store.append([make_event(record, action, actor=actor)])
+        agreement = AgreementBook(pages).agreement()
+        assert len(queue_page(pages, "disagreed", agreement=agreement).items) == expected

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from pydantic import TypeAdapter
 
-from maskwright.core import Accept, Edit, Merge, Reject, Relabel, Retrack, Revert, Split, from_json, to_json
+from maskwright.core import Accept, Comment, Edit, Merge, Reject, Relabel, Retrack, Revert, Split, from_json, to_json
 from maskwright.core.errors import TooManyRequests
 from maskwright.serve import store_feed
 from maskwright.serve.store_desk import StoreDesk
@@ -43,6 +43,11 @@ def post(path, body, *, who=ANN, headers=ANY):
             return await client.post("/v1/events", json=body, headers={**headers, **by(who)})
 
     return run(send())
+
+
+async def read(path, where):
+    async with store_client(path) as (client, _):
+        return (await client.get(where, headers=by(ANN))).json()
 
 
 def is_a(model, answer):
@@ -287,3 +292,17 @@ def test_many_writers_over_rest_lose_nothing(path, records):
     assert len(kept) == 90
     assert sorted(one["id"] for one in kept) == sorted(one["id"] for one in told)
     assert all(from_json(type(make_event(records[0], Accept())), one) for one in told)
+
+
+def test_a_comment_is_text_and_leaves_the_mask_as_it_is(path, records):
+    said = "<b>not</b> a cup?\nask Ann"
+    answer = post(path, {"events": [event(records[0], Comment(said))]})
+    written = run(read(path, f"/v1/records/{records[0].id}"))
+    long = post(path, {"events": [{"record_id": records[0].id, "action": {"kind": "Comment", "text": "x" * 2001}}]})
+    empty = post(path, {"events": [{"record_id": records[0].id, "action": {"kind": "Comment", "text": " "}}]})
+
+    assert answer.status_code == 201
+    assert [(one["actor"], one["text"]) for one in written["comments"]] == [("ann", said)]
+    assert (written["status"], written["num_events"]) == ("proposed", 1)
+    assert (long.status_code, empty.status_code) == (422, 422)
+    assert "1 to 2000 characters" in long.json()["error"]["message"]

@@ -91,14 +91,14 @@ def test_a_bucket_empties_refills_and_is_ones_own(tokens):
 
 
 def test_scopes_hold_those_before_them(tokens):
-    service = service_of(token_file=tokens[0])
+    def begin(scope):
+        job = {"kind": "export", "format": "coco"}
+        service = service_of(token_file=tokens[0])
+        return ask(service, "POST", "/v1/jobs", json=job, headers=bearer(tokens[1][scope]))
 
-    job = {"kind": "export", "format": "coco"}
-    for scope, status in (("read", 403), ("annotate", 404), ("admin", 404)):
-        answer = ask(service, "POST", "/v1/jobs", json=job, headers=bearer(tokens[1][scope]))
-        assert answer.status_code == status  # 404: this server has no store
-    answer = ask(service, "POST", "/v1/jobs", json=job, headers=bearer(tokens[1]["read"]))
-    assert answer.json()["error"]["message"] == "this needs a token with the scope annotate, got one with read"
+    assert begin("read").json()["error"]["message"] == "this needs a token with the scope annotate, got one with read"
+    assert [begin(scope).status_code for scope in ("read", "annotate", "admin")] == [403, 404, 404]  # it has no store
+    service = service_of(token_file=tokens[0])
     answer = ask(service, "GET", "/v1/caller", headers=bearer(tokens[1]["annotate"]))
     assert answer.json() == {"name": "annotateer", "scope": "annotate", "store": None}
 

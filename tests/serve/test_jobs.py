@@ -21,7 +21,7 @@ from maskwright.serve import jobs as jobs_module
 from maskwright.serve.job_folder import JobFolder
 from maskwright.serve.job_turns import Turns
 from maskwright.serve.job_values import Job, JobProblem, JobProgress, job_json, read_job
-from maskwright.serve.wire_store import JobIn, JobOut, JobsOut, SourcesOut
+from maskwright.serve.wire_store import FormatsOut, JobIn, JobOut, JobsOut, SourcesOut
 from maskwright.serve.zip_stream import zip_of
 from maskwright.store import Query, create_store, open_store
 from maskwright.workflows.annotate import annotate
@@ -149,6 +149,40 @@ def test_an_export_is_fetched_as_a_zip(path, form, name):
         assert archive.testzip() is None
         assert any(one.endswith(name) for one in archive.namelist())
         assert all(one.startswith(f"export-{job['id'][:8]}/") for one in archive.namelist())
+
+
+def test_an_audit_tells_what_is_wrong_and_which_masks_to_look_at(path):
+    async def work():
+        async with store_client(path) as (client, _):
+            refused = await client.post("/v1/jobs", json={"kind": "audit"}, headers=by(ANN))
+            begun = await client.post("/v1/jobs", json={"kind": "audit"}, headers=by(replace(ANN, scope="review")))
+            job = await until_over(client, begun.json()["id"])
+            (found,) = [one for one in job["result"]["findings"] if one["check"] == "unverified"]
+            example = found["examples"][0]
+            frame = (await client.get(f"/v1/frames/{example['frame']}/records")).json()
+            return refused, is_a(JobOut, await client.get(f"/v1/jobs/{job['id']}")), found, example, frame
+
+    refused, job, found, example, frame = run(work())
+
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "not_allowed")
+    assert (job["state"], job["kind"], job["has_file"]) == ("done", "audit", False)
+    assert job["result"]["num_masks"] == found["count"] > 0
+    assert not job["result"]["is_clean"]
+    assert example["text"].startswith(example["record_id"])
+    assert example["record_id"] in [one["record"]["id"] for one in frame["items"]]
+
+
+def test_the_formats_that_exports_can_have_are_listed(path):
+    async def ask():
+        async with store_client(path) as (client, _):
+            return await client.get("/v1/jobs/formats", headers=by(ANN))
+
+    listed = {one["name"]: one for one in is_a(FormatsOut, run(ask()))["items"]}
+
+    assert {"coco", "yolo", "lerobot"} <= listed.keys()
+    assert "labelme" not in listed  # which is only read
+    assert "comments" in listed["coco"]["holds"]
+    assert "comments" not in listed["yolo"]["holds"]
 
 
 def test_a_job_is_cancelled_by_who_began_it_or_an_admin(path):

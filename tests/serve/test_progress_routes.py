@@ -10,7 +10,7 @@ from maskwright.core.record import Scores
 from maskwright.review import QUEUES
 from maskwright.serve.review_figures import ReviewFigures, ranked_cursor, read_ranked
 from maskwright.serve.store_cursors import frame_id
-from maskwright.serve.wire_review import AgreementOut, ProgressOut, QueueOut, QueuesOut
+from maskwright.serve.wire_review import AgreementOut, LabelsOut, MaskVersionsOut, ProgressOut, QueueOut, QueuesOut
 from maskwright.store import Query, create_store, open_store
 from maskwright.store.frame_log import key_of
 from maskwright.testing.store_values import make_event, make_record, make_ref, rectangle
@@ -125,6 +125,7 @@ def test_agreement_comes_worst_first_in_pages_and_for_reviewers(tmp_path, record
         "iou": 0.0,
         "difference": "decision",
         "labels": ["label 0", "label 0"],
+        "settled_by": None,
     }
     assert [one["difference"] for one in found["items"] + is_a(AgreementOut, rest)["items"]] == [
         "decision",
@@ -163,3 +164,49 @@ def test_figures_are_computed_once_for_each_state_of_the_store(tmp_path, records
         assert len(asked_for) == num_questions
         store.append([make_event(records[5], Reject())])
         assert figures.progress(Query()).num_masks["rejected"] == first.num_masks["rejected"] + 1
+
+
+def test_labels_are_listed_for_everybody(tmp_path, records):
+    (found,) = asked(tmp_path / "masks", ("labels", ANN, {}))
+
+    assert is_a(LabelsOut, found) == {
+        "items": [{"name": "label 0", "num_masks": 2}, {"name": "label 1", "num_masks": 3}],
+        "is_cut": False,
+    }
+
+
+def test_a_queue_says_how_many_are_left_and_goes_on_after_any_of_its_masks(tmp_path, records):
+    path = tmp_path / "masks"
+    first = is_a(QueueOut, asked(path, ("queues/uncertain", ANN, {"limit": 2}))[0])
+    (after_one,) = asked(path, ("queues/uncertain", ANN, {"cursor": first["items"][0]["cursor"]}))
+
+    assert first["num_left"] == 4
+    assert first["items"][0]["frame"] == frame_id(key_of(records[1].frame, None))
+    assert [one["record"]["record"]["id"] for one in is_a(QueueOut, after_one)["items"]] == [
+        records[index].id for index in (3, 4, 5)
+    ]
+
+
+def test_each_persons_version_of_a_mask_is_told_with_how_they_compare(tmp_path, records):
+    found, missing = asked(
+        tmp_path / "masks", (f"records/{records[1].id}/versions", ANN, {}), ("records/nothing/versions", ANN, {})
+    )
+
+    told = is_a(MaskVersionsOut, found)
+    assert [(one["actor"], one["rle"]["counts"]) for one in told["items"]] == [
+        ("ann", WHOLE.counts.decode()),
+        ("bob", HALF.counts.decode()),
+    ]
+    assert [(one["iou"], one["difference"]) for one in told["pairs"]] == [(0.5, "pixels")]
+    assert missing.status_code == 404
+
+
+def test_only_what_is_open_is_told_when_that_is_asked(tmp_path, records):
+    with open_store(tmp_path / "masks") as store:
+        store.append([make_event(records[0], Accept(), actor="ria")])
+
+    whole, left = asked(tmp_path / "masks", ("agreement", REVIEWER, {}), ("agreement", REVIEWER, {"is_open": "true"}))
+
+    assert len(is_a(AgreementOut, whole)["items"]) == 5
+    assert [one["record_id"] for one in is_a(AgreementOut, left)["items"]] == [records[1].id]
+    assert whole.json()["items"][0]["settled_by"] == "ria"

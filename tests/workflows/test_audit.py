@@ -7,7 +7,7 @@ from flawed_store import AT, SIZE_HW, TINY, good, mask, ref_of, seen, square, st
 from maskwright.cli.__main__ import run
 from maskwright.core import RLE, BoxPrompt, ModelRef, ProcessingStep, ReviewEvent, Scores, TrackPoint, new_id
 from maskwright.core.errors import StoreMissing, UnknownRecord
-from maskwright.core.review_event import Accept, Edit, Reject, Relabel, Retrack, Revert
+from maskwright.core.review_event import Accept, Comment, Edit, Reject, Relabel, Retrack, Revert
 from maskwright.masks import empty_mask
 from maskwright.store import Query, open_store
 from maskwright.workflows.audit import audit_store
@@ -230,6 +230,17 @@ def test_a_mask_tells_its_whole_life_in_order(tmp_path):
     text = "\n".join(story.lines())
     assert f'mask {record.id} "mug", on kitchen e1/front frame 0' in text
     assert "now: accepted, verified by bob; 100 pixels, box 20,5,30,15" in text
+
+
+def test_what_was_said_is_part_of_the_story(tmp_path):
+    path = store_of(tmp_path / "masks", [one := good(0)])
+    with open_store(path) as store:
+        store.append([event(one.id, Comment("a cup,\nor a bowl?"))])
+        (record,) = store.query()
+
+    says = [one.says for one in read_story(path, record.record.id).chapters]
+
+    assert "ann says: a cup, or a bowl?" in says
 
 
 def test_what_was_undone_is_told_as_such(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 import robot_data
 from annotate_data import EVERYTHING, contents, pixels, write_pictures
-from maskwright.core import Accept, Reject, Relabel, ReviewEvent, new_id
+from maskwright.core import Accept, Comment, Reject, Relabel, ReviewEvent, new_id
 from maskwright.core.errors import InputError, SettingError, StoreMissing
 from maskwright.datasets.formats import FORMATS
 from maskwright.datasets.images import read_image
@@ -250,11 +250,14 @@ def test_decisions_travel_with_their_makers(masks, tmp_path):
     ids = [key for key, one in everything_in(masks).items() if one.is_listed]
     with open_store(masks) as store:
         store.append([decided(ids[0], Relabel("mug"), "bob"), decided(ids[0], Accept(), "eve")])
+        store.append([decided(ids[0], Comment("whose mug?"), "ann")])
     export_masks(masks, "coco", tmp_path / "coco")
 
-    import_masks(tmp_path / "coco", tmp_path / "again")
+    for _ in range(2):  # the second time nothing is said again
+        import_masks(tmp_path / "coco", tmp_path / "again")
 
     there = everything_in(tmp_path / "again")[ids[0]]
+    assert [(one.actor, one.at, one.text) for one in there.comments] == [("ann", AT, "whose mug?")]
     assert (there.status, there.verified_by, there.verified_at, there.record.label) == ("accepted", "eve", AT, "mug")
 
 

@@ -28,6 +28,7 @@ test("any session comes back from its address as it was", () => {
       minArea: number(),
       maxArea: number(),
       text: pick(chance, ["", ...names]),
+      hasComments: pick(chance, [true, false]),
     };
     const session: Session = {
       frame: pick(chance, [null, "WyJkIiwiZSJd"]),
@@ -35,6 +36,10 @@ test("any session comes back from its address as it was", () => {
       tool: pick(chance, TOOLS),
       sort: pick(chance, ["put", "uncertain", "label"] as const),
       filter,
+      people: {
+        view: pick(chance, ["work", "dashboard", "disagreements"] as const),
+        queue: pick(chance, [null, { name: "audit", seed: 7, after: "WzAuNSwzXQ", isBlind: false }, { name: "second_look", seed: 0, after: null, isBlind: true }] as const),
+      },
     };
     const back = readQuery(queryOf(session));
     const statuses = [...filter.statuses].sort().join() === "accepted,proposed" ? NO_FILTER.statuses : filter.statuses;

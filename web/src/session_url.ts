@@ -2,6 +2,7 @@
 // back to. Only what differs from the beginning is written. The token is never part of it.
 
 import type { Filter, Sort, State } from "./state/values";
+import { peopleSessionOf, readPeople, writePeople, type PeopleSession } from "./session_people";
 import { NO_FILTER } from "./state/values";
 import { TOOLS, type Tool } from "./tools/tool";
 
@@ -11,6 +12,7 @@ export type Session = {
   readonly tool: Tool;
   readonly sort: Sort;
   readonly filter: Filter;
+  readonly people: PeopleSession;
 };
 
 const SORTS: readonly Sort[] = ["put", "uncertain", "score", "area", "label", "track", "place"];
@@ -18,16 +20,17 @@ const STATUSES: Filter["statuses"] = ["proposed", "accepted", "rejected", "merge
 const METHODS: Filter["methods"] = ["sam_raw", "sam_refined", "human_drawn", "simulator", "imported"];
 const MOST_SELECTED = 20; // addresses have an end
 
-export const sessionOf = ({ frame, selection, tool, sort, filter }: State): Session => ({
+export const sessionOf = ({ frame, selection, tool, sort, filter, people }: State): Session => ({
   frame: frame?.id ?? null,
   selection: selection.slice(-MOST_SELECTED),
   tool,
   sort,
   filter,
+  people: peopleSessionOf(people),
 });
 
 /** Write a session as a query string; "" for the beginning. */
-export function queryOf({ frame, selection, tool, sort, filter }: Session): string {
+export function queryOf({ frame, selection, tool, sort, filter, people }: Session): string {
   const query = new URLSearchParams();
   if (frame !== null) query.set("frame", frame);
   for (const id of selection) query.append("mask", id);
@@ -43,6 +46,8 @@ export function queryOf({ frame, selection, tool, sort, filter }: Session): stri
   for (const one of filter.tracks) query.append(...named("track", "untracked", one));
   for (const [name, value] of numbersOf(filter)) if (value !== null) query.set(name, String(value));
   if (filter.text !== "") query.set("text", filter.text);
+  if (filter.hasComments) query.set("comments", "yes");
+  writePeople(query, people);
   const text = query.toString();
   return text === "" ? "" : `?${text}`;
 }
@@ -69,7 +74,9 @@ export function readQuery(text: string): Session {
       minArea: numberIn(query, "area_from"),
       maxArea: numberIn(query, "area_to"),
       text: query.get("text") ?? "",
+      hasComments: query.get("comments") === "yes",
     },
+    people: readPeople(query),
   };
 }
 

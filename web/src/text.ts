@@ -3,8 +3,10 @@
 import type { ActionGroup, ActionId } from "./actions/table";
 import type { Preset } from "./actions/presets";
 import type { Problem } from "./api/problem";
-import type { MaskRecord } from "./api/types";
+import type { JobOut, MaskRecord } from "./api/types";
+import type { Scope } from "./actions/roles";
 import type { ColourBy } from "./draw/colours";
+import type { QueueName, SecondLook } from "./state/people";
 import type { Status } from "./state/resolve";
 import type { SyncState } from "./state/select";
 import type { Filter, Look, Sort } from "./state/values";
@@ -35,6 +37,16 @@ const actions: { readonly [id in ActionId]: ActionText } = {
   reject: action("Reject", "The mask must not be used"),
   skip: action("Skip", "Decide later, and go to the next"),
   fix: action("Fix", "Take the mask in hand, to correct its pixels"),
+  reject_reason: action("Reject with a reason…", "Say why the mask must not be used"),
+  comment: action("Comment…", "Say something about the mask, which stays as it is"),
+  queue_previous: action("Previous of the queue", "Go back to the mask of the queue that was before"),
+  show_queues: action("Queues", "Orders in which masks are worth looking at"),
+  show_disagreements: action("Disagreements", "What two people see differently, the least alike first"),
+  take_first: action("Take the first", "The mask is what the first of the two says"),
+  take_second: action("Take the second", "The mask is what the second of the two says"),
+  next_pair: action("Next difference"),
+  previous_pair: action("Previous difference"),
+  open_pair: action("Open in its frame"),
   accept_visible: action("Accept all in the list…", "Accept every proposal that the filter lets through"),
   reject_visible: action("Reject all in the list…", "Reject every proposal that the filter lets through"),
   commit: action("Done", "Save what is in hand, as accepted"),
@@ -122,6 +134,7 @@ const groups: { readonly [group in ActionGroup]: string } = {
   labels: "Labels",
   time: "Time and tracks",
   view: "View",
+  compare: "Disagreements",
 };
 
 const presets: { readonly [preset in Preset]: string } = {
@@ -171,7 +184,7 @@ const sorts: { readonly [sort in Sort]: string } = {
 
 const colours: { readonly [by in ColourBy]: string } = { mask: "Each its own", label: "Label", track: "Track", score: "Score", status: "Status" };
 const themes: { readonly [theme in Look["theme"]]: string } = { system: "As the system", dark: "Dark", light: "Light" };
-const panels: { readonly [panel in Look["panel"]]: string } = { masks: "Masks", history: "History", tracks: "Tracks", dashboard: "Dashboard" };
+const panels: { readonly [panel in Look["panel"]]: string } = { masks: "Masks", history: "History", tracks: "Tracks", queues: "Queues" };
 
 const filters: { readonly [name in keyof Filter]: string } = {
   statuses: "Status",
@@ -184,6 +197,7 @@ const filters: { readonly [name in keyof Filter]: string } = {
   minArea: "Pixels from",
   maxArea: "Pixels to",
   text: "Search",
+  hasComments: "Has comments",
 };
 
 function sync(state: SyncState, now: number): string {
@@ -220,6 +234,30 @@ function problem(found: Problem): string {
       return sentence(found.message);
   }
 }
+
+const queues: { readonly [queue in QueueName]: ActionText } = {
+  uncertain: action("Least sure first", "Proposals: those of which the model is least sure come first"),
+  drifting: action("Tracks that drift", "Proposals of a tracker: first where it was unsure, and where an object's size jumped"),
+  second_look: action("Second look", "Accepted masks that only one other person has looked at"),
+  disagreed: action("Disagreements", "Masks that two people see differently, the least alike first"),
+  audit: action("Audit", "Accepted masks, at random"),
+};
+const roles: { readonly [scope in Scope]: string } = { read: "viewer", annotate: "annotator", review: "reviewer", admin: "admin" };
+const differences: { readonly [kind in SecondLook["difference"]]: string } = {
+  none: "the same",
+  label: "another label",
+  pixels: "other pixels",
+  decision: "one rejected it",
+};
+const jobStates: { readonly [state in JobOut["state"]]: string } = {
+  queued: "Waits its turn",
+  running: "At work",
+  done: "Done",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  interrupted: "Interrupted",
+};
+const severities: { readonly [severity: string]: string } = { error: "Wrong", warning: "Doubtful", note: "Worth knowing" };
 
 const sentence = (message: string): string => message.charAt(0).toUpperCase() + message.slice(1);
 
@@ -351,6 +389,112 @@ export const text = {
     ask: "Which objects, in words",
     find: "Find",
   },
+  queues,
+  queue: {
+    title: "Queues",
+    ask: "An order in which masks are worth looking at, across frames. Decisions go on with it; the address keeps the place",
+    begin: "Begin",
+    left: (number: number): string => (number === 0 ? "none left" : `${number.toLocaleString("en")} left`),
+    walking: (name: string): string => `Queue: ${name}`,
+    next: "Next",
+    leave: "Leave the queue",
+    over: "The end of this queue. What was skipped is at its beginning",
+    again: "From the beginning",
+    blind: "Blind",
+    blindAsk: "Decide on what the model proposed, without the first one's pixels, label and decision",
+    hidden: "Hidden until you have decided",
+    decidedBy: (name: string): string => `${name} accepted it`,
+    agree: "Agree",
+    look: (other: string, iou: number, difference: string): string => `You and ${other}: IoU ${iou.toFixed(2)}, ${difference}`,
+  },
+  differences,
+  comments: {
+    title: "Comments",
+    ask: "What is to be said about the mask",
+    say: "Comment",
+    none: "Nobody has said anything",
+    number: (number: number): string => count(number, "comment"),
+    most: (left: number): string => `${left.toLocaleString("en")} characters left`,
+  },
+  reject: { ask: "Why must the mask not be used", do: "Reject" },
+  roles: {
+    names: roles,
+    needs: (scope: Scope, mine: Scope): string => `For the role ${roles[scope]}; you are ${roles[mine]}`,
+    signed: (name: string, scope: Scope): string => `Decisions are signed ${name}, ${roles[scope]}`,
+  },
+  licences: {
+    model: "Licence of the model",
+    picture: "Licence of the data",
+    untold: "not told; ask before you publish",
+  },
+  dashboard: {
+    title: "Dashboard",
+    back: "Back to the masks",
+    left: "Left",
+    frames: "Frames left",
+    toGo: "To go",
+    pace: "Pace",
+    rate: "Right as proposed",
+    unknown: "not known yet",
+    percent: (share: number): string => `${Math.round(share * 100)} %`,
+    hours: (hours: number): string => (hours < 1 ? `${Math.max(Math.round(hours * 60), 1)} min` : `${hours.toFixed(1)} h`),
+    perHour: (number: number): string => `${Math.round(number).toLocaleString("en")} masks/h`,
+    seconds: (seconds: number): string => `${seconds.toFixed(1)} s`,
+    episodes: "By episode",
+    labels: "By label",
+    people: "Pace of people",
+    models: "What people said of each model's masks",
+    times: "Time per mask",
+    faster: (factor: number): string => (factor >= 1 ? `${factor.toFixed(1)} times as fast with the model` : `${(1 / factor).toFixed(1)} times as slow with the model`),
+    own: "Your own pace; reviewers see everybody's",
+    noPace: "Nobody's decisions have been timed yet",
+    asProposed: "Right as proposed",
+    corrected: "Corrected",
+    checkpoint: (name: string, sha: string): string => `${name} (${sha.slice(0, 8)})`,
+    all: (number: number): string => `Show all ${number.toLocaleString("en")}`,
+    cut: "There are more than these",
+    loose: "Loose pictures",
+  },
+  exports: {
+    title: "Export",
+    format: "Format",
+    accepted: "Accepted masks only",
+    images: "With pictures",
+    begin: "Export",
+    download: "Download",
+    fetching: "Fetching…",
+    cancel: "Cancel",
+    told: (masks: number, frames: number): string => `${count(masks, "mask")} on ${count(frames, "frame")}`,
+    lost: (what: string, number: number): string => `Not kept: ${what} (${number.toLocaleString("en")})`,
+    left: (number: number): string => `${count(number, "item")} left out`,
+    far: (done: number): string => count(done, "frame"),
+  },
+  audits: {
+    title: "Audit",
+    ask: "Looks at every mask for what is wrong, doubtful or worth knowing",
+    begin: "Run the audit",
+    clean: "Nothing is wrong or doubtful",
+    told: (masks: number, frames: number): string => `${count(masks, "mask")} on ${count(frames, "frame")} looked at`,
+    severities,
+    more: (number: number): string => `${number.toLocaleString("en")} more`,
+    far: (done: number, all: number | null): string => `${done.toLocaleString("en")}${all === null ? "" : ` of ${all.toLocaleString("en")}`} masks`,
+  },
+  jobStates,
+  pairs: {
+    title: "Disagreements",
+    ask: "Masks that two people see differently, the least alike first. Whoever takes one settles it",
+    none: "Nobody disagrees about anything that is not settled",
+    list: "Differences",
+    of: (first: string, second: string): string => `${first} and ${second}`,
+    iou: (iou: number): string => `IoU ${iou.toFixed(2)}`,
+    rejected: "rejected it",
+    take: (name: string): string => `Take ${name}'s`,
+    together: (same: number, all: number, iou: number): string => `${same} of ${all} the same, IoU ${iou.toFixed(2)} on average`,
+    picture: (first: string, second: string): string => `The mask as ${first} and as ${second} see it, over the picture`,
+    both: "both",
+    settled: "Settled",
+    more: "Show more",
+  },
   progress: {
     decided: "Decided",
     left: (frames: number, all: number): string => `${frames.toLocaleString("en")} of ${count(all, "frame")} left`,
@@ -399,6 +543,7 @@ export const text = {
       Merge: "Merged",
       Split: "Split",
       Revert: "Took something back",
+      Comment: "Said",
     },
   },
 } as const;

@@ -142,10 +142,11 @@ class ServerVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCaller:
-    """Who the server takes the client for."""
+    """Who the server takes the client for; `store` is the id of its store, None where it has none."""
 
     name: str
     scope: Literal["read", "annotate", "review", "admin"]
+    store: str | None = None
 
 
 __all__ = [

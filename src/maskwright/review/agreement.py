@@ -1,7 +1,8 @@
 """Where two people looked at the same mask: how much what each said it is agrees.
 
 Each person's version of a mask is what his last word left: the pixels he drew, or those that he accepted; none if he
-rejected it. What was undone was not said. Versions are compared in pairs, by the IoU of their pixels.
+rejected it. What was undone was not said. Versions are compared in pairs, by the IoU of their pixels. Once a third
+person has spoken, whoever spoke last has settled what two saw differently.
 """
 
 from collections import OrderedDict
@@ -41,7 +42,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two people's versions of one mask, who spoke first in front; `iou` is 1 where both rejected it."""
+    """Two people's versions of one mask, who spoke first in front; `iou` is 1 where both rejected it.
+
+    `settled_by` had the last word of three or more, None where only two have spoken.
+    """
 
     record_id: str
     frame: FrameRef | None
@@ -51,6 +55,12 @@ class Comparison:
     iou: float
     difference: Difference
     labels: tuple[str | None, str | None]
+    settled_by: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether two see the mask differently, and nobody has settled it."""
+        return self.difference != "none" and self.settled_by is None
 
     @property
     def place(self) -> tuple[float, bool, str, str, str]:
@@ -106,7 +116,9 @@ def versions_of(record: MaskRecord, events: Sequence[ReviewEvent]) -> tuple[Vers
 
 def compare(record: MaskRecord, events: Sequence[ReviewEvent]) -> tuple[Comparison, ...]:
     """Compare each two people's versions of a record."""
-    return tuple(_compared(record, a, b) for a, b in combinations(versions_of(record, events), 2))
+    versions = versions_of(record, events)
+    settled_by = versions[-1].actor if len(versions) > 2 else None
+    return tuple(replace(_compared(record, a, b), settled_by=settled_by) for a, b in combinations(versions, 2))
 
 
 class AgreementBook:

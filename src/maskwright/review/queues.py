@@ -21,7 +21,7 @@ QUEUES: dict[QueueName, str] = {
     "uncertain": "proposals, the least sure first: the lower of predicted IoU and stability",
     "drifting": "proposals of a tracker, first where it was unsure and where an object's size jumped",
     "second_look": "accepted masks that one person alone has looked at, and not whoever asks",
-    "disagreed": "masks that two people see differently, the least alike first",
+    "disagreed": "masks that two people see differently and no third has settled, the least alike first",
     "audit": "accepted masks at random, in the same order for the same seed",
 }
 
@@ -93,7 +93,7 @@ def _compared(agreement: Agreement | None) -> pa.Table:
     """Each mask that people see differently, with the least of their IoUs, which is 1 where only labels differ."""
     least: dict[str, float] = {}
     for one in (agreement or Agreement(comparisons=(), pairs=())).comparisons:
-        if one.difference != "none":
+        if one.is_open:
             least[one.record_id] = min(one.iou, least.get(one.record_id, 1.0))
     columns = {"record_id": pa.array(list(least), pa.string()), "iou": pa.array(list(least.values()), pa.float64())}
     return pa.table(columns)

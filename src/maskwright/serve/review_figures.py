@@ -77,13 +77,15 @@ def read_ranked(text: str) -> Ranked:
     raise not_given("a cursor")
 
 
-def compared_page(agreement: Agreement, cursor: str | None, limit: int) -> tuple[tuple[Comparison, ...], str | None]:
-    """Cut a page out of comparisons, which are in order, and give the cursor to go on with.
+def compared_page(
+    agreement: Agreement, cursor: str | None, limit: int, *, is_open: bool = False
+) -> tuple[tuple[Comparison, ...], str | None]:
+    """Cut a page out of comparisons, which are in order, and give the cursor to go on with; of open ones only if asked.
 
     Raises:
         RequestError: the cursor is none.
     """
-    those = agreement.comparisons
+    those = tuple(one for one in agreement.comparisons if one.is_open) if is_open else agreement.comparisons
     begin = 0 if cursor is None else bisect_right(those, _read_place(cursor), key=lambda one: one.place)
     page = those[begin : begin + limit]
     return page, written([*page[-1].place]) if begin + limit < len(those) else None

@@ -187,6 +187,7 @@ class QueueOut(_Out):
 class AgreementAsked(ReviewAsked):
     """Which masks, and which page."""
 
+    is_open: Annotated[bool, Field(description="Only what is seen differently and nobody has settled.")] = False
     cursor: Cursor = None
     limit: Limit = 100
 
@@ -201,6 +202,7 @@ class ComparisonOut(_Out):
     iou: float
     difference: Difference
     labels: tuple[str | None, str | None]
+    settled_by: Annotated[str | None, Field(description="Who had the last word of three or more.")]
 
 
 class MaskVersionOut(_Out):

@@ -30,7 +30,7 @@ from maskwright.core.errors import (
 )
 
 FORMAT = "maskwright-store"
-# 1: without the columns of tracks and without Retrack; 2: without Reparent and Comment. The first write here makes it the newest.
+# 1: without the columns of tracks and without Retrack; 2: without Reparent and Comment. A write makes it the newest.
 VERSION = 3
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM)

@@ -23,6 +23,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from maskwright.core import (
     Accept,
     Action,
+    Comment,
     Edit,
     FrameRef,
     Merge,
@@ -330,6 +331,29 @@ class StoreContract:
         for parent, error in (("nobody", UnknownRecord), (part.id, RecordError)):
             with pytest.raises(error):
                 store.append([make_event(part, Reparent(parent))])
+
+    def test_what_is_said_about_a_mask_stays_with_it_and_changes_nothing_else(self, store: Store) -> None:
+        said, other = records = [make_record(make_ref(index)) for index in range(2)]
+        store.put(records)
+        before = store.moment()
+        comments = [
+            make_event(said, Comment(text), actor=who) for who, text in (("ann", "a <b>cup</b>?"), ("bob", "да"))
+        ]
+
+        store.append(comments)
+        self.compact(store)
+
+        found = {one.record.id: one for one in store.query()}
+        assert [(one.actor, one.at, one.text) for one in found[said.id].comments] == [
+            ("ann", comments[0].at, "a <b>cup</b>?"),
+            ("bob", comments[1].at, "да"),
+        ]
+        assert found[said.id] == store.record(said.id)
+        assert (found[said.id].record, found[said.id].status) == (said, "proposed")
+        assert found[other.id].comments == ()
+        assert list(store.diff(before)) == []
+        store.append([make_event(said, Revert(comments[0].id))])
+        assert [one.text for one in store.record(said.id).comments] == ["да"]
 
     def test_a_life_is_told_whole(self, store: Store) -> None:
         record = make_record(make_ref(0))

@@ -5,7 +5,8 @@ import { bindingOf, normalBinding, shownBinding, type KeyPress } from "./binding
 import { actionFor, bound, conflictsOf, DEFAULT_KEYS, keymapOf, pointerKeysOf, readKeySettings, unbound } from "./keymap";
 import { createKeys } from "./keys";
 import { PRESET_KEYS, PRESETS } from "./presets";
-import { ACTIONS, actionOf, digitOf, type ActionId } from "./table";
+import type { Scope } from "./roles";
+import { ACTIONS, actionOf, canPerform, digitOf, type ActionId } from "./table";
 import { text } from "../text";
 
 const press = (key: string, code: string, held: Partial<KeyPress> = {}): KeyPress & { repeat: boolean } => ({
@@ -134,4 +135,22 @@ test("held actions last as long as their key, repeated ones repeat, others do no
 test("digits are labels in their order on the keyboard", () => {
   expect([digitOf("label_1"), digitOf("label_9"), digitOf("label_0"), digitOf("accept")]).toEqual([0, 8, 9, null]);
   expect(actionOf("label_3").keys).toEqual(["3"]);
+});
+
+test("what a role may not do cannot be done, and looking is for everybody", () => {
+  const state = (scope: Scope): State => ({ ...FRAMED, selection: ["a"], caller: { name: "n", scope, store: null } });
+  const can = (id: ActionId, scope: Scope, more: Partial<State> = {}): boolean => canPerform(actionOf(id), { ...state(scope), ...more });
+
+  expect([can("accept", "read"), can("accept", "annotate")]).toEqual([false, true]);
+  expect([can("tool_brush", "read"), can("tool_move", "read"), can("next_mask", "read"), can("show_dashboard", "read")]).toEqual([false, true, true, true]);
+  expect([can("show_disagreements", "annotate"), can("show_disagreements", "review"), can("show_disagreements", "admin")]).toEqual([false, true, true]);
+});
+
+test("under another view only its own actions and those of every view are done", () => {
+  const over = (view: State["people"]["view"]): State => ({ ...FRAMED, selection: ["a"], people: { ...FRAMED.people, view } });
+
+  expect(actionFor(keymapOf(DEFAULT_KEYS), "1", over("disagreements"))?.id).toBe("take_first");
+  expect(actionFor(keymapOf(DEFAULT_KEYS), "1", over("work"))?.id).toBe("label_1");
+  expect(actionFor(keymapOf(DEFAULT_KEYS), "Enter", over("dashboard"))).toBeNull();
+  expect(actionFor(keymapOf(DEFAULT_KEYS), "Ctrl+Shift+D", over("dashboard"))?.id).toBe("show_dashboard");
 });

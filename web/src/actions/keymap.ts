@@ -4,7 +4,7 @@ import type { Modifier, PointerKeys } from "../input/event";
 import { POINTER_KEYS } from "../input/event";
 import { keyOfBinding, normalBinding, type Binding } from "./bindings";
 import { PRESET_KEYS, PRESETS, type Preset } from "./presets";
-import { actionOf, ACTIONS, canPerform, isActionId, type ActionId, type ActionSpec } from "./table";
+import { actionOf, ACTIONS, canPerform, isActionId, isEverywhere, type ActionId, type ActionSpec } from "./table";
 import type { State } from "../state/values";
 
 export type Keymap = ReadonlyMap<ActionId, readonly Binding[]>;
@@ -85,6 +85,7 @@ function usersOf(keymap: Keymap, binding: Binding, action: ActionSpec): readonly
 
 function mayMeet(a: ActionSpec, b: ActionSpec): boolean {
   if ((a.when === "pointing") !== (b.when === "pointing")) return false;
+  if ((a.when === "compare") !== (b.when === "compare")) return isEverywhere(a) || isEverywhere(b);
   return a.when === "any" || b.when === "any" || a.when === b.when;
 }
 

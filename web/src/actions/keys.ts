@@ -29,7 +29,8 @@ export function createKeys({ keymap, state, perform, hold }: KeyParts): Keys {
   function down(press: KeyDown): boolean {
     const binding = bindingOf(press);
     const action = actionFor(keymap(), binding, state());
-    if (action === null) return isBound(keymap(), binding);
+    // Other views are pages: there the browser's own keys go from button to button.
+    if (action === null) return state().people.view === "work" && isBound(keymap(), binding);
     if (action.isHeld) {
       const key = keyOf(press);
       if (!held.has(key)) {

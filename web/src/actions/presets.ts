@@ -33,6 +33,7 @@ export const PRESET_KEYS: { readonly [preset in Preset]: PresetKeys } = {
     propagate_forward: ["Ctrl+B"],
     propagate_back: ["Ctrl+Shift+B"],
     split: ["Alt+M"],
+    queue_previous: ["Ctrl+Shift+N"],
     help: ["F1", "?"],
   },
   label_studio: {
@@ -61,6 +62,7 @@ export const PRESET_KEYS: { readonly [preset in Preset]: PresetKeys } = {
     negative: ["E"],
     commit: ["F", "Enter"],
     reject: ["Shift+R"],
+    reject_reason: ["Ctrl+Alt+R"],
     skip: ["Ctrl+Space"],
     tool_box: ["R"],
     tool_brush: ["Shift+B"],

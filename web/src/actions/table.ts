@@ -4,6 +4,7 @@
 import { canRedo, canUndo } from "../tools/draft";
 import { nextRedo, nextUndo, selectedMasks } from "../state/select";
 import type { State } from "../state/values";
+import { mayDo, needOf } from "./roles";
 
 const digits = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"] as const;
 export type Digit = (typeof digits)[number];
@@ -11,6 +12,7 @@ export type Digit = (typeof digits)[number];
 export type ActionId =
   | "next_frame" | "previous_frame" | "forward_frames" | "back_frames" | "next_unfinished_frame" | "previous_unfinished_frame" | "play"
   | "next_mask" | "previous_mask" | "next_unreviewed" | "select_all" | "select_none"
+  | "reject_reason" | "comment" | "queue_previous"
   | "accept" | "reject" | "skip" | "fix" | "accept_visible" | "reject_visible"
   | "commit" | "drop" | "drop_last" | "undo" | "redo" | "delete"
   | "next_candidate" | "previous_candidate" | "queue_clicks" | "negative"
@@ -23,13 +25,15 @@ export type ActionId =
   | "hide_masks" | "toggle_masks" | "toggle_fill" | "less_opacity" | "more_opacity" | "colour_by"
   | "zoom_fit" | "zoom_actual" | "zoom_in" | "zoom_out" | "zoom_mask" | "pan"
   | "show_history" | "show_dashboard" | "focus_filter" | "next_region" | "previous_region" | "help"
+  | "show_queues" | "show_disagreements"
+  | "take_first" | "take_second" | "next_pair" | "previous_pair" | "open_pair"
   | "point" | "pointer_press" | "pointer_press_negative"
   | `pointer_${Way}` | `pointer_${Way}_fine`;
 
 const ways = ["left", "right", "up", "down"] as const;
 export type Way = (typeof ways)[number];
 
-export type ActionGroup = "move" | "review" | "hand" | "tools" | "pointer" | "labels" | "time" | "view";
+export type ActionGroup = "move" | "review" | "hand" | "tools" | "pointer" | "labels" | "time" | "view" | "compare";
 
 export type ActionSpec = {
   readonly id: ActionId;
@@ -41,14 +45,14 @@ export type ActionSpec = {
   /** Holding the key down does it again and again. */
   readonly isRepeated: boolean;
   /**
-   * Whether it needs a mask in hand, or needs that there is none: such two may share a key. While keys move the pointer,
+   * Whether it needs a mask in hand, or that there is none, or the view of disagreements: such may share a key. While keys move the pointer,
    * what needs that goes before whatever else has the same key.
    */
   readonly when: When;
   readonly isEnabled: (state: State) => boolean;
 };
 
-export type When = "any" | "hand" | "no_hand" | "pointing";
+export type When = "any" | "hand" | "no_hand" | "pointing" | "compare";
 type Given = Partial<Pick<ActionSpec, "isHeld" | "isRepeated" | "isEnabled" | "when">>;
 
 const always = (): boolean => true;
@@ -61,6 +65,7 @@ const isPart = (state: State): boolean =>
   state.hand === null ? selectedMasks(state).some(({ view }) => view.record.parent !== null) : (state.hand.parent ?? null) !== null;
 const mayWrite = ({ caller }: State): boolean => caller === null || caller.scope !== "read";
 const canDecide = (state: State): boolean => mayWrite(state) && hasSelection(state);
+const canRejectOrDrop = (state: State): boolean => mayWrite(state) && (hasSelection(state) || state.hand?.base != null);
 const hasCandidates = ({ hand }: State): boolean => (hand?.draft.work.candidates.length ?? 0) > 1;
 const canEdit = (state: State): boolean => mayWrite(state) && hasFrame(state);
 const canTakeBack = (state: State): boolean => (state.hand !== null && canUndo(state.hand.draft)) || (mayWrite(state) && nextUndo(state) !== null);
@@ -79,6 +84,7 @@ const spec = (group: ActionGroup, id: ActionId, keys: readonly string[], given: 
 const noHand = { when: "no_hand" } as const;
 const inHand = { when: "hand" } as const;
 const pointing = { when: "pointing" } as const;
+const compare = { when: "compare" } as const;
 const repeated = { isRepeated: true };
 const held = { isHeld: true };
 
@@ -94,6 +100,7 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("move", "next_mask", ["Tab", "ArrowDown"], { ...repeated, isEnabled: hasFrame }),
   spec("move", "previous_mask", ["Shift+Tab", "ArrowUp"], { ...repeated, isEnabled: hasFrame }),
   spec("move", "next_unreviewed", ["N"], { isEnabled: hasFrame }),
+  spec("move", "queue_previous", ["Shift+N"], { isEnabled: ({ people }) => people.walk !== null && people.walk.place > 0 }),
   spec("move", "select_all", ["Ctrl+A"], { isEnabled: hasFrame }),
   spec("move", "select_none", ["Ctrl+Shift+A"], { isEnabled: hasSelection }),
   spec("move", "next_region", ["F6"]),
@@ -101,6 +108,8 @@ export const ACTIONS: readonly ActionSpec[] = [
 
   spec("review", "accept", ["Enter"], { ...noHand, isEnabled: canDecide }),
   spec("review", "reject", ["R"], { ...noHand, isEnabled: canDecide }),
+  spec("review", "reject_reason", ["Shift+R"], { isEnabled: canRejectOrDrop }),
+  spec("review", "comment", ["I"], { isEnabled: canDecide }),
   spec("review", "skip", ["S"], { ...noHand, isEnabled: hasSelection }),
   spec("review", "fix", ["F"], { ...noHand, isEnabled: canDecide }),
   spec("review", "accept_visible", ["Ctrl+Enter"], { isEnabled: canEdit }),
@@ -169,6 +178,14 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("view", "show_dashboard", ["Ctrl+Shift+D"]),
   spec("view", "focus_filter", ["/"]),
   spec("view", "help", ["?", "F1"]),
+  spec("view", "show_queues", ["Shift+Q"]),
+
+  spec("compare", "show_disagreements", ["Ctrl+Alt+D"]),
+  spec("compare", "take_first", ["1"], compare),
+  spec("compare", "take_second", ["2"], compare),
+  spec("compare", "next_pair", ["S", "ArrowDown"], { ...compare, ...repeated }),
+  spec("compare", "previous_pair", ["W", "ArrowUp"], { ...compare, ...repeated }),
+  spec("compare", "open_pair", ["O"], compare),
 ];
 
 const BY_ID = new Map(ACTIONS.map((action) => [action.id, action]));
@@ -180,11 +197,21 @@ export function actionOf(id: ActionId): ActionSpec {
 }
 
 /** Whether an action can be done now. */
-export const canPerform = (action: ActionSpec, state: State): boolean => isTime(action.when, state) && action.isEnabled(state);
+export const canPerform = (action: ActionSpec, state: State): boolean =>
+  fits(action, state) && mayDo(needOf(action), state) && action.isEnabled(state);
 
-function isTime(when: When, state: State): boolean {
-  if (when === "any") return true;
-  return when === "pointing" ? state.isPointing : (when === "hand") === hasHand(state);
+// What is done on the canvas is not done under another view.
+const EVERYWHERE: ReadonlySet<ActionId> = new Set<ActionId>(["show_dashboard", "show_disagreements", "help", "undo", "redo"]);
+
+/** Whether an action can be done in every view. */
+export const isEverywhere = ({ id }: ActionSpec): boolean => EVERYWHERE.has(id);
+
+function fits({ id, when }: ActionSpec, state: State): boolean {
+  const { view } = state.people;
+  if (when === "compare") return view === "disagreements";
+  if (view !== "work") return EVERYWHERE.has(id);
+  if (when === "pointing") return state.isPointing;
+  return when === "any" || (when === "hand") === hasHand(state);
 }
 
 export const isActionId = (text: string): text is ActionId => BY_ID.has(text as ActionId);

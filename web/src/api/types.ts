@@ -14,6 +14,7 @@ export type ErrorCode =
   | "download_error"
   | "duplicate_record"
   | "edit_conflict"
+  | "etag_missing"
   | "image_error"
   | "input_error"
   | "key_reused"
@@ -50,7 +51,7 @@ export type SinglePrompt = BoxPrompt | MaskPrompt | PointPrompt | TextPrompt;
 
 export type Prompt = BoxPrompt | CombinedPrompt | MaskPrompt | PointPrompt | TextPrompt;
 
-export type Action = Accept | Edit | Merge | Reject | Relabel | Reparent | Retrack | Revert | Split;
+export type Action = Accept | Comment | Edit | Merge | Reject | Relabel | Reparent | Retrack | Revert | Split;
 
 /** The mask is right as it is. */
 export interface Accept {
@@ -89,22 +90,34 @@ export interface AnnotatorOut {
   readonly last_at: string;
 }
 
+/** Look for what is wrong, doubtful or worth knowing in the whole store, as maskwright audit does. For reviewers. */
+export interface AuditIn {
+  readonly kind: "audit";
+}
+
 /** A box around one object: x1, y1, x2, y2 in pixels, with x1 < x2 and y1 < y2. */
 export interface BoxPrompt {
   readonly kind: "BoxPrompt";
   readonly box_xyxy: readonly [number, number, number, number];
 }
 
-/** Who the server takes the caller for. */
+/** Who the server takes the caller for. `store` is the id of its store, so that one is not taken for another. */
 export interface CallerOut {
   readonly name: string;
   readonly scope: "read" | "annotate" | "review" | "admin";
+  readonly store: string | null;
 }
 
 /** Several prompts that speak of the same object: at most one box, one mask and one text, any number of points. */
 export interface CombinedPrompt {
   readonly kind: "CombinedPrompt";
   readonly parts: readonly SinglePrompt[];
+}
+
+/** Something is said about the mask, which stays as it is: plain text of at most `MOST_COMMENT` characters. */
+export interface Comment {
+  readonly kind: "Comment";
+  readonly text: string;
 }
 
 /** Two people's versions of one mask. decision: one of them rejected it; pixels: the IoU is below `same_iou`. */
@@ -116,6 +129,8 @@ export interface ComparisonOut {
   readonly iou: number;
   readonly difference: "none" | "label" | "pixels" | "decision";
   readonly labels: readonly [string | null, string | null];
+  /** Who had the last word of three or more. */
+  readonly settled_by: string | null;
 }
 
 /** What was drawn so far, for interactive labelling. */
@@ -240,6 +255,18 @@ export interface ExportIn {
   readonly with_images?: boolean;
 }
 
+/** A format that exports can be written in. `holds`: what it keeps beside the pixels. */
+export interface FormatOut {
+  readonly name: string;
+  readonly about: string;
+  readonly holds: readonly string[];
+}
+
+/** The formats that exports can be written in. */
+export interface FormatsOut {
+  readonly items: readonly FormatOut[];
+}
+
 /** A frame that was looked at, and how many masks it has of each status. */
 export interface FrameOut {
   readonly id: string;
@@ -322,12 +349,12 @@ export interface IslandOut {
 }
 
 /** A piece of long work. */
-export type JobIn = AnnotateIn | TrackIn | ExportIn;
+export type JobIn = AnnotateIn | TrackIn | ExportIn | AuditIn;
 
 /** A piece of long work. `interrupted`: the server ended while it ran; the same request goes on where it was. */
 export interface JobOut {
   readonly id: string;
-  readonly kind: "annotate" | "track" | "export";
+  readonly kind: "annotate" | "track" | "export" | "audit";
   readonly state: "queued" | "running" | "done" | "failed" | "cancelled" | "interrupted";
   readonly caller: string;
   readonly created_at: string;
@@ -351,6 +378,12 @@ export interface JobProblemOut {
 export interface JobsOut {
   readonly items: readonly JobOut[];
   readonly next_cursor: string | null;
+}
+
+/** A label and how many masks have it, those that were rejected, merged or split apart. */
+export interface LabelOut {
+  readonly name: string;
+  readonly num_masks: number;
 }
 
 /** `status` is UP. */
@@ -392,6 +425,12 @@ export interface LabelStudioTask {
 export interface LabelStudioWebhookOut {
   readonly status: string;
   readonly result: string;
+}
+
+/** The labels of the store, by name. `is_cut`: there are more, with fewer masks than these. */
+export interface LabelsOut {
+  readonly items: readonly LabelOut[];
+  readonly is_cut: boolean;
 }
 
 /** Events in the order in which they were added. `last` is the position to ask after next time. */
@@ -439,6 +478,21 @@ export interface MaskRecord {
   readonly parent: string | null;
   readonly scores: Scores;
   readonly track_point: TrackPoint | null;
+}
+
+/** What a mask is to one person, who said so last `at`; without `rle`: nothing that should be used. */
+export interface MaskVersionOut {
+  readonly actor: string;
+  readonly at: string;
+  readonly rle: RLE | null;
+  readonly label: string | null;
+}
+
+/** Each person's version of one mask, who spoke last at the end, and how each two of them compare. */
+export interface MaskVersionsOut {
+  readonly items: readonly MaskVersionOut[];
+  readonly pairs: readonly ComparisonOut[];
+  readonly same_iou: number;
 }
 
 /** Masks of a picture: those of the first prompt, best first, then those of the next. */
@@ -624,16 +678,23 @@ export interface QueueAboutOut {
   readonly may: boolean;
 }
 
-/** Masks in the order of a queue. `next_cursor` is null on the last page. */
+/** Masks in the order of a queue. `next_cursor` is null on the last page; `num_left` counts these and all after. */
 export interface QueueOut {
   readonly items: readonly QueuedOut[];
   readonly next_cursor: string | null;
+  readonly num_left: number;
 }
 
-/** A mask with what it was ordered by, the smallest first; null where that is not known, which comes last. */
+/**
+ * A mask with what it was ordered by, the smallest first; null where that is not known, which comes last.
+ *
+ * `frame` is the id of its frame, `cursor` goes on after this mask.
+ */
 export interface QueuedOut {
   readonly record: RecordOut;
+  readonly frame: string;
   readonly value: number | null;
+  readonly cursor: string;
 }
 
 /** The queues that there are. */
@@ -675,6 +736,7 @@ export interface RecordOut {
   readonly edited_by: string | null;
   readonly num_events: number;
   readonly as_of: string | null;
+  readonly comments: readonly SignedComment[];
   readonly etag: string;
 }
 
@@ -800,6 +862,14 @@ export interface SelectionIn {
   readonly start?: number;
   readonly stop?: number | null;
   readonly stride?: number;
+}
+
+/** What somebody said about a mask, and when (timezone-aware). */
+export interface SignedComment {
+  readonly kind: "SignedComment";
+  readonly actor: string;
+  readonly at: string;
+  readonly text: string;
 }
 
 /** A source of frames that jobs can be about. */
@@ -1111,7 +1181,7 @@ export interface Operations {
   /**
    * GET /v1/caller
    *
-   * The name and scope of the token that came with the request.
+   * The name and scope of the token that came with the request, and the id of the store that it is for.
    */
   readonly caller: {
     readonly path: { readonly [name: string]: never };
@@ -1123,7 +1193,7 @@ export interface Operations {
   /**
    * GET /metrics
    *
-   * Needs a token with the scope admin, where tokens are needed.
+   * Numbers only, no names: any token will do, so that what collects them may do nothing else.
    */
   readonly metrics: {
     readonly path: { readonly [name: string]: never };
@@ -1444,6 +1514,18 @@ export interface Operations {
     readonly answer: maskwright__serve__wire_review__ProgressOut;
   };
   /**
+   * GET /v1/labels
+   *
+   * By name, with how many masks have each; quick enough to be asked whenever a page opens.
+   */
+  readonly list_labels: {
+    readonly path: { readonly [name: string]: never };
+    readonly query: { readonly [name: string]: never };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: LabelsOut;
+  };
+  /**
    * GET /v1/queues
    *
    * Each is an order in which masks are worth looking at.
@@ -1497,12 +1579,29 @@ export interface Operations {
       readonly episode?: readonly string[] | null;
       readonly camera?: readonly string[] | null;
       readonly model?: readonly string[] | null;
+      readonly is_open?: boolean;
       readonly cursor?: string | null;
       readonly limit?: number;
     };
     readonly headers: { readonly [name: string]: never };
     readonly body: undefined;
     readonly answer: AgreementOut;
+  };
+  /**
+   * GET /v1/records/{record_id}/versions
+   *
+   * A person's version is what his last word left, and each two of them are compared.
+   *
+   * Taking one of them is an edit with its pixels and an acceptance, or a rejection where it has none.
+   */
+  readonly list_record_versions: {
+    readonly path: {
+      readonly record_id: string;
+    };
+    readonly query: { readonly [name: string]: never };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: MaskVersionsOut;
   };
   /**
    * GET /v1/jobs
@@ -1525,8 +1624,9 @@ export interface Operations {
    * annotate finds masks on the frames of a source, track brings tracks up to date, export writes files to
    * fetch.
    *
-   * Sources are named, never given as paths. A job that was interrupted is gone on with by sending the same
-   * again.
+   * audit looks for what is wrong with the store, and is for reviewers. Sources are named, never given as paths.
+   * A job
+   * that was interrupted is gone on with by sending the same again.
    */
   readonly add_job: {
     readonly path: { readonly [name: string]: never };
@@ -1548,6 +1648,18 @@ export interface Operations {
     readonly headers: { readonly [name: string]: never };
     readonly body: undefined;
     readonly answer: SourcesOut;
+  };
+  /**
+   * GET /v1/jobs/formats
+   *
+   * What each keeps beside the pixels; the rest an export tells as losses.
+   */
+  readonly list_job_formats: {
+    readonly path: { readonly [name: string]: never };
+    readonly query: { readonly [name: string]: never };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: FormatsOut;
   };
   /**
    * GET /v1/jobs/{job_id}
@@ -1821,12 +1933,15 @@ export const operations = {
   get_presence: { method: "GET", path: "/v1/presence" },
   tell_presence: { method: "POST", path: "/v1/presence" },
   get_progress: { method: "GET", path: "/v1/progress" },
+  list_labels: { method: "GET", path: "/v1/labels" },
   list_queues: { method: "GET", path: "/v1/queues" },
   get_queue: { method: "GET", path: "/v1/queues/{name}" },
   get_agreement: { method: "GET", path: "/v1/agreement" },
+  list_record_versions: { method: "GET", path: "/v1/records/{record_id}/versions" },
   list_jobs: { method: "GET", path: "/v1/jobs" },
   add_job: { method: "POST", path: "/v1/jobs" },
   list_job_sources: { method: "GET", path: "/v1/jobs/sources" },
+  list_job_formats: { method: "GET", path: "/v1/jobs/formats" },
   get_job: { method: "GET", path: "/v1/jobs/{job_id}" },
   cancel_job: { method: "POST", path: "/v1/jobs/{job_id}/cancel" },
   get_job_result: { method: "GET", path: "/v1/jobs/{job_id}/result" },

@@ -3,6 +3,8 @@
 
 import { queryOf, readQuery, sessionOf, type Session } from "../session_url";
 import type { Frames } from "./frames";
+import type { PeopleSession } from "../session_people";
+import type { People } from "./people";
 import type { Store } from "./store";
 
 export type AddressPlaces = {
@@ -34,6 +36,7 @@ export async function keepAddress(store: Store, frames: Pick<Frames, "open">, pl
     store.dispatch({ type: "filter-changed", filter: session.filter });
     store.dispatch({ type: "sort-chosen", sort: session.sort });
     store.dispatch({ type: "tool-chosen", tool: session.tool });
+    store.dispatch({ type: "people-changed", people: peopleAt(session.people, store.get().people) });
     if (frame !== null && frame !== store.get().frame?.id) await frames.open(frame);
     if (going !== way) return; // somebody went on meanwhile
     store.dispatch({ type: "selected", ids: session.selection, how: "only" });
@@ -80,4 +83,10 @@ export async function keepAddress(store: Store, frames: Pick<Frames, "open">, pl
   const first = go(readQuery(shown));
   store.subscribe(changed);
   await first;
+}
+
+/** Who goes back looks around: the queue stays where it is, unless the address has another or none. */
+function peopleAt({ view, queue }: PeopleSession, { queue: now }: People): Partial<People> {
+  const isSame = queue !== null && queue.name === now?.name && queue.seed === now.seed && queue.isBlind === now.isBlind;
+  return isSame ? { view } : { view, queue, walk: null, lastLook: null };
 }

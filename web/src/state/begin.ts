@@ -48,7 +48,8 @@ export async function beginReview(address = ""): Promise<Begun> {
   const caller = await client.call("caller");
   if (!caller.ok) return { kind: caller.problem.kind === "signed_out" ? "sign_in" : "away", problem: caller.problem };
   const health = await client.call("health_live");
-  const scope = caller.value.name;
+  // Of a store and a person: what waits for one is never sent to another.
+  const scope = `${caller.value.store ?? ""}.${caller.value.name}`;
   const lasting = await openStorage(scope).catch(() => null);
   const storage = lasting ?? fleetingStorage();
   const review = createReview({

@@ -1,7 +1,7 @@
 // What a person decides about masks: each becomes entries of the outbox, shows at once, and can be taken back.
 
 import type { Client } from "../api/client";
-import type { EventIn, RecordOut, RLE } from "../api/types";
+import type { EventIn, MaskVersionOut, RecordOut, RLE } from "../api/types";
 import type { Patch, Rle } from "../masks/patch";
 import { isLocal, type Entry } from "../sync/entry";
 import type { Storage } from "../sync/storage";
@@ -22,6 +22,8 @@ export type DecideParts = {
   readonly maker: Maker;
   readonly encode: (patch: Patch) => Promise<Rle>;
   readonly openFrame: (id: string) => Promise<void>;
+  /** A queue may go on its own way after decisions about some masks; false where it does not. */
+  readonly goesOn?: (ids: readonly string[]) => boolean;
 };
 
 export type Decide = ReturnType<typeof createDecide>;
@@ -30,7 +32,7 @@ const RECENT = "recent_labels";
 // Undoing more than this shows when the server has answered, not before.
 const MOST_HISTORIES = 20;
 
-export function createDecide({ store, client, storage, maker, encode, openFrame }: DecideParts) {
+export function createDecide({ store, client, storage, maker, encode, openFrame, goesOn: goesOnElsewhere = () => false }: DecideParts) {
   const state = store.get;
 
   function add(entries: readonly Entry[], kind: EntryKind = { name: "do" }): void {
@@ -43,7 +45,7 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
     if (wanted.length === 0) return;
     const next = goesOn ? nextUnreviewed(state(), wanted.at(-1) ?? null) : null;
     add(planEach(state(), maker, name, wanted, action));
-    if (goesOn) store.dispatch({ type: "selected", ids: next === null || wanted.includes(next) ? [] : [next], how: "only" });
+    if (goesOn && !goesOnElsewhere(wanted)) store.dispatch({ type: "selected", ids: next === null || wanted.includes(next) ? [] : [next], how: "only" });
   }
 
   const accept = (ids = state().selection): void => each("accept", ids, { kind: "Accept" }, true);
@@ -63,6 +65,24 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
     const labels = [label, ...state().recentLabels.filter((one) => one !== label)];
     store.dispatch({ type: "recent-labels-told", labels });
     void storage.write([{ area: "settings", key: RECENT, value: state().recentLabels }]).catch(() => undefined);
+  }
+
+  const comment = (said: string, ids = state().selection): void => each("comment", ids, { kind: "Comment", text: said }, false);
+
+  /** Make a mask what it is to somebody: nothing if there are no pixels. It may be on another frame. */
+  function takeVersion(name: string, { record, status }: RecordOut, frame: string, version: Pick<MaskVersionOut, "rle" | "label">, others: readonly RecordOut[]): void {
+    const { rle, label } = version;
+    const actions: readonly EventIn["action"][] =
+      rle === null
+        ? [{ kind: "Reject", reason: null }]
+        : [
+            ...(rle.counts === record.rle.counts ? [] : [{ kind: "Edit", rle } as const]),
+            ...(label === record.label ? [] : [{ kind: "Relabel", label } as const]),
+            { kind: "Accept" },
+          ];
+    if (status === "merged" || status === "split") return;
+    const events = actions.map((action): EventIn => ({ record_id: record.id, action }));
+    add(planEdit(state(), maker, name, events, { isAtomic: true, others, frame }));
   }
 
   /** Take one event of a mask's history back, whoever did it. */
@@ -124,6 +144,7 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
     if (id !== null) told(id, rle, patch);
     add(entries);
     store.dispatch({ type: "hand-dropped" });
+    if (base !== null && goesOnElsewhere([base])) return;
     const next = base === null ? id : nextUnreviewed(state(), base);
     store.dispatch({ type: "selected", ids: next === null ? [] : [next], how: "only" });
   }
@@ -190,7 +211,7 @@ export function createDecide({ store, client, storage, maker, encode, openFrame 
   }
 
   return {
-    ...{ accept, reject, acceptVisible, rejectVisible, relabel, reparent, revert, retrack, retrackAll, merge, split, propose },
+    ...{ accept, reject, acceptVisible, rejectVisible, relabel, comment, takeVersion, reparent, revert, retrack, retrackAll, merge, split, propose },
     ...{ commit, undo, redo, tidy, restoreRecent },
   };
 }

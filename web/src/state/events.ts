@@ -19,6 +19,7 @@ import type { Change } from "../sync/storage";
 import type { Candidate, Draft } from "../tools/draft";
 import type { Tool } from "../tools/tool";
 import type { Hand } from "./hand";
+import type { PeopleEvent } from "./people";
 import type { Filter, Link, Look, Notice, Present, Sort, State, Time, Undo } from "./values";
 
 /** Something is done, taken back, done again, or put in order after a choice; `of` is the group that it is about. */
@@ -76,6 +77,7 @@ export type HandEvent =
   | { readonly type: "hand-dropped" };
 
 export type UserEvent =
+  | PeopleEvent
   | { readonly type: "selected"; readonly ids: readonly string[]; readonly how: "only" | "add" | "toggle" }
   | { readonly type: "skipped"; readonly ids: readonly string[] }
   | { readonly type: "collapsed"; readonly ids: readonly string[]; readonly isCollapsed: boolean }

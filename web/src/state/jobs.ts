@@ -48,6 +48,18 @@ export function createJobs(parts: {
     await refresh();
   }
 
+  /** Learn of jobs that were begun before this page was opened, or by others. */
+  async function recall(): Promise<void> {
+    const answer = await client().call("list_jobs", { query: { limit: 20 } });
+    if (!answer.ok) return;
+    const known = new Set(store.get().jobs.map((job) => job.id));
+    for (const job of answer.value.items.toReversed()) {
+      if (known.has(job.id)) continue;
+      store.dispatch({ type: "job-told", job });
+      if (!ENDED.includes(job.state)) void watch(job.id);
+    }
+  }
+
   /** Bring the track of the selected mask up to date, from this frame on or up to it. */
   async function propagate(way: "forward" | "back"): Promise<JobOut | null> {
     const { frame, masks, selection } = store.get();
@@ -67,5 +79,5 @@ export function createJobs(parts: {
     const answer = await client().call("cancel_job", { path: { job_id: id } });
     if (answer.ok) store.dispatch({ type: "job-told", job: answer.value });
   }
-  return { begin, propagate, cancel };
+  return { begin, recall, propagate, cancel };
 }

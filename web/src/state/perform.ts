@@ -12,6 +12,8 @@ import type { Decide } from "./decide";
 import type { Frames } from "./frames";
 import type { Jobs } from "./jobs";
 import { canBePart, withParts } from "./parts";
+import type { View } from "./people";
+import type { Queue } from "./queue";
 import type { Search } from "./search";
 import { labelChoices, neighbour, nextUnreviewed, selectedMasks, visibleMasks } from "./select";
 import type { Store } from "./store";
@@ -23,6 +25,7 @@ export type PerformParts = {
   readonly frames: Frames;
   readonly jobs: Jobs;
   readonly search: Search;
+  readonly queue: Queue;
   readonly take: (base: string | null) => void;
   readonly pieces: (id: string) => readonly Patch[];
 };
@@ -31,7 +34,7 @@ type Handler = () => unknown;
 
 const COLOURS: readonly State["look"]["colourBy"][] = ["label", "track", "score", "status", "mask"];
 
-export function createPerform({ store, decide, frames, jobs, search, take, pieces }: PerformParts) {
+export function createPerform({ store, decide, frames, jobs, search, queue, take, pieces }: PerformParts) {
   const registered = new Map<ActionId, Handler>();
   const state = store.get;
   const look = (change_: Partial<State["look"]>): void => store.dispatch({ type: "look-changed", look: change_ });
@@ -41,9 +44,12 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
   const brush = (factor: number) => (): void => store.dispatch({ type: "brush-sized", radius: state().brushRadius * factor });
   const opacity = (by: number) => (): void => look({ opacity: Math.min(Math.max(state().look.opacity + by, 0), 1) });
   const stride = (sign: 1 | -1) => (): unknown => frames.step(sign * state().time.stride);
+  const show = (view: View): void =>
+    store.dispatch({ type: "people-changed", people: { view: state().people.view === view ? "work" : view } });
   const selected = (): string | null => state().selection.at(-1) ?? null;
 
   async function nextOpen(): Promise<void> {
+    if (state().people.queue !== null) return queue.next();
     if (!state().isFrameLoaded) await frames.settled(); // keys are quicker than answers
     const id = nextUnreviewed(state());
     if (id !== null) return one(id);
@@ -51,6 +57,7 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
   }
 
   function skip(): void {
+    if (state().people.queue !== null && queue.isCurrent(selected())) return void queue.next();
     store.dispatch({ type: "skipped", ids: state().selection });
     one(nextUnreviewed(state()));
   }
@@ -168,7 +175,10 @@ export function createPerform({ store, decide, frames, jobs, search, take, piece
     more_opacity: opacity(0.1),
     colour_by: () => look({ colourBy: COLOURS[(COLOURS.indexOf(state().look.colourBy) + 1) % COLOURS.length] ?? "label" }),
     show_history: () => look({ panel: state().look.panel === "history" ? "masks" : "history" }),
-    show_dashboard: () => look({ panel: state().look.panel === "dashboard" ? "masks" : "dashboard" }),
+    show_queues: () => look({ panel: state().look.panel === "queues" ? "masks" : "queues" }),
+    queue_previous: queue.previous,
+    show_dashboard: () => show("dashboard"),
+    show_disagreements: () => show("disagreements"),
     help: () => look({ isHelpOpen: !state().look.isHelpOpen }),
   };
 

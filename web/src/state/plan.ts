@@ -25,6 +25,8 @@ export type How = {
   readonly group?: string;
   /** Records that are not among the masks of the frame: of other frames, or about to be saved. */
   readonly others?: readonly RecordOut[];
+  /** Where they are, if that is not the open frame. */
+  readonly frame?: string;
 };
 
 /** The entries of some events. Atomic ones make sense only together; others may be taken one by one. */
@@ -47,6 +49,7 @@ export function planEdit(
     const expects = Object.fromEntries(known.map(([id, , etag]) => [id, etag]));
     return {
       ...headOf(state, maker, name, group),
+      ...(how.frame === undefined ? {} : { frame: how.frame }),
       request: { kind: "edit", events: part, expects },
       seen: Object.fromEntries(known.map(([id, seen]) => [id, seen])),
       isAtomic: how.isAtomic,

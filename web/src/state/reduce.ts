@@ -169,6 +169,8 @@ function reduceUser(state: State, event: UserEvent): State {
       return { ...state, held: { ...state.held, ...event.held } };
     case "time-changed":
       return { ...state, time: { ...state.time, ...event.time } };
+    case "people-changed":
+      return { ...state, people: { ...state.people, ...event.people } };
     case "recent-labels-told":
       return { ...state, recentLabels: [...new Set(event.labels)].slice(0, MOST_RECENT_LABELS) };
     case "noticed":

@@ -20,6 +20,7 @@ type Fold = {
   label: string | null;
   track: string | null;
   parent: string | null;
+  comments: RecordOut["comments"];
 };
 
 /** A record that nobody has decided about. */
@@ -32,6 +33,7 @@ export const asPut = (record: MaskRecord): RecordOut => ({
   edited_by: null,
   num_events: 0,
   as_of: null,
+  comments: [],
   etag: tagOf(0, null),
 });
 
@@ -80,6 +82,7 @@ function begun(base: RecordOut): Fold {
     label: base.record.label,
     track: base.record.track,
     parent: base.record.parent,
+    comments: base.comments,
   };
 }
 
@@ -96,6 +99,7 @@ function ended(base: RecordOut, state: Fold, numEvents: number, asOf: string | n
     edited_by: state.editedBy,
     num_events: numEvents,
     as_of: asOf,
+    comments: state.comments,
     etag: tagOf(numEvents, asOf),
   };
 }
@@ -150,6 +154,9 @@ function stepOwn(state: Fold, event: ReviewEvent, action: Action): void {
       return;
     case "Reparent":
       state.parent = action.parent;
+      return;
+    case "Comment":
+      state.comments = [...state.comments, { kind: "SignedComment", actor: event.actor, at: event.at, text: action.text }];
       return;
     case "Merge":
     case "Revert":

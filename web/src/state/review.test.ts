@@ -28,7 +28,7 @@ async function open(client: Client, place: Place = placeOf(), name = "ann"): Pro
   let now = 1_000;
   const review = createReview({
     client: () => client,
-    caller: { name, scope: "annotate" },
+    caller: { name, scope: "annotate", store: "s" },
     models: ["tiny"],
     storage: place.storage,
     tabs: place.hub.tab(place.tab),

@@ -1,6 +1,7 @@
 // The review application without its pages: everything that is done goes through here. It joins the store, the line to the
 // server, what the browser keeps, and the mask in hand; components show `store` and call what they need.
 
+import { mayDo } from "../actions/roles";
 import type { Client } from "../api/client";
 import type { CallerOut } from "../api/types";
 import type { ImagePoint } from "../geometry/coords";
@@ -20,6 +21,7 @@ import { createFrames } from "./frames";
 import { takeHand, type Hand } from "./hand";
 import { createJobs } from "./jobs";
 import { createPerform } from "./perform";
+import { createQueue } from "./queue";
 import type { Maker } from "./plan";
 import { undecoded } from "./scene";
 import { createSearch } from "./search";
@@ -58,7 +60,8 @@ export function createReview(parts: ReviewParts) {
   const ahead = createAhead({ store, client, decode: codec.decode });
   const frames = createFrames({ store, client, drafts, ahead, newId });
   const follower = createFollower({ store, client, clock });
-  const decide = createDecide({ store, client, storage, maker, encode: codec.encode, openFrame: frames.open });
+  const queue = createQueue({ store, client, openFrame: frames.open, takeAsPut });
+  const decide = createDecide({ store, client, storage, maker, encode: codec.encode, openFrame: frames.open, goesOn: queue.goesOn });
   const desk = createDesk({ store, client, storage, tabs, clock, tidy: decide.tidy });
   const segmenter = createSegmenter({ store, client, decode: codec.decode });
   const search = createSearch({ store, client, decide, segmenter });
@@ -68,6 +71,8 @@ export function createReview(parts: ReviewParts) {
 
   /** Begin: what was kept comes back, what waits is sent, what others do comes in. */
   function start(): void {
+    // Who may only look has no use of tools.
+    if (!mayDo("annotate", store.get())) store.dispatch({ type: "tool-chosen", tool: "move" });
     void decide.restoreRecent();
     void desk.start(whole.signal);
     void follower.run(whole.signal);
@@ -85,8 +90,21 @@ export function createReview(parts: ReviewParts) {
     store.dispatch({ type: "hand-taken", hand: takeHand(tool, given, frame.size_hw, patch) });
   }
 
+  /** Take a record in hand as it was put, whatever was done to it since. */
+  async function takeAsPut(id: string): Promise<void> {
+    const answer = await client().call("get_record_history", { path: { record_id: id } });
+    if (!answer.ok) return;
+    const { rle, label } = answer.value.record;
+    const [patch] = await codec.decode([rle]);
+    const { frame, tool, selection } = store.get();
+    if (frame === null || patch === undefined || selection.at(-1) !== id) return;
+    const given = { id: newId(), frame: frame.id, base: id, label };
+    store.dispatch({ type: "hand-taken", hand: takeHand(tool, given, frame.size_hw, patch) });
+  }
+
   /** The canvas made another draft, and asks what its effects say. */
   function onDraft(draft: Draft, effects: readonly Effect[]): void {
+    if (!mayDo("annotate", store.get())) return;
     if (store.get().hand === null) take(null);
     const hand = store.get().hand;
     if (hand === null) return;
@@ -120,10 +138,10 @@ export function createReview(parts: ReviewParts) {
     return patch === undefined ? [] : islands(patch);
   };
 
-  const perform = createPerform({ store, decide, frames, jobs, search, take, pieces });
+  const perform = createPerform({ store, decide, frames, jobs, search, queue, take, pieces });
   decodeAsNeeded(store, codec, whole.signal);
   return {
-    ...{ store, decide, frames, jobs, search, start, take, onDraft, onPick, onHover, refresh },
+    ...{ store, decide, frames, jobs, search, queue, start, take, onDraft, onPick, onHover, refresh },
     ...perform,
     settle: desk.settle,
     /** The network is back, or somebody has signed in. */

@@ -44,7 +44,7 @@ export const isListed = ({ view }: Mask): boolean => view.status === "proposed" 
 export const visibleMasks = (state: State): readonly Mask[] => visible(state.masks, state.filter, state.sort);
 const visible = remembered((masks: State["masks"], filter: Filter, sort: Sort): readonly Mask[] => {
   const passes = filterOf(filter);
-  const found = [...masks.values()].filter(({ view }) => passes(view));
+  const found = [...masks.values()].filter(({ view }) => passes(view) && (!filter.hasComments || view.comments.length > 0));
   const compare = ORDERS[sort];
   return compare === null ? found : found.sort((a, b) => compare(a.view.record, b.view.record));
 });

@@ -7,6 +7,7 @@ import type { Patch } from "../masks/patch";
 import { EMPTY_OUTBOX, type Outbox } from "../sync/outbox";
 import type { Tool } from "../tools/tool";
 import type { Hand } from "./hand";
+import { BEGIN_PEOPLE, type People } from "./people";
 import type { Status } from "./resolve";
 
 /** A mask of the frame. `view` is what people see: what the server told, and on top of it what waits to be sent. */
@@ -35,6 +36,7 @@ export type Filter = {
   readonly minArea: number | null;
   readonly maxArea: number | null;
   readonly text: string;
+  readonly hasComments: boolean;
 };
 export type Sort = "put" | "uncertain" | "score" | "area" | "label" | "track" | "place";
 export type Look = {
@@ -44,7 +46,7 @@ export type Look = {
   readonly isOutlined: boolean;
   readonly areMasksHidden: boolean;
   readonly theme: "system" | "dark" | "light";
-  readonly panel: "masks" | "history" | "tracks" | "dashboard";
+  readonly panel: "masks" | "history" | "tracks" | "queues";
   readonly isHelpOpen: boolean;
 };
 
@@ -118,6 +120,7 @@ export type State = {
   readonly notices: readonly Notice[];
   /** Long work that this page began or was told of, the newest first. */
   readonly jobs: readonly JobOut[];
+  readonly people: People;
   /** What lasts while a key is held. */
   readonly held: { readonly isNegative: boolean; readonly areMasksHidden: boolean };
 };
@@ -133,6 +136,7 @@ export const NO_FILTER: Filter = {
   minArea: null,
   maxArea: null,
   text: "",
+  hasComments: false,
 };
 
 export const BEGIN: State = {
@@ -171,5 +175,6 @@ export const BEGIN: State = {
   presence: [],
   notices: [],
   jobs: [],
+  people: BEGIN_PEOPLE,
   held: { isNegative: false, areMasksHidden: false },
 };

@@ -109,6 +109,8 @@ const ABOUT: { readonly [kind in Action["kind"]]: readonly (keyof Seen)[] } = {
   Merge: ["counts", "status"],
   Split: ["counts", "status"],
   Revert: ["counts", "status", "label", "track", "parent"],
+  // Something said is right whatever the mask has become.
+  Comment: [],
 };
 
 /** Whether what somebody else did leaves alone what an entry is about: then it is sent again, and both have their way. */

@@ -224,6 +224,7 @@ export type LooseAsked = {
   readonly signal?: AbortSignal | undefined;
   readonly path?: { readonly [name: string]: string };
   readonly headers?: { readonly [name: string]: string };
+  readonly query?: { readonly [name: string]: unknown };
   readonly body?: unknown;
 };
 

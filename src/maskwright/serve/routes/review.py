@@ -115,7 +115,7 @@ async def get_agreement(request: Request, desk: DeskOf, who: Reviewer) -> Respon
     """
     asked = asked_of(request, AgreementAsked)
     found = await desk.review.agreement(_query(asked))
-    page, cursor = compared_page(found, asked.cursor, asked.limit)
+    page, cursor = compared_page(found, asked.cursor, asked.limit, is_open=asked.is_open)
     content = {
         "items": [_comparison_json(one) for one in page],
         "pairs": [_fields(one, "first", "second", "num_masks", "num_same", "mean_iou") for one in found.pairs],
@@ -215,7 +215,7 @@ def _versions_json(history: History) -> dict[str, Any]:
 
 
 def _comparison_json(one: Comparison) -> dict[str, Any]:
-    told = _fields(one, "record_id", "first", "second", "iou", "difference", "labels")
+    told = _fields(one, "record_id", "first", "second", "iou", "difference", "labels", "settled_by")
     return {**told, "frame": frame_id(key_of(one.frame, one.image_digest))}
 
 
