@@ -77,7 +77,7 @@ def test_a_queue_is_walked_left_and_come_back_to_and_what_is_said_is_seen_by_ano
     page.wait_for_timeout(500)
     here = mask_of(page)
 
-    page.keyboard.press("i")
+    page.keyboard.press("Shift+T")
     page.get_by_role("dialog").get_by_role("textbox").fill("is <b>this</b> a cup?")
     page.keyboard.press("Enter")
     page.locator(".row b", has_text="1").wait_for()

@@ -109,7 +109,7 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("review", "accept", ["Enter"], { ...noHand, isEnabled: canDecide }),
   spec("review", "reject", ["R"], { ...noHand, isEnabled: canDecide }),
   spec("review", "reject_reason", ["Shift+R"], { isEnabled: canRejectOrDrop }),
-  spec("review", "comment", ["I"], { isEnabled: canDecide }),
+  spec("review", "comment", ["Shift+T"], { isEnabled: canDecide }),
   spec("review", "skip", ["S"], { ...noHand, isEnabled: hasSelection }),
   spec("review", "fix", ["F"], { ...noHand, isEnabled: canDecide }),
   spec("review", "accept_visible", ["Ctrl+Enter"], { isEnabled: canEdit }),
