@@ -49,7 +49,7 @@ export function figuresOf(progress: Progress): Figures {
 export const agreementFigures = (pairs: readonly Pair[]): readonly BarRow[] =>
   pairs.map(({ first, second, num_masks, num_same, mean_iou }) => ({
     name: text.pairs.of(first, second),
-    parts: [part(num_same, "good", text.differences.none), part(num_masks - num_same, "bad", text.pairs.title)],
+    parts: [part(num_same, "good", text.differences.none), part(num_masks - num_same, "bad", text.pairs.different)],
     told: text.pairs.together(num_same, num_masks, mean_iou),
   }));
 
