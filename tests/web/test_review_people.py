@@ -40,7 +40,7 @@ def team(store_folder, tmp_path_factory):
 
 
 def proposals(store):
-    """Masks of the last frame once more, as a model would have drawn them: an audit says that nobody has verified them."""
+    """Masks of the last frame once more, as a model would have drawn them: nobody has verified these."""
     masks = list(store.query())
     model = ModelRef(name="tiny", family="tiny", checkpoint_sha256="ab" * 32)
     for one in masks:
