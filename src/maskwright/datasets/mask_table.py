@@ -226,8 +226,8 @@ def _mask(row: Row, importer: Importer, item: str, ref: FrameRef | None) -> Reso
     )
     outcome = {name: row.get(name) for name in ("verified_by", "edited_by")}
     outcome |= {name: _moment(row.get(name)) for name in ("verified_at", "as_of")}
-    outcome |= {"comments": _comments(row)}
-    return ResolvedRecord(record=record, status=status, num_events=row.get("num_events") or 0, **outcome)
+    num_events, comments = row.get("num_events") or 0, _comments(row)
+    return ResolvedRecord(record=record, status=status, num_events=num_events, comments=comments, **outcome)
 
 
 def _comments(row: Row) -> tuple[SignedComment, ...]:
