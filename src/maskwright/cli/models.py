@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings=CONTEXT,
     no_args_is_help=True,
-    help="List, pull, verify and import models.",
+    help="List, pull, verify, import and compare models.",
     epilog="Example: maskwright models pull vit_b",
 )
 
@@ -105,6 +105,33 @@ def import_(
 
     found = import_file(file.expanduser(), name)
     tell(f"{name}: {found.path}")
+
+
+@app.command(epilog="Example: maskwright models diff tiny checkpoints/glass_v2")
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help="A registered model, or a checkpoint.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another of the same architecture.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Compare two checkpoints: which parts changed, by how much, and the scores that their cards tell."""
+    from maskwright.models.diff import diff_models
+
+    found = diff_models(first, second)
+    if as_json:
+        typer.echo(json.dumps({**dataclasses.asdict(found), "shares_encoder": found.shares_encoder}))
+        return
+    for name, sha256 in zip(found.names, found.sha256s, strict=True):
+        typer.echo(f"{name}: sha256 {sha256[:16]}")
+    width = max(len(part.part) for part in found.parts)
+    for part in found.parts:
+        told = "same" if not part.num_changed else f"{part.num_changed} changed, by {100 * part.change:.2f} %"
+        typer.echo(f"{part.part:<{width}}  {part.num_parameters:>11,} parameters in {part.num_tensors} tensors: {told}")
+    typer.echo("pictures are encoded alike" if found.shares_encoder else "pictures are encoded differently")
+    for name, metrics in zip(found.names, found.metrics, strict=True):
+        for moment in ("before", "after"):
+            if scores := metrics.get(moment):
+                told = ", ".join(f"{key} {value:.3f}" for key, value in scores.items())
+                typer.echo(f"{name}, {moment} tuning on {metrics.get('data', 'its data')}: {told}")
 
 
 def _where(card: "ModelCard") -> str:

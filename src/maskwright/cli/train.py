@@ -1,4 +1,4 @@
-"""`maskwright train`: train the embedded model, make labelled scenes for it, and pack assets."""
+"""`maskwright train`: fine-tune a model on masks; train the embedded one, make labelled scenes for it, pack assets."""
 
 import dataclasses
 import logging
@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
+import click
 import typer
+from typer.core import TyperGroup
 
+from maskwright.cli import fine_tune
 from maskwright.cli.report import progress_bar, tell
 from maskwright.cli.verbs import CONTEXT
 from maskwright.core import settings
@@ -18,14 +21,29 @@ from maskwright.train.recipe import PRESETS, Recipe, changed, read_recipe
 if TYPE_CHECKING:
     from maskwright.train.robot_scenes import RobotSceneRecipe
 
+
+class _SourceOrCommand(TyperGroup):
+    """What is no sub-command is a source of masks: `maskwright train masks/` is `maskwright train tune masks/`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            args = ["tune", *args]
+        return super().resolve_command(ctx, args)
+
+
 app = typer.Typer(
+    cls=_SourceOrCommand,
     add_completion=False,
     rich_markup_mode=None,
     context_settings=CONTEXT,
     no_args_is_help=True,
-    help="Train the embedded model; make scenes and asset packs for it.",
-    epilog="Example: maskwright train tiny --preset smoke",
+    help="Fine-tune a model on corrected masks (maskwright train SOURCE); train the embedded model, make scenes and "
+    "asset packs for it.",
+    epilog="Example: maskwright train masks/ --from tiny -o checkpoints/glass_v2",
 )
+app.command("tune", epilog=fine_tune.recipe_help())(fine_tune.tune)
 
 SCENE_KINDS = ("robots", "painted", "episodes")
 SplitName = Literal["train", "held-out", "all"]

@@ -29,7 +29,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="import", help="Read masks of other formats into a store."),
     Verb(name="demo", help="A robot episode with true masks, to try everything on."),
     Verb(name="evaluate", help="Score models on pictures with true masks, beside GrabCut."),
-    Verb(name="train", help="Train the embedded model; make scenes and asset packs for it."),
+    Verb(name="train", help="Fine-tune a model on corrected masks; train the embedded one, make scenes for it."),
     Verb(name="audit", help="Check the masks of a store, or tell one mask's whole life."),
     Verb(name="card", help="A data set card and Croissant metadata of a store, all numbers computed."),
     Verb(name="catalog", help="List stores by method, model, verification, licence, robot, task and coverage."),
@@ -37,7 +37,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="review", help="Look at the masks of a store in the browser, correct and accept them."),
     Verb(name="serve", help="Serve models and a store over REST and gRPC, to many annotators and robots at once."),
     Verb(name="tokens", help="Add, list and remove the tokens of a server; make sign-in links."),
-    Verb(name="models", help="List, pull, verify and import models."),
+    Verb(name="models", help="List, pull, verify, import and compare models."),
     Verb(name="doctor", help="Check this installation: versions, devices, weights, a real prediction."),
 )
 

@@ -13,8 +13,9 @@ from maskwright.evaluate.evaluation import TASKS, Evaluation, check_tasks, evalu
 from maskwright.evaluate.identities import IdentityBook
 from maskwright.evaluate.layouts import open_dataset
 from maskwright.evaluate.phrases import Phrase, phrases_of
+from maskwright.evaluate.plots import colour_of, line_plot
 from maskwright.evaluate.proposals import average_recall
-from maskwright.evaluate.report import html_report
+from maskwright.evaluate.report import html_report, html_table
 from maskwright.evaluate.results import results_json
 from maskwright.evaluate.segmenter import Answer, ModelSegmenter, Segmenter, Session
 from maskwright.evaluate.sequences import LabelledSequence, MissedFrame, SequenceFrame, open_sequences
@@ -76,12 +77,15 @@ __all__ = [
     "baseline_tracker",
     "calibration_error",
     "check_tasks",
+    "colour_of",
     "evaluate",
     "evaluate_tracking",
     "format_slices",
     "format_table",
     "format_tracking",
     "html_report",
+    "html_table",
+    "line_plot",
     "median_width",
     "middle_click",
     "open_baselines",

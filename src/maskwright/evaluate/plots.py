@@ -1,6 +1,6 @@
 """Two small plots as inline SVG: mIoU over clicks, and predicted IoU against the IoU that was reached."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from maskwright.evaluate.summary import Summary
@@ -53,6 +53,19 @@ def calibration(summaries: Sequence[Summary]) -> str:
     return _frame("Predicted IoU against IoU reached", "predicted IoU", "IoU reached", ticks, drawn)
 
 
+def line_plot(
+    title: str, label_x: str, label_y: str, lines: Mapping[str, Sequence[tuple[float, float]]], *, most_x: float
+) -> str:
+    """Plot lines of (x, y) with y within 0..1, a colour each in their order."""
+    drawn = [
+        f'<polyline points="{" ".join(f"{_x(x / most_x):.1f},{_y(min(max(y, 0), 1)):.1f}" for x, y in points)}" '
+        f'fill="none" stroke="{colour_of(i)}" stroke-width="2"><title>{escape(name)}</title></polyline>'
+        for i, (name, points) in enumerate(lines.items())
+    ]
+    marks = [round(most_x * share) for share in (0, 0.25, 0.5, 0.75, 1)]
+    return _frame(title, label_x, label_y, [(str(x), x / most_x) for x in dict.fromkeys(marks)], drawn)
+
+
 def _frame(title: str, label_x: str, label_y: str, ticks_x: Sequence[tuple[str, float]], drawn: Sequence[str]) -> str:
     grid = []
     for value in (0, 0.2, 0.4, 0.6, 0.8, 1):
@@ -87,4 +100,4 @@ def _y(value: float) -> float:
     return _TOP + (1 - value) * (_HEIGHT - _TOP - _BOTTOM)
 
 
-__all__ = ["calibration", "click_curves", "colour_of"]
+__all__ = ["calibration", "click_curves", "colour_of", "line_plot"]

@@ -34,19 +34,26 @@ _TITLES = {"box": "by a box", "click": "by one click in the middle", "text": "by
 
 
 def html_report(
-    evaluation: Evaluation, summaries: Sequence[Summary], dataset: Dataset, made_by: Mapping[str, Any]
+    evaluation: Evaluation,
+    summaries: Sequence[Summary],
+    dataset: Dataset,
+    made_by: Mapping[str, Any],
+    *,
+    title: str | None = None,
+    lead: str = "",
 ) -> str:
-    """Write the page.
+    """Write the page; `lead` is HTML that comes before the scores.
 
     Raises:
         ImageError, InputError: a picture of a case can no longer be read.
     """
-    title = f"{', '.join(one.segmenter for one in summaries)} on {evaluation.dataset}"
+    title = title or f"{', '.join(one.segmenter for one in summaries)} on {evaluation.dataset}"
     parts = [
         f"<h1>{escape(title)}</h1>",
         f"<p>{evaluation.num_pictures} pictures, {evaluation.num_objects} objects; tasks: "
         f"{escape(', '.join(evaluation.tasks))}.</p>",
         *(f"<p>Note: {escape(note)}.</p>" for note in evaluation.notes),
+        lead,
         "<h2>Scores</h2>",
         _score_table(summaries),
         _plots(summaries),
@@ -75,7 +82,7 @@ def _score_table(summaries: Sequence[Summary]) -> str:
         ]
         for m in present
     ]
-    return _table(["", *(escape(one.segmenter) for one in summaries), "what it is"], rows, last_left=True)
+    return html_table(["", *(escape(one.segmenter) for one in summaries), "what it is"], rows, last_left=True)
 
 
 def _slice_table(summary: Summary) -> str:
@@ -88,10 +95,10 @@ def _slice_table(summary: Summary) -> str:
         ]
         for row in summary.slices
     ]
-    return f"<h3>{escape(summary.segmenter)}</h3>" + _table(["slice", "objects", *map(escape, metrics)], rows)
+    return f"<h3>{escape(summary.segmenter)}</h3>" + html_table(["slice", "objects", *map(escape, metrics)], rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, last_left: bool = False) -> str:
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, last_left: bool = False) -> str:
     def line(cells: Sequence[str], tag: str) -> str:
         styles = ["", *[""] * (len(cells) - 2), ' style="text-align:left"' if last_left else ""]
         return "<tr>" + "".join(f"<{tag}{s}>{c}</{tag}>" for c, s in zip(cells, styles, strict=True)) + "</tr>"
@@ -153,7 +160,7 @@ def _drawn_cases(cases: Sequence[Case], dataset: Dataset) -> dict[Case, str]:
 
 def _made_by(made_by: Mapping[str, Any]) -> str:
     rows = [[escape(str(key)), escape(str(value))] for key, value in made_by.items()]
-    return _table(["", ""], rows, last_left=True)
+    return html_table(["", ""], rows, last_left=True)
 
 
-__all__ = ["html_report"]
+__all__ = ["html_report", "html_table"]

@@ -13,6 +13,7 @@ import torch
 
 from maskwright.core import RLE, Image, MaskRecord, Prompt
 from maskwright.models.protocol import Model
+from maskwright.predict.cache import EmbeddingCache
 from maskwright.predict.embedding import ImageEmbedding, embed
 from maskwright.predict.everything import everything
 from maskwright.predict.everything_settings import EverythingSettings, preset_for
@@ -69,10 +70,20 @@ class Segmenter(Protocol):
 
 
 class ModelSegmenter:
-    """A promptable network; `closer` looks at small objects again, None as the model's card says."""
+    """A promptable network; `closer` looks at small objects again, None as the model's card says.
 
-    def __init__(self, model: Model, name: str | None = None, *, closer: bool | None = None) -> None:
-        self.model = model
+    With a `cache` models of one encoder share what it makes of a picture; times to open mean nothing then.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        name: str | None = None,
+        *,
+        closer: bool | None = None,
+        cache: EmbeddingCache | None = None,
+    ) -> None:
+        self.model, self.cache = model, cache
         self.closer = model.card.looks_closer if closer is None else closer
         self.name = name or model.card.name
         self.can = frozenset({"box", "click", "everything"} | ({"text"} if model.card.takes_text else set()))
@@ -80,7 +91,8 @@ class ModelSegmenter:
 
     def open(self, image: Image) -> "_ModelSession":
         """Embed the image once."""
-        return _ModelSession(self.model, image, embed(self.model, image), self.closer)
+        embedding = embed(self.model, image, cache=self.cache)
+        return _ModelSession(self.model, image, embedding, self.closer, self.cache)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,7 @@ class _ModelSession:
     image: Image
     embedding: ImageEmbedding
     closer: bool
+    cache: EmbeddingCache | None
 
     def answer(self, prompts: Sequence[Prompt], previous: Sequence[Answer] | None = None) -> list[Answer]:
         if self.closer:
@@ -110,6 +123,7 @@ class _ModelSession:
                 prompt,
                 previous=memory if isinstance(memory, Look) else None,
                 embedding=self.embedding,
+                cache=self.cache,
             )
             answers.append(Answer(mask=seen.record().rle, predicted_iou=seen.predicted_iou, memory=seen))
         return answers

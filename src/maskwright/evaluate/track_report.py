@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from maskwright.core import RLE, Image
 from maskwright.evaluate.case_pictures import ANSWER_RGB, TRUTH_RGB, _outline, as_data_uri
-from maskwright.evaluate.report import _STYLE, _made_by, _table
+from maskwright.evaluate.report import _STYLE, _made_by, html_table
 from maskwright.evaluate.sequences import LabelledSequence, SequenceFrame
 from maskwright.evaluate.stretches import Stretch, StretchFrame
 from maskwright.evaluate.track_summary import TRACK_METRICS, TrackSummary, format_track_score
@@ -72,7 +72,7 @@ def _scores(summaries: Sequence[TrackSummary]) -> str:
         for metric, meaning in TRACK_METRICS.items()
         if any(one.scores[metric] is not None for one in summaries)
     ]
-    return _table(["", *(escape(one.tracker) for one in summaries), "what it is"], rows, last_left=True)
+    return html_table(["", *(escape(one.tracker) for one in summaries), "what it is"], rows, last_left=True)
 
 
 def _videos(summaries: Sequence[TrackSummary]) -> str:
@@ -80,7 +80,7 @@ def _videos(summaries: Sequence[TrackSummary]) -> str:
         [escape(video), *(format_track_score("J&F", one.sequences[video]["J&F"]) for one in summaries)]
         for video in summaries[0].sequences
     ]
-    return _table(["", *(escape(one.tracker) for one in summaries)], rows)
+    return html_table(["", *(escape(one.tracker) for one in summaries)], rows)
 
 
 def _stretches(evaluation: TrackEvaluation, sequences: Sequence[LabelledSequence]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from maskwright.core.errors import CheckpointError, SettingError, UnknownModel
+from maskwright.core.errors import CheckpointError, SettingError, UnknownModel, WeightsMissing
 from maskwright.core.settings import PRECISIONS
 from maskwright.models.cards import ModelCard
 from maskwright.models.checkpoint import (
@@ -22,6 +22,15 @@ from maskwright.models.checkpoint import (
     state_sha256,
 )
 from maskwright.models.registry import ENTRIES, Entry, find_entry
+from maskwright.models.tuned import FILE as TUNED_FILE
+from maskwright.models.tuned import (
+    TunedCard,
+    apply_changed,
+    keeps_encoder,
+    read_changed,
+    read_tuned_card,
+    tuned_file,
+)
 from maskwright.models.weights import find_weights
 
 if TYPE_CHECKING:
@@ -38,7 +47,8 @@ def load_model(
     precision: str = "auto",
     compile_encoder: bool = False,
 ) -> "Network":
-    """Load a model in eval mode: a registered name, or a checkpoint file whose architecture is found out.
+    """Load a model in eval mode: a registered name, a checkpoint file whose architecture is found out, or the folder
+    of a fine-tuned checkpoint.
 
     `device` may be "auto": the first GPU if there is one. `precision` is the image encoder's: "auto" is bf16 on a GPU
     that has it and fp32 elsewhere; the decoder stays in fp32. `compile_encoder` runs the image encoder through
@@ -92,6 +102,8 @@ def _from_name(name: str) -> "Network":
 
 
 def _from_file(path: Path) -> "Network":
+    if (tuned := tuned_file(path)) is not None:
+        return _from_tuned(tuned)
     state = read_checkpoint(path)
     entry = _entry_for(path, architecture_of(state, ENTRIES))
     official = entry.card.filename == path.name
@@ -100,6 +112,46 @@ def _from_file(path: Path) -> "Network":
     model = _build_empty(entry, card)
     load_strictly(model, state, wanted=entry, entries=ENTRIES, path=path)
     model.checkpoint_sha256 = file_sha256(path)
+    return model
+
+
+def _from_tuned(file: Path) -> "Network":
+    """Load the base that a fine-tuned checkpoint names, and put what changed into it."""
+    tuned, changed = read_tuned_card(file), read_changed(file)
+    model = _base_of(tuned, file)
+    apply_changed(model, changed, file)
+    if keeps_encoder(changed):
+        model.encoder_sha256 = model.checkpoint_sha256
+    name = file.parent.name if file.name == TUNED_FILE else file.stem
+    model.card = replace(
+        model.card,
+        title=f"{name}, {model.card.name} fine-tuned ({tuned.parts})",
+        licence=tuned.licence,
+        source_url=None,
+        sha256=None,
+        md5=None,
+        num_bytes=file.stat().st_size,
+        filename=file.name,
+        packaged=False,
+        aliases=(),
+    )
+    model.checkpoint_sha256 = file_sha256(file)
+    return model
+
+
+def _base_of(tuned: TunedCard, file: Path) -> "Network":
+    try:
+        path = _as_path(tuned.base)
+        model = _from_name(tuned.base) if path is None else _from_file(path)
+    except (CheckpointError, UnknownModel, WeightsMissing) as error:
+        raise type(error)(
+            f"this checkpoint changes {tuned.base}, which is not here: {error}; needed by: {file}"
+        ) from error
+    if model.checkpoint_sha256 != tuned.base_sha256:
+        raise CheckpointError(
+            f"this checkpoint changes {tuned.base} of SHA-256 {tuned.base_sha256[:12]}, and the one here is "
+            f"{model.checkpoint_sha256[:12]}. Get that base, or fine-tune this one again: {file}"
+        )
     return model
 
 
@@ -152,7 +204,7 @@ def _as_path(name_or_path: str | os.PathLike[str]) -> Path | None:
     try:
         find_entry(name_or_path)
     except UnknownModel:
-        return path if path.is_file() else None
+        return path if path.is_file() or tuned_file(path) is not None else None
     return None
 
 

@@ -5,7 +5,7 @@ name it, and it can be thrown away at any time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
@@ -69,6 +69,13 @@ def model_ref(model: Model | VideoModel) -> ModelRef:
     )
 
 
+def embedding_key(model: Model, image_digest: str) -> EmbeddingKey:
+    """Name the embedding of an image by a model: fine-tuned ones that kept the encoder of their base share its."""
+    ref = model_ref(model)
+    encoder = getattr(model, "encoder_sha256", "") or ref.checkpoint_sha256
+    return EmbeddingKey.of(image_digest, replace(ref, checkpoint_sha256=encoder))
+
+
 def _embed_some(model: Model, images: Sequence[Image], cache: EmbeddingCache | None) -> Iterator[ImageEmbedding]:
     for image in images:
         if not isinstance(image, Image):
@@ -78,7 +85,7 @@ def _embed_some(model: Model, images: Sequence[Image], cache: EmbeddingCache | N
     features: dict[int, Features] = {}
     keys: list[EmbeddingKey] = []
     if cache is not None:
-        keys = [EmbeddingKey.of(image.digest, ref) for image in images]
+        keys = [embedding_key(model, image.digest) for image in images]
         features = {i: found for i, key in enumerate(keys) if (found := cache.get(key, model.device)) is not None}
     missing = [i for i in range(len(images)) if i not in features]
     if missing:
@@ -93,4 +100,4 @@ def _embed_some(model: Model, images: Sequence[Image], cache: EmbeddingCache | N
         yield ImageEmbedding(features=features[i], frame=frame, image_digest=image.digest, model=ref)
 
 
-__all__ = ["ImageEmbedding", "embed", "embed_batch", "model_ref"]
+__all__ = ["ImageEmbedding", "embed", "embed_batch", "embedding_key", "model_ref"]

@@ -1,5 +1,5 @@
-"""Losses of promptable segmentation: focal and dice on logits, squared error on predicted IoU, minimum over
-candidates.
+"""Losses of promptable segmentation: focal, dice and cross-entropy on logits, squared error on predicted IoU, and the
+minimum over candidates.
 """
 
 import torch
@@ -24,6 +24,11 @@ def focal_loss(
     return (weight * wrong**gamma * cross_entropy).mean((2, 3))
 
 
+def bce_loss(logits: Float[Tensor, "N M h w"], target: Float[Tensor, "N 1 h w"]) -> Float[Tensor, "N M"]:
+    """Mean binary cross-entropy of each mask."""
+    return F.binary_cross_entropy_with_logits(logits, target.expand_as(logits), reduction="none").mean((2, 3))
+
+
 def dice_loss(logits: Float[Tensor, "N M h w"], target: Float[Tensor, "N 1 h w"]) -> Float[Tensor, "N M"]:
     """One minus the soft Dice coefficient of each mask."""
     p = logits.sigmoid()
@@ -45,6 +50,8 @@ def prompt_loss(
     is_ambiguous: Bool[Tensor, " N"],
     *,
     focal_weight: float = 20.0,
+    dice_weight: float = 1.0,
+    bce_weight: float = 0.0,
     iou_weight: float = 1.0,
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N M1"]]:
     """Return each prompt's loss and the true IoU of all candidates.
@@ -52,7 +59,9 @@ def prompt_loss(
     Candidates 1.. answer together: only the best of them learns, so that they may differ. Candidate 0 answers alone;
     where the prompt is one click, which may mean several things, its say is small. Corrections have candidate 0 alone.
     """
-    per_mask = focal_weight * focal_loss(logits, target) + dice_loss(logits, target)
+    per_mask = focal_weight * focal_loss(logits, target) + dice_weight * dice_loss(logits, target)
+    if bce_weight:
+        per_mask = per_mask + bce_weight * bce_loss(logits, target)
     alone = per_mask[:, 0]
     if per_mask.shape[1] == 1:
         mask_term = alone
@@ -66,4 +75,4 @@ def prompt_loss(
     return mask_term + iou_weight * iou_term, true_iou
 
 
-__all__ = ["dice_loss", "focal_loss", "mask_iou", "prompt_loss"]
+__all__ = ["bce_loss", "dice_loss", "focal_loss", "mask_iou", "prompt_loss"]

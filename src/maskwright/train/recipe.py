@@ -7,14 +7,18 @@ import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from maskwright.core.errors import SettingError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+AnyRecipe = TypeVar("AnyRecipe", bound="DataclassInstance")
 _Value = TypeVar("_Value", int, float, str)
 
 
-def _option(default: _Value, about: str) -> _Value:
+def option(default: _Value, about: str) -> _Value:
     """A field with its line of help."""
     return field(default=default, metadata={"help": about})
 
@@ -23,34 +27,34 @@ def _option(default: _Value, about: str) -> _Value:
 class Recipe:
     """Every number of a run; written beside the weights. The fields of `PACE` may change when a run goes on."""
 
-    trunk: str = _option("lite2", "size of the trunk: lite0, lite1 or lite2")
-    side: int = _option(512, "side of the frame in pixels, a multiple of 32; validation is at this side")
-    sides: str = _option("", "sides to change between, by step: 384,512,640; empty: `side` alone")
-    batch: int = _option(48, "pictures a step at `side`; fewer at larger sides, more at smaller ones")
-    per_image: int = _option(5, "objects asked for in each picture")
-    corrections: int = _option(1, "most clicks that correct first answers; each step draws how many")
-    learning_rate: float = _option(5e-4, "highest learning rate")
-    trunk_rate: float = _option(0.15, "the trunk's learning rate, as a share of the others'")
-    warmup: int = _option(100, "steps until the learning rate is at its highest")
-    weight_decay: float = _option(0.05, "AdamW's, not on the trunk")
-    clip: float = _option(1.0, "longest gradient")
-    iou_weight: float = _option(1.0, "weight of the error of predicted IoU")
-    teacher_weight: float = _option(1.0, "weight of what a teacher answers, beside the truth")
-    ema: float = _option(0.998, "how slowly the average of the weights follows")
-    photographs: int = _option(3, "photographs taken of each scene, one a step")
-    max_objects: int = _option(10, "most objects in a scene")
-    scenes_share: float = _option(0.35, "share of the pictures that comes from --scenes, where there are any")
-    freeze: str = _option(
+    trunk: str = option("lite2", "size of the trunk: lite0, lite1 or lite2")
+    side: int = option(512, "side of the frame in pixels, a multiple of 32; validation is at this side")
+    sides: str = option("", "sides to change between, by step: 384,512,640; empty: `side` alone")
+    batch: int = option(48, "pictures a step at `side`; fewer at larger sides, more at smaller ones")
+    per_image: int = option(5, "objects asked for in each picture")
+    corrections: int = option(1, "most clicks that correct first answers; each step draws how many")
+    learning_rate: float = option(5e-4, "highest learning rate")
+    trunk_rate: float = option(0.15, "the trunk's learning rate, as a share of the others'")
+    warmup: int = option(100, "steps until the learning rate is at its highest")
+    weight_decay: float = option(0.05, "AdamW's, not on the trunk")
+    clip: float = option(1.0, "longest gradient")
+    iou_weight: float = option(1.0, "weight of the error of predicted IoU")
+    teacher_weight: float = option(1.0, "weight of what a teacher answers, beside the truth")
+    ema: float = option(0.998, "how slowly the average of the weights follows")
+    photographs: int = option(3, "photographs taken of each scene, one a step")
+    max_objects: int = option(10, "most objects in a scene")
+    scenes_share: float = option(0.35, "share of the pictures that comes from --scenes, where there are any")
+    freeze: str = option(
         "blocks", "what keeps its weights: blocks (the first `frozen_blocks`), trunk, encoder, or answers"
     )
-    frozen_blocks: int = _option(7, "first blocks of the trunk that keep ImageNet's weights")
-    seed: int = _option(0, "decides every scene; another for each round")
-    steps: int = _option(0, "steps in all; 0: as many as `minutes` allow")
-    minutes: float = _option(0.0, "minutes in all, start and export included; 0: until `steps`")
-    save_minutes: float = _option(2.0, "minutes between checkpoints")
-    validate_minutes: float = _option(15.0, "minutes between scores on held-out scenes")
-    validation_pictures: int = _option(24, "held-out pictures to score on")
-    workers: int = _option(-1, "processes that make scenes; -1: by the machine. Does not change the scenes")
+    frozen_blocks: int = option(7, "first blocks of the trunk that keep ImageNet's weights")
+    seed: int = option(0, "decides every scene; another for each round")
+    steps: int = option(0, "steps in all; 0: as many as `minutes` allow")
+    minutes: float = option(0.0, "minutes in all, start and export included; 0: until `steps`")
+    save_minutes: float = option(2.0, "minutes between checkpoints")
+    validate_minutes: float = option(15.0, "minutes between scores on held-out scenes")
+    validation_pictures: int = option(24, "held-out pictures to score on")
+    workers: int = option(-1, "processes that make scenes; -1: by the machine. Does not change the scenes")
 
     def __post_init__(self) -> None:
         """Check what would only fail later, or go wrong silently."""
@@ -96,13 +100,13 @@ def read_recipe(name_or_path: str) -> Recipe:
 _PARSERS: dict[object, Callable[[str], int | float | str]] = {int: int, float: float, str: str}
 
 
-def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+def changed(recipe: AnyRecipe, changes: Iterable[str]) -> AnyRecipe:
     """Apply changes written as NAME=VALUE.
 
     Raises:
         SettingError: no field has that name, or the value is not of its kind.
     """
-    kinds = {one.name: one.type for one in dataclasses.fields(Recipe)}
+    kinds = {one.name: one.type for one in dataclasses.fields(recipe)}
     values: dict[str, int | float | str] = {}
     for text in changes:
         name, equals, value = (part.strip() for part in text.partition("="))
@@ -114,14 +118,14 @@ def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
         except ValueError as error:
             kind = "a whole number" if kinds[name] is int else "a number"
             raise SettingError(f"{name} must be {kind}, got {value!r}") from error
-    return dataclasses.replace(recipe, **values)  # pyright: ignore[reportArgumentType]
+    return dataclasses.replace(recipe, **values)
 
 
-def recipe_text(recipe: Recipe) -> str:
+def recipe_text(recipe: "DataclassInstance") -> str:
     """Write a recipe as TOML, one commented line a field."""
     lines = [
         f"{one.name} = {_toml(getattr(recipe, one.name))}  # {one.metadata['help']}"
-        for one in dataclasses.fields(Recipe)
+        for one in dataclasses.fields(recipe)
     ]
     return "\n".join(lines) + "\n"
 
@@ -181,6 +185,7 @@ __all__ = [
     "batch_of",
     "changed",
     "learning_rate",
+    "option",
     "read_recipe",
     "recipe_text",
     "side_choices",

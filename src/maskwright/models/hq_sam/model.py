@@ -6,7 +6,7 @@ to how a model is used for a whole job, not to one prompt.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskwright.models.cards import ModelCard
@@ -91,6 +91,17 @@ class HqSamModel(SamModel):
             prompt_index=prompt_index,
             mask_index=torch.zeros_like(prompt_index),
         )
+
+    def _draw_all(
+        self, features: Features, image_index: Int[Tensor, " N"], decoding: Decoding
+    ) -> Float[Tensor, "N M1 h w"]:
+        """Draw every candidate with the high-quality correction, as a user would see it."""
+        (fused,) = features.extra
+        N, M = decoding.predicted_iou.shape
+        rows = torch.arange(N, device=self.device).repeat_interleave(M)
+        candidates = torch.arange(M, device=self.device).repeat(N)
+        drawn = self.mask_decoder.draw_hq(decoding, fused[image_index], rows, candidates, token_only=self.hq_token_only)
+        return drawn.unflatten(0, (N, M))
 
     def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
         (fused,) = features.extra

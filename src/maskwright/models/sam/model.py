@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskwright.core.errors import UnsupportedPrompt
@@ -38,6 +38,8 @@ class SamModel(nn.Module):
     """A promptable segmentation network of SAM's shape. Implements `Model`."""
 
     mask_threshold: float = 0.0
+    # The checkpoint whose image encoder this is, where it is another's: embeddings of that one serve here too.
+    encoder_sha256: str = ""
 
     def __init__(
         self,
@@ -96,6 +98,23 @@ class SamModel(nn.Module):
             logits.append(self._draw(seen, decoding, rows, wanted.repeat(N)).unflatten(0, (N, M)))
             scores.append(decoding.predicted_iou[:, wanted])
         return Decoded(logits=torch.cat(logits), predicted_iou=torch.cat(scores))
+
+    def decode_training(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Decoded:
+        """Decode N prompts on several images, prompt i on image `image_index[i]`: all candidates, 0 first.
+
+        Whole batches at once, with what backpropagation needs.
+        """
+        cells = features.image_embedding.flatten(2).transpose(1, 2)[image_index]
+        sparse = self.prompt_encoder.tokens(prompts.points, prompts.labels)
+        cells = cells + self.prompt_encoder.dense(prompts.mask_logits)
+        decoding = self.mask_decoder.run(cells, self.prompt_encoder.positions(), sparse)
+        logits = self._draw_all(features, image_index, decoding)
+        return Decoded(logits=logits, predicted_iou=decoding.predicted_iou)
+
+    def _draw_all(
+        self, features: Features, image_index: Int[Tensor, " N"], decoding: Decoding
+    ) -> Float[Tensor, "N M1 h w"]:
+        return self.mask_decoder.draw_all(decoding)
 
     def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
         """Decode candidates 1..3 of each prompt and draw only those whose predicted IoU `keep` accepts."""

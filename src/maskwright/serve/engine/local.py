@@ -22,7 +22,7 @@ from maskwright.models.frame import ModelFrame
 from maskwright.models.loading import find_device
 from maskwright.models.protocol import Features
 from maskwright.predict import EmbeddingKey, EverythingSettings, ImageEmbedding, look_closer
-from maskwright.predict.embedding import model_ref
+from maskwright.predict.embedding import embedding_key, model_ref
 from maskwright.predict.everything import everything
 from maskwright.serve.engine.answers import Answer, Calling, Encoding, Segmenting, fail_piece
 from maskwright.serve.engine.flights import Flights
@@ -167,7 +167,7 @@ class LocalEngine:
         lanes, kept = self._lanes, self._kept
         if lanes is None or kept is None or not self._is_ready:
             return False
-        key = EmbeddingKey.of(image.digest, model_ref(self._models.any_copy(self._models.resolve(model))))
+        key = embedding_key(self._models.any_copy(self._models.resolve(model)), image.digest)
         return kept.at_hand(key, self._device_of(lanes, image.digest)) is not None
 
     def status(self) -> EngineStatus:
@@ -227,7 +227,7 @@ class LocalEngine:
         """Features of an image, and whether they were there."""
         if image.size_hw[0] * image.size_hw[1] > _DIGEST_PIXELS:
             await asyncio.to_thread(lambda: image.digest)
-        key = EmbeddingKey.of(image.digest, model_ref(self._models.any_copy(name)))
+        key = embedding_key(self._models.any_copy(name), image.digest)
         assert self._kept is not None
         if (found := self._kept.at_hand(key, self._device_of(lanes, image.digest))) is not None:
             self._hits.inc()

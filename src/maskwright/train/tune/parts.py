@@ -1,0 +1,108 @@
+"""Which parameters learn. What features depend on learns only where pictures are encoded at every step."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+from maskwright.core.errors import SettingError
+from maskwright.models.sam.model import SamModel
+from maskwright.models.tuned import ENCODING
+from maskwright.train.tune.recipe import TuneRecipe
+
+_HQ = ("mask_decoder.hf_token.", "mask_decoder.hf_mlp.", "mask_decoder.embedding_maskfeature.")
+_PREFIXES = {
+    "decoder": ("mask_decoder.", "corrector.mask_decoder."),
+    "prompts": ("prompt_encoder.", "corrector.prompt_encoder."),
+    "hq": _HQ,
+    "encoder": ENCODING,
+    "full": ("",),
+    "lora": (),
+}
+_ATTENTION = ("qkv", "attn", "attention")
+
+
+class LowRank(nn.Module):
+    """What LoRA adds to a weight (Hu et al. 2021): a product of two thin matrices that begins as nothing."""
+
+    def __init__(self, weight: nn.Parameter, rank: int) -> None:
+        super().__init__()
+        rows, columns = weight.shape
+        self.down = nn.Parameter(torch.empty(rank, columns).normal_(std=columns**-0.5).to(weight))
+        self.up = nn.Parameter(torch.zeros(rows, rank).to(weight))
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        """Add it."""
+        return weight + self.up @ self.down
+
+
+def choose_learning(model: SamModel, recipe: TuneRecipe) -> None:
+    """Let the parts of a recipe learn and nothing else.
+
+    Raises:
+        SettingError: the model has no such part.
+    """
+    model.requires_grad_(False)
+    encodes = {"encoder", "full"} & set(recipe.learning)
+    for part in recipe.learning:
+        chosen = [
+            parameter
+            for name, parameter in model.named_parameters()
+            if name.startswith(_PREFIXES[part])
+            and (encodes or not name.startswith(ENCODING))
+            and not name.startswith("text_path.")
+        ]
+        if part == "lora":
+            chosen = list(_add_low_rank(model, recipe))
+        if not chosen:
+            raise SettingError(f"{model.card.name} has no part that is called {part}; choose others with --parts")
+        for parameter in chosen:
+            parameter.requires_grad_(True)
+
+
+def _add_low_rank(model: SamModel, recipe: TuneRecipe) -> Iterator[nn.Parameter]:
+    """Put low-rank additions on the linear layers of the encoder's attention."""
+    generator = torch.Generator().manual_seed(recipe.seed)
+    for name, module in list(model.image_encoder.named_modules()):
+        if isinstance(module, nn.Linear) and any(word in name for word in _ATTENTION):
+            added = LowRank(module.weight, recipe.lora_rank)
+            with torch.no_grad():
+                drawn = torch.randn(added.down.shape, generator=generator) * added.down.shape[1] ** -0.5
+                added.down.copy_(drawn)
+            parametrize.register_parametrization(module, "weight", added)
+            yield from added.parameters()
+
+
+def learning_state(model: nn.Module) -> dict[str, torch.Tensor]:
+    """Copy the parameters that learn, by name, to the CPU."""
+    return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters() if p.requires_grad}
+
+
+def load_learning(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Put back what `learning_state` copied."""
+    own = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, value in state.items():
+            own[name].copy_(value)
+
+
+def merged_state(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The state dict under the names of the plain network, with low-rank additions added."""
+    state: dict[str, torch.Tensor] = {}
+    for name, tensor in model.state_dict().items():
+        owner, found, rest = name.partition(".parametrizations.")
+        if not found:
+            state[name] = tensor
+        elif rest == "weight.original":
+            state[f"{owner}.weight"] = _weight(model, owner)
+    return state
+
+
+def _weight(model: nn.Module, owner: str) -> torch.Tensor:
+    weight = model.get_submodule(owner).weight
+    assert isinstance(weight, torch.Tensor)
+    return weight.detach()
+
+
+__all__ = ["LowRank", "choose_learning", "learning_state", "load_learning", "merged_state"]

@@ -1,0 +1,74 @@
+"""What decides the outcome of a fine-tuning run. No torch."""
+
+from dataclasses import dataclass
+
+from maskwright.core.errors import SettingError
+from maskwright.train.recipe import option
+
+PARTS = ("decoder", "prompts", "hq", "lora", "encoder", "full")
+# What may differ between a run and its continuation: how it is watched and how much memory it takes.
+PACE = ("at_once", "save_minutes", "eval_pictures", "tolerance")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TuneRecipe:
+    """Every number of a run; written beside the checkpoint."""
+
+    parts: str = option(
+        "decoder", "what learns, joined by +: decoder, prompts, hq (HQ-SAM's own layers), lora, encoder; or full"
+    )
+    epochs: int = option(10, "times that every training mask is asked for")
+    batch: int = option(16, "prompts a step")
+    learning_rate: float = option(3e-4, "AdamW's highest learning rate")
+    warmup: int = option(20, "steps until the learning rate is at its highest")
+    weight_decay: float = option(0.01, "AdamW's, not on biases and norms")
+    clip: float = option(1.0, "longest gradient")
+    ema: float = option(0.98, "how slowly the average of the weights follows; the average is scored and kept")
+    patience: int = option(4, "epochs without a better held-out score until the run stops")
+    corrections: int = option(2, "most clicks that correct a first answer; each step draws how many")
+    per_picture: int = option(8, "most masks of one picture in an epoch")
+    mirror: int = option(1, "1: pictures are seen mirrored too, encoded once; 0: as they are")
+    crops: int = option(2, "crops of each picture around small objects, encoded once, for models that look closer")
+    replay: float = option(0.0, "general pictures mixed in, as a share of the training pictures")
+    focal_weight: float = option(20.0, "weight of the focal loss")
+    dice_weight: float = option(1.0, "weight of the Dice loss")
+    bce_weight: float = option(0.0, "weight of binary cross-entropy")
+    iou_weight: float = option(1.0, "weight of the error of predicted IoU")
+    lora_rank: int = option(8, "rank of what is added to the encoder's attention, with lora")
+    validation_share: float = option(0.15, "share of the episodes held out to decide when to stop")
+    test_share: float = option(0.15, "share of the episodes held out to tell how good it became")
+    seed: int = option(0, "decides the split, the order and every prompt")
+    at_once: int = option(0, "prompts in memory at a time; 0: the whole batch. Less memory, the same outcome")
+    save_minutes: float = option(2.0, "minutes between checkpoints within an epoch")
+    tolerance: float = option(0.02, "loss of mIoU on general data that is not yet said in red")
+    eval_pictures: int = option(200, "most held-out pictures that are scored before and after")
+
+    def __post_init__(self) -> None:
+        """Check what would only fail later, or go wrong silently."""
+        unknown = [part for part in self.learning if part not in PARTS]
+        if unknown or not self.learning:
+            raise SettingError(f"parts must be some of {', '.join(PARTS)} joined by +, got {self.parts!r}")
+        for name in ("epochs", "batch", "per_picture", "patience", "lora_rank", "eval_pictures"):
+            if getattr(self, name) < 1:
+                raise SettingError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("replay", "corrections", "crops", "at_once", "mirror"):
+            if getattr(self, name) < 0:
+                raise SettingError(f"{name} must not be negative, got {getattr(self, name)}")
+        for name in ("validation_share", "test_share"):
+            if not 0 < getattr(self, name) < 0.5:
+                raise SettingError(f"{name} must lie between 0 and 0.5, got {getattr(self, name)}")
+        if self.learning_rate <= 0:
+            raise SettingError(f"learning_rate must be above 0, got {self.learning_rate:g}")
+
+    @property
+    def learning(self) -> tuple[str, ...]:
+        """The parts, one by one."""
+        return tuple(part.strip() for part in self.parts.split("+") if part.strip())
+
+    @property
+    def trains_encoder(self) -> bool:
+        """Whether the encoder learns, so that pictures are encoded at every step."""
+        return bool({"encoder", "full", "lora"} & set(self.learning))
+
+
+__all__ = ["PACE", "PARTS", "TuneRecipe"]

@@ -1,0 +1,115 @@
+"""Which masks an epoch asks for, in which order and by which view: a function of seed and epoch alone.
+
+That is what lets a killed run go on exactly: nothing of the order is kept in memory.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from maskwright.models.frame import FrameSpec
+from maskwright.train.interaction import Targets
+from maskwright.train.tune.examples import Example
+from maskwright.train.tune.recipe import TuneRecipe
+from maskwright.train.tune.views import LEAST_PIXELS, View, views_of
+
+_STRIDE = 1_000_003
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One mask to be asked for, as one view shows it."""
+
+    view: View
+    position: int
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.view.example.name}: {self.view.example.masks[self.position].key}"
+
+
+class Samples:
+    """Masks of some examples, and of general ones of which each epoch takes a share."""
+
+    def __init__(
+        self, examples: Sequence[Example], recipe: TuneRecipe, *, crops: int, general: Sequence[Example] = ()
+    ) -> None:
+        self.recipe = recipe
+        self._own = [tuple(views_of(one, mirror=bool(recipe.mirror), crops=crops)) for one in examples]
+        self._general = [tuple(views_of(one, mirror=bool(recipe.mirror), crops=crops)) for one in general]
+
+    def views(self) -> list[View]:
+        """Every view that any epoch may show."""
+        general = self._general if self.recipe.replay else []
+        return [view for views in (*self._own, *general) for view in views]
+
+    def epoch(self, number: int) -> list[Sample]:
+        """Draw the samples of an epoch: each mask once, most of `per_picture` where there are too many."""
+        rng = np.random.default_rng([self.recipe.seed, number])
+        chosen = self._drawn(self._own, rng)
+        if self._general and self.recipe.replay:
+            count = math.ceil(self.recipe.replay * len(self._own))
+            picked = rng.integers(len(self._general), size=count)
+            chosen += self._drawn([self._general[i] for i in picked], rng)
+        return [chosen[i] for i in rng.permutation(len(chosen))]
+
+    def _drawn(self, pictures: Sequence[tuple[View, ...]], rng: np.random.Generator) -> list[Sample]:
+        found: list[Sample] = []
+        for views in pictures:
+            num_masks = len(views[0].example.masks)
+            positions = rng.permutation(num_masks)[: self.recipe.per_picture]
+            for position in positions.tolist():
+                showing = [view for view in views if position in view.masks]
+                found.append(Sample(view=showing[int(rng.integers(len(showing)))], position=position))
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleBatch:
+    """Samples as tensors: N masks, and which of the batch's `views` each is seen by."""
+
+    samples: tuple[Sample, ...]
+    views: tuple[View, ...]
+    masks: Float[Tensor, "N 1 s s"]
+    view_index: Int[Tensor, " N"]
+
+    def targets(self, which: slice) -> Targets:
+        """Some of the masks as targets; `image_index` counts the views of the batch."""
+        return Targets(masks=self.masks[which], image_index=self.view_index[which])
+
+
+def batch_of(samples: Sequence[Sample], spec: FrameSpec, device: torch.device | str) -> SampleBatch | None:
+    """Make tensors of samples; those of which next to nothing is left in the model's frame are dropped."""
+    drawn = [(one, one.view.target(one.position, spec)) for one in samples]
+    kept = [(one, mask) for one, mask in drawn if mask.sum() >= LEAST_PIXELS]
+    if not kept:
+        return None
+    keys: dict[str, int] = {}
+    views: list[View] = []
+    index = []
+    for one, _ in kept:
+        if one.view.key not in keys:
+            keys[one.view.key] = len(views)
+            views.append(one.view)
+        index.append(keys[one.view.key])
+    masks = torch.from_numpy(np.stack([mask for _, mask in kept])[:, None]).to(device).float()
+    return SampleBatch(
+        samples=tuple(one for one, _ in kept),
+        views=tuple(views),
+        masks=masks,
+        view_index=torch.tensor(index, device=device),
+    )
+
+
+def seed_of(recipe: TuneRecipe, epoch: int, step: int) -> int:
+    """The seed of the prompts of one step."""
+    return (recipe.seed * _STRIDE + epoch) * _STRIDE + step
+
+
+__all__ = ["Sample", "SampleBatch", "Samples", "batch_of", "seed_of"]
