@@ -54,6 +54,9 @@ FLAGS = {
         "--data", "--model", "--tasks", "--baselines", "--start", "--budget", "--images", "--limit", "--closer",
         "--device", "--precision", "--out", "--json",
     ),
+    "train tune": (
+        "--from", "--out", "--status", "--test", "--general", "--replay", "--set", "--images", "--device", "--json",
+    ),
     "train tiny": (
         "--out", "--preset", "--set", "--minutes", "--pack", "--scenes", "--pictures", "--validation", "--start",
         "--teacher", "--device",

@@ -5,9 +5,8 @@ import logging
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -25,9 +24,8 @@ if TYPE_CHECKING:
 class _SourceOrCommand(TyperGroup):
     """What is no sub-command is a source of masks: `maskwright train masks/` is `maskwright train tune masks/`."""
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command of the first word."""
         if args and args[0] not in self.commands and not args[0].startswith("-"):
             args = ["tune", *args]
         return super().resolve_command(ctx, args)

@@ -94,6 +94,24 @@ class ModelContract:
         assert torch.equal(pixels, before)
         assert torch.equal(again.image_embedding, features.image_embedding)
 
+    def test_training_decodes_prompts_on_several_images_and_reaches_the_decoder(
+        self, model: Model, pixels: Tensor, prompts: FramePrompts
+    ) -> None:
+        training: Any = model
+        with torch.no_grad():
+            both = model.encode(pixels)
+        index = torch.tensor([0, 1], device=model.device)
+
+        decoded = training.decode_training(both, index, prompts[:2])
+
+        alone = training.decode_training(both[1], torch.zeros_like(index[:1]), prompts[1:2])
+        self.assert_close(decoded.logits[1:], alone.logits)
+        assert decoded.logits.shape[1] == decoded.predicted_iou.shape[1] == 4
+        (gradient,) = torch.autograd.grad(
+            decoded.logits.square().mean() + decoded.predicted_iou.mean(), [training.mask_decoder.mask_tokens.weight]
+        )
+        assert bool(gradient.any())
+
     @pytest.mark.parametrize("multimask", [False, True])
     def test_decoding_gives_logits_of_the_frame_and_one_score_each(
         self, model: Model, features: Features, prompts: FramePrompts, multimask: bool

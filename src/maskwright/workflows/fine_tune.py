@@ -108,7 +108,11 @@ def fine_tune(job: FineTuneJob, *, told: Told | None = None, clock: Callable[[],
     base_state = {name: tensor.detach().cpu().clone() for name, tensor in plain.state_dict().items()}
     data, split = _read(job, say)
     general = read_general(
-        job.general, job.out / "general", num_scored=job.num_general, progress=lambda *at: say("general data", *at)
+        job.general,
+        job.out / "general",
+        is_mixed=job.recipe.replay > 0,
+        num_scored=job.num_general,
+        progress=lambda *at: say("general data", *at),
     )
     check_no_leak([*split.train, *split.validation, *general.mixed], general.scored)
     tuned = tune(

@@ -129,7 +129,7 @@ def _by_label(evaluation: Evaluation, labels: Mapping[str, str]) -> list[tuple[s
         if (label := labels.get(trial.asked)) is not None:
             trials[label].append(trial)
     base, result = evaluation.segmenters
-    rows = [
+    rows: list[tuple[str, _Scores, _Scores, int | None]] = [
         (f"label: {label}", _means(some, base), _means(some, result), len({one.asked for one in some}))
         for label, some in trials.items()
     ]

@@ -69,9 +69,16 @@ class Retention:
 
 
 def read_general(
-    folder: str | None, work: Path, *, num_scored: int = NUM_SCORED, progress: Progress | None = None
+    folder: str | None,
+    work: Path,
+    *,
+    is_mixed: bool,
+    num_scored: int = NUM_SCORED,
+    progress: Progress | None = None,
 ) -> GeneralData:
     """Read the general data that a user names, half to be scored on and half to mix in, or paint some.
+
+    What is to be mixed in is painted only if `is_mixed`.
 
     Raises:
         InputError: the data named cannot be used.
@@ -82,10 +89,9 @@ def read_general(
         mixed = tuple(one for one in data.examples if not _is_scored(one))
         return GeneralData(name=data.name, source=data, scored=scored or data.examples[:1], mixed=mixed)
     scored_data = _painted(work / "scored", _SCORED_SEED, num_scored, progress)
-    mixed_data = _painted(work / "mixed", _MIXED_SEED, NUM_MIXED if num_scored == NUM_SCORED else num_scored, progress)
-    return GeneralData(
-        name="painted scenes", source=scored_data, scored=scored_data.examples, mixed=mixed_data.examples
-    )
+    num_mixed = num_scored * NUM_MIXED // NUM_SCORED
+    mixed = _painted(work / "mixed", _MIXED_SEED, num_mixed, progress).examples if is_mixed else ()
+    return GeneralData(name="painted scenes", source=scored_data, scored=scored_data.examples, mixed=mixed)
 
 
 def spread(examples: Sequence[Example], most: int) -> tuple[Example, ...]:

@@ -26,7 +26,7 @@ _ATTENTION = ("qkv", "attn", "attention")
 class LowRank(nn.Module):
     """What LoRA adds to a weight (Hu et al. 2021): a product of two thin matrices that begins as nothing."""
 
-    def __init__(self, weight: nn.Parameter, rank: int) -> None:
+    def __init__(self, weight: torch.Tensor, rank: int) -> None:
         super().__init__()
         rows, columns = weight.shape
         self.down = nn.Parameter(torch.empty(rank, columns).normal_(std=columns**-0.5).to(weight))

@@ -30,6 +30,7 @@ from maskwright.train.tune.samples import Sample, Samples, batch_of, seed_of
 from maskwright.train.tune.state import Progress, load_state, save_state
 from maskwright.train.tune.step import LossIsNoNumber, tune_step
 from maskwright.train.tune.tuner import make_tuner
+from maskwright.train.tune.views import views_of
 
 logger = logging.getLogger(__name__)
 
@@ -220,8 +221,6 @@ class _Run:
 
 def _all_of(examples: Sequence[Example], recipe: TuneRecipe) -> list[Sample]:
     """Every held-out mask, as the whole picture shows it."""
-    from maskwright.train.tune.views import views_of
-
     return [
         Sample(view=view, position=position)
         for one in examples

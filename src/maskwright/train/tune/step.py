@@ -19,7 +19,7 @@ from maskwright.train.dice import Dice
 from maskwright.train.interaction import Targets, correct, first_prompts
 from maskwright.train.losses import prompt_loss
 from maskwright.train.step import best_believed, enlarged
-from maskwright.train.tune.features import FeatureCache, encoded
+from maskwright.train.tune.features import FeatureCache, encoded, frame_of
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import SampleBatch
 from maskwright.train.tune.tuner import Tuner
@@ -73,8 +73,6 @@ def _features(tuner: Tuner, cache: FeatureCache | None, batch: SampleBatch) -> F
 
 def _through_encoder(tuner: Tuner, batch: SampleBatch, features: Features) -> None:
     """Take the gradient of the features on through the encoder, a view at a time: memory holds one."""
-    from maskwright.train.tune.features import frame_of
-
     leaves = (features.image_embedding, *features.extra)
     for i, view in enumerate(batch.views):
         again = tuner.model.encode(frame_of(view, view.example.read(), tuner.model))
@@ -166,8 +164,8 @@ def _shown(
 def _follow(tuner: Tuner) -> None:
     """Move the average towards the weights; early on it follows faster."""
     decay = min(tuner.recipe.ema, tuner.step / (tuner.step + 10))
-    means = [p for p in tuner.average.parameters() if p.requires_grad]
-    torch._foreach_lerp_(means, tuner.learning(), 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+    means: list[Tensor] = [p for p in tuner.average.parameters() if p.requires_grad]
+    torch._foreach_lerp_(means, list[Tensor](tuner.learning()), 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
 
 __all__ = ["LossIsNoNumber", "rate_at", "tune_step"]
