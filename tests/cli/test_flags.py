@@ -89,6 +89,7 @@ FLAGS = {
     "models pull": (),
     "models verify": ("--json",),
     "models import": ("--name",),
+    "models diff": ("--json",),
     "doctor": ("--json",),
 }  # fmt: skip
 

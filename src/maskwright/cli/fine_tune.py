@@ -4,6 +4,7 @@ import json
 import logging
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from maskwright.train.tune.recipe import TuneRecipe
 if TYPE_CHECKING:
     from maskwright.workflows.fine_tune import FineTuned
 
+_FIRST_S, _THEN_S = 5.0, 30.0  # between plain lines
 DEFAULT_OUT = Path("checkpoints/tuned")
 
 
@@ -126,8 +128,11 @@ def stages(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    if quiet or not console.is_terminal:
+    if quiet:
         yield lambda what, done, total: None
+        return
+    if not console.is_terminal:
+        yield _Lines()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -142,6 +147,18 @@ def stages(*, quiet: bool) -> Iterator[Callable[[str, int, int | None], None]]:
             bar.update(task, completed=done, total=total)
 
         yield told
+
+
+class _Lines:
+    """Tells a plain line now and then, where there is no terminal to draw on."""
+
+    def __init__(self) -> None:
+        self._next_s = time.monotonic() + _FIRST_S
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        if time.monotonic() >= self._next_s:
+            self._next_s = time.monotonic() + _THEN_S
+            tell(f"{what}: {done}" + ("" if total is None else f" of {total}"))
 
 
 def recipe_help() -> str:

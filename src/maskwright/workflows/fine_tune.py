@@ -115,6 +115,7 @@ def fine_tune(job: FineTuneJob, *, told: Told | None = None, clock: Callable[[],
         progress=lambda *at: say("general data", *at),
     )
     check_no_leak([*split.train, *split.validation, *general.mixed], general.scored)
+    makings = _Makings(job=job, root=root, data=data, split=split, base_state=base_state, clock=clock)
     tuned = tune(
         model,
         split.train,
@@ -124,8 +125,9 @@ def fine_tune(job: FineTuneJob, *, told: Told | None = None, clock: Callable[[],
         features=CACHE.get() / "features",
         general=general.mixed,
         told=say,
+        keep=lambda state: makings.save(state, {}, {}),
     )
-    return _Finish(job, root, data, split, general, tuned, base_state, clock, say).finish()
+    return _Finish(makings, general, tuned, say).finish()
 
 
 def _load_base(job: FineTuneJob) -> SamModel:
@@ -156,23 +158,69 @@ def _read(job: FineTuneJob, say: Told) -> tuple[TrainingData, Split]:
     return data, split
 
 
-@dataclass(frozen=True, slots=True)
-class _Finish:
-    """Everything after the last epoch: the checkpoint, the scores, the report."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Makings:
+    """What a checkpoint's card tells, known before anything is learnt."""
 
     job: FineTuneJob
     root: "_Root"
     data: TrainingData
     split: Split
-    general: GeneralData
-    tuned: Tuned
     base_state: Mapping[str, torch.Tensor]
     clock: Callable[[], datetime]
+
+    def save(self, state: Mapping[str, torch.Tensor], metrics: Mapping[str, Any], general: Mapping[str, Any]) -> Path:
+        """Write what changed, and the card."""
+        return save_tuned(self.job.out, changed_of(state, self.base_state), self.card(metrics, general))
+
+    def card(self, metrics: Mapping[str, Any], general: Mapping[str, Any]) -> TunedCard:
+        """Write the card of what was learnt so far."""
+        learnt = [*self.split.train, *self.split.validation]
+        return TunedCard(
+            base=self.root.name,
+            base_sha256=self.root.sha256,
+            parts=self.job.recipe.parts,
+            licence=licence_of(self.root.licence, self.data.licences),
+            created_at=self.clock().isoformat(timespec="seconds"),
+            command=self.job.command,
+            data={
+                "source": self.data.name,
+                "fingerprint": fingerprint(learnt),
+                "num_pictures": {side: len(getattr(self.split, side)) for side in ("train", "validation", "test")},
+                "num_masks": sum(len(one.masks) for one in learnt),
+                "labels": dict(labels_of(learnt).most_common(20)),
+                "licences": dict(self.data.licences),
+            },
+            metrics=metrics,
+            general=general,
+            recipe=dataclasses.asdict(self.job.recipe),
+            maskwright=__version__,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Finish:
+    """Everything after the last epoch: the checkpoint, the scores, the report."""
+
+    makings: _Makings
+    general: GeneralData
+    tuned: Tuned
     say: Told
 
+    @property
+    def job(self) -> FineTuneJob:
+        return self.makings.job
+
+    @property
+    def data(self) -> TrainingData:
+        return self.makings.data
+
+    @property
+    def split(self) -> Split:
+        return self.makings.split
+
     def finish(self) -> FineTuned:
-        changed = changed_of(self.tuned.state, self.base_state)
-        checkpoint = save_tuned(self.job.out, changed, self._card({}, {}))  # safe before anything is scored
+        checkpoint = self.makings.save(self.tuned.state, {}, {})  # safe before anything is scored
         models = {_name(self.job.base): self._load(self.job.base), self._tuned_name(): self._load(self.job.out)}
         dataset = self.data.dataset(spread(self.split.test, self.job.recipe.eval_pictures))
         evaluation = self._score(models, dataset, "scoring")
@@ -180,8 +228,8 @@ class _Finish:
         retention = self._retention(models)
         latency = {name: click_ms(model, self.split.test[0]) for name, model in models.items()}
         metrics = {"before": _known(before), "after": _known(after), "data": dataset.name, "ms a click": latency}
-        card = self._card(metrics, _as_json(retention))
-        save_tuned(self.job.out, changed, card)
+        self.makings.save(self.tuned.state, metrics, _as_json(retention))
+        card = read_tuned_card(checkpoint)
         results = self._results(evaluation, (before, after), card, retention, models)
         notes = self._notes()
         page = self._report(evaluation, (before, after), dataset, retention, latency, notes, results)
@@ -230,29 +278,6 @@ class _Finish:
             replay=self.job.recipe.replay,
         )
 
-    def _card(self, metrics: Mapping[str, Any], general: Mapping[str, Any]) -> TunedCard:
-        learnt = [*self.split.train, *self.split.validation]
-        return TunedCard(
-            base=self.root.name,
-            base_sha256=self.root.sha256,
-            parts=self.job.recipe.parts,
-            licence=licence_of(self.root.licence, self.data.licences),
-            created_at=self.clock().isoformat(timespec="seconds"),
-            command=self.job.command,
-            data={
-                "source": self.data.name,
-                "fingerprint": fingerprint(learnt),
-                "num_pictures": {side: len(getattr(self.split, side)) for side in ("train", "validation", "test")},
-                "num_masks": sum(len(one.masks) for one in learnt),
-                "labels": dict(labels_of(learnt).most_common(20)),
-                "licences": dict(self.data.licences),
-            },
-            metrics=metrics,
-            general=general,
-            recipe=dataclasses.asdict(self.job.recipe),
-            maskwright=__version__,
-        )
-
     def _results(
         self,
         evaluation: Evaluation,
@@ -261,7 +286,7 @@ class _Finish:
         retention: Retention,
         models: Mapping[str, Model],
     ) -> dict[str, Any]:
-        made_by = describe_making(models, self.job.command, self.clock())
+        made_by = describe_making(models, self.job.command, self.makings.clock())
         return {
             **results_json(evaluation, list(summaries), made_by),
             "card": dataclasses.asdict(card),

@@ -85,9 +85,10 @@ def read_general(
     """
     if folder is not None:
         data = read_training_data(folder, progress=progress)
-        scored = tuple(one for one in data.examples if _is_scored(one))
-        mixed = tuple(one for one in data.examples if not _is_scored(one))
-        return GeneralData(name=data.name, source=data, scored=scored or data.examples[:1], mixed=mixed)
+        scored = tuple(one for one in data.examples if _is_scored(one)) or data.examples[:1]
+        taken = {one.digest for one in scored} | {one.group for one in scored}
+        mixed = tuple(one for one in data.examples if not {one.digest, one.group} & taken)
+        return GeneralData(name=data.name, source=data, scored=scored, mixed=mixed)
     scored_data = _painted(work / "scored", _SCORED_SEED, num_scored, progress)
     num_mixed = num_scored * NUM_MIXED // NUM_SCORED
     mixed = _painted(work / "mixed", _MIXED_SEED, num_mixed, progress).examples if is_mixed else ()
@@ -101,7 +102,7 @@ def spread(examples: Sequence[Example], most: int) -> tuple[Example, ...]:
 
 
 def _is_scored(example: Example) -> bool:
-    return hashlib.sha256(example.digest.encode()).digest()[0] < 128
+    return hashlib.sha256(example.group.encode()).digest()[0] < 128
 
 
 def _painted(folder: Path, seed: int, count: int, progress: Progress | None) -> TrainingData:

@@ -10,11 +10,12 @@ import maskwright.train.tune.step as step_module
 from maskwright.core.errors import ModelError, SettingError
 from maskwright.models import load_model
 from maskwright.train.tune.run import tune
+from maskwright.train.tune.samples import Samples
 
 
 @pytest.fixture
 def run(tmp_path, squares, quick):
-    def start(out="out", *, recipe=quick, told=None, model=None, general=(), train=None):
+    def start(out="out", *, recipe=quick, told=None, model=None, general=(), train=None, keep=None):
         return tune(
             model or load_model("test-sam"),
             train or squares[:10],
@@ -24,28 +25,36 @@ def run(tmp_path, squares, quick):
             features=tmp_path / "features",
             general=general,
             told=told,
+            keep=keep,
         )
 
     return start
 
 
-def test_held_out_scores_rise_and_the_best_epoch_is_kept(run, quick):
-    found = run(recipe=replace(quick, epochs=10, corrections=0, mirror=0))
+@pytest.fixture
+def weights(tmp_path):
+    """What a run has learnt at its end, best or not."""
+    return lambda out="out": torch.load(tmp_path / out / "last.pt", weights_only=True)["model"]
+
+
+def test_held_out_scores_rise_and_the_best_epoch_is_kept_and_given_away(run, quick):
+    kept = []
+
+    found = run(recipe=replace(quick, epochs=10, corrections=0, mirror=0), keep=kept.append)
 
     assert found.is_better
+    assert all(torch.equal(kept[-1][name], tensor) for name, tensor in found.state.items())
     assert found.after["held_out_score"] > found.before["held_out_score"] + 0.01
     scores = [row["held_out_score"] for row in found.rows if "held_out_score" in row]
     assert found.after["held_out_score"] == max(scores)
 
 
-def test_only_the_decoder_changes(run, test_sam):
+def test_only_the_decoder_learns(run, weights, test_sam):
+    run()
+
     base = test_sam.state_dict()
-
-    found = run()
-
-    changed = {name for name, tensor in found.state.items() if not torch.equal(tensor, base[name])}
-    assert changed
-    assert all(name.startswith("mask_decoder.") for name in changed)
+    assert all(name.startswith("mask_decoder.") for name in weights())
+    assert all(not torch.equal(tensor, base[name]) for name, tensor in weights().items() if tensor.ndim > 1)
 
 
 def killed_after(steps):
@@ -62,8 +71,8 @@ def killed_after(steps):
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-def test_a_killed_run_goes_on_to_the_same_bits(run, quick, steps):
-    saving = replace(quick, save_minutes=0.0)
+def test_a_killed_run_goes_on_to_the_same_bits(run, quick, weights, steps):
+    saving = replace(quick, save_minutes=0.0, epochs=2)
     whole = run("whole", recipe=saving)
     process = multiprocessing.get_context("fork").Process(
         target=run, args=("cut",), kwargs={"recipe": saving, "told": killed_after(steps)}
@@ -74,8 +83,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(run, quick, steps):
 
     found = run("cut", recipe=saving)
 
-    assert found.best_epoch == whole.best_epoch
-    assert all(torch.equal(found.state[name], tensor) for name, tensor in whole.state.items())
+    assert found.after == whole.after
+    assert all(torch.equal(tensor, weights("cut")[name]) for name, tensor in weights("whole").items())
 
 
 def test_a_run_of_another_recipe_or_of_other_data_is_refused(run, quick, squares):
@@ -87,14 +96,16 @@ def test_a_run_of_another_recipe_or_of_other_data_is_refused(run, quick, squares
         run(train=squares[:9])
 
 
-def test_pieces_of_a_batch_learn_the_same(run, quick):
-    whole, pieces = run("whole"), run("pieces", recipe=replace(quick, at_once=2))
+def test_pieces_of_a_batch_learn_the_same(run, quick, weights):
+    once = replace(quick, epochs=1)
+    run("whole", recipe=once)
+    run("pieces", recipe=replace(once, at_once=2))
 
-    for name, tensor in whole.state.items():
-        assert torch.allclose(tensor, pieces.state[name], atol=2e-4), name
+    for name, tensor in weights("whole").items():
+        assert torch.allclose(tensor, weights("pieces")[name], atol=2e-3), name
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(run, tmp_path, monkeypatch):
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(run, monkeypatch):
     calls = []
     honest = step_module._loss
 
@@ -110,8 +121,6 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(run, tmp_pat
     ):
         run()
 
-    kept = torch.load(tmp_path / "out" / "best.pt", weights_only=True)
-    assert all(bool(torch.isfinite(tensor).all()) for tensor in kept.values())
     monkeypatch.setattr(step_module, "_loss", honest)
     assert run().num_epochs == 3  # what was saved before it is good to go on from
 
@@ -130,30 +139,31 @@ def test_out_of_memory_says_how_many_prompts_fit(run, monkeypatch):
         run()
 
 
-def test_replay_mixes_general_pictures_in(run, quick, squares):
-    without = run("without")
+def test_replay_mixes_general_pictures_in(squares, quick):
+    drawn = Samples(squares[:10], replace(quick, replay=0.5), crops=0, general=squares[10:12]).epoch(0)
 
-    with_general = run("with", recipe=replace(quick, replay=0.5), general=squares[10:12])
-
-    assert any(not torch.equal(with_general.state[name], x) for name, x in without.state.items())
+    names = [one.view.example.name for one in drawn]
+    assert set(names) > {one.name for one in squares[:10]}
+    assert len(names) == 15
+    assert Samples(squares[:10], quick, crops=0, general=squares[10:12]).epoch(0) != drawn
 
 
 def test_the_encoder_learns_through_low_ranks_and_comes_out_under_its_plain_names(run, quick, test_sam):
     base = test_sam.state_dict()
 
-    found = run(recipe=replace(quick, parts="decoder+lora", epochs=1, lora_rank=2))
+    found = run(recipe=replace(quick, parts="decoder+lora", epochs=1, batch=10, lora_rank=2))
 
     assert found.state.keys() == base.keys()
     test_sam.load_state_dict(dict(found.state))
     assert found.feature_bytes == 0
 
 
-def test_everything_can_learn(run, quick, test_sam):
-    found = run(recipe=replace(quick, parts="full", epochs=2, batch=10, corrections=0))
+def test_everything_can_learn(run, quick, weights, test_sam):
+    run(recipe=replace(quick, parts="full", epochs=1, batch=10, corrections=0))
 
     base = test_sam.state_dict()
-    names = {name.split(".")[0] for name, x in found.state.items() if not torch.equal(x, base[name])}
-    assert not found.is_better or {"image_encoder", "mask_decoder", "prompt_encoder"} <= names
+    changed = {name.split(".")[0] for name, x in weights().items() if not torch.equal(x, base[name])}
+    assert changed == {"image_encoder", "mask_decoder", "prompt_encoder"}
 
 
 def test_a_part_that_the_model_lacks_is_told(run, quick):

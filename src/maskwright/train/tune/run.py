@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from maskwright.core.errors import InputError, ModelError
@@ -38,6 +37,8 @@ STATE = "last.pt"
 _ROW_STEPS = 20
 # Told with what is being done, how much of it, and of how much.
 Told = Callable[[str, int, int], None]
+# Given all parameters whenever an epoch was the best so far, so that there is something to use at any moment.
+Keep = Callable[[Mapping[str, Tensor]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,17 +70,19 @@ def tune(
     features: Path,
     general: Sequence[Example] = (),
     told: Told | None = None,
+    keep: Keep | None = None,
 ) -> Tuned:
     """Fine-tune a model, or go on with the run in `out`; `model` learns in place and is not to be used afterwards.
 
-    `features` is the folder of the cache; `general` are examples that `recipe.replay` mixes in.
+    `features` is the folder of the cache; `general` are examples that `recipe.replay` mixes in; `keep` is given the
+    best so far.
 
     Raises:
         InputError: there is nothing to learn from, or the disk has no room for features.
         SettingError: `out` holds another run, or the model has no part of that name.
         ModelError: the loss is no number any more, or memory does not suffice; the message says what to do.
     """
-    run = _Run(model, train, validation, recipe, out, features=features, general=general, told=told)
+    run = _Run(model, train, validation, recipe, out, features=features, general=general, told=told, keep=keep)
     return run.go()
 
 
@@ -95,8 +98,10 @@ class _Run:
         features: Path,
         general: Sequence[Example],
         told: Told | None,
+        keep: Keep | None,
     ) -> None:
         self.recipe, self.out, self.told = recipe, out, told or (lambda what, done, total: None)
+        self.keep = keep or (lambda state: None)
         self.began = time.monotonic()
         crops = recipe.crops if model.card.looks_closer else 0
         self.samples = Samples(train, recipe, crops=crops, general=general)
@@ -163,6 +168,7 @@ class _Run:
                 progress.epoch, scores["held_out_score"], scores,
             )  # fmt: skip
             progress.best = learning_state(self.tuner.average)
+            self.keep(merged_state(self.tuner.average))
         progress.is_over = progress.epoch - progress.best_epoch >= self.recipe.patience
         self._save()
 
@@ -175,17 +181,15 @@ class _Run:
         try:
             self.journal.add(tune_step(tuner, self.cache, batch, dice))
         except LossIsNoNumber as error:
-            self._save_best()
             names = ", ".join(one.name for one in samples[:3])
             raise ModelError(
                 f"{error} at epoch {progress.epoch + 1}, batch {progress.batch + 1} ({names}, ...). The best weights "
-                f"until then are kept (epoch {progress.best_epoch}). Lower learning_rate, or look at these masks: "
+                f"until then are kept (of epoch {progress.best_epoch}). Lower learning_rate, or look at these masks: "
                 f"{self.out}"
             ) from error
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            self._save_best()
             fits = fitting_size(tuner, self.cache, batch)
             raise ModelError(
                 f"out of memory with {self.recipe.at_once or len(samples)} prompts at a time; "
@@ -213,10 +217,6 @@ class _Run:
         self.progress.seconds = self._seconds()
         save_state(self.out / STATE, self.tuner, self.progress, self.fingerprint)
         self.saved = time.monotonic()
-
-    def _save_best(self) -> None:
-        """Write the best parameters so far where they can be taken from; the state stays as it was."""
-        replace_whole(self.out / "best.pt", lambda partial: torch.save(self.progress.best, partial))
 
 
 def _all_of(examples: Sequence[Example], recipe: TuneRecipe) -> list[Sample]:

@@ -109,7 +109,7 @@ def batch_of(samples: Sequence[Sample], spec: FrameSpec, device: torch.device | 
 
 def seed_of(recipe: TuneRecipe, epoch: int, step: int) -> int:
     """The seed of the prompts of one step."""
-    return (recipe.seed * _STRIDE + epoch) * _STRIDE + step
+    return ((recipe.seed * _STRIDE + epoch) * _STRIDE + step) % (1 << 62)
 
 
 __all__ = ["Sample", "SampleBatch", "Samples", "batch_of", "seed_of"]

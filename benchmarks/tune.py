@@ -1,0 +1,95 @@
+"""What does an epoch of fine-tuning cost, from embeddings kept on disk and with every picture encoded again?
+
+python benchmarks/tune.py --frames 16 --model tiny
+
+Frames are painted, two masks each. Times are processor seconds of one thread, so other work on the machine counts
+little; what 1,000 frames and 10 epochs take on two cores is reckoned from them and says so.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from maskwright.models import load_model
+from maskwright.models.protocol import Features
+from maskwright.models.sam.model import SamModel
+from maskwright.train.builtin_pack import builtin_pack
+from maskwright.train.dice import Dice
+from maskwright.train.painted_folder import PaintedRecipe, write_painted_scenes
+from maskwright.train.tune.features import FeatureCache, encoded
+from maskwright.train.tune.recipe import TuneRecipe
+from maskwright.train.tune.samples import Sample, Samples, batch_of
+from maskwright.train.tune.step import tune_step
+from maskwright.train.tune.tuner import Tuner, make_tuner
+from maskwright.train.tune.views import View
+from maskwright.workflows.training_data import read_training_data
+
+_FRAMES, _EPOCHS, _CORES = 1_000, 10, 2
+
+
+class Encoding(FeatureCache):
+    """Keeps nothing: encodes the views of every batch anew, as training without a cache does."""
+
+    def __init__(self, model: SamModel) -> None:
+        self._model = model
+
+    def take(self, views: Sequence[View], device: torch.device | str = "cpu") -> Features:
+        """Encode them."""
+        return Features.side_by_side([features for _, features in encoded(self._model, views)])
+
+
+def epoch(tuner: Tuner, cache: FeatureCache, samples: Sequence[Sample]) -> None:
+    """Learn from every sample once."""
+    size = tuner.recipe.batch
+    for start in range(0, len(samples), size):
+        batch = batch_of(samples[start : start + size], tuner.model.frame, "cpu")
+        if batch is not None:
+            tune_step(tuner, cache, batch, Dice(start))
+
+
+def taken(work: Callable[[], object]) -> tuple[float, float]:
+    """Processor seconds and seconds by the clock."""
+    processor, clock = time.process_time(), time.perf_counter()
+    work()
+    return time.process_time() - processor, time.perf_counter() - clock
+
+
+def main() -> None:
+    """Compare, and reckon."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=16)
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--corrections", type=int, default=TuneRecipe().corrections)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        painted = PaintedRecipe(seed=1, pack="computed", side=512, max_objects=3)
+        write_painted_scenes(root / "scenes", painted, builtin_pack(), count=args.frames)
+        model = load_model(args.model)
+        assert isinstance(model, SamModel)
+        recipe = TuneRecipe(mirror=0, crops=0, per_picture=1, corrections=args.corrections)
+        samples = Samples(read_training_data(str(root / "scenes")).examples, recipe, crops=0)
+        drawn = samples.epoch(0)
+        cache = FeatureCache(root / "features", model)
+        filling, _ = taken(lambda: cache.fill(model, samples.views()))
+        tuner = make_tuner(model, recipe, num_steps=100)
+        epoch(tuner, cache, drawn[: recipe.batch])  # warm
+        kept, kept_clock = taken(lambda: epoch(tuner, cache, drawn))
+        anew, anew_clock = taken(lambda: epoch(tuner, Encoding(model), drawn))
+    n = len(drawn)
+    print(f"{args.model}, {n} frames with one mask each, batch {recipe.batch}, corrections up to {args.corrections}")
+    print(f"encoding once: {filling / n:.3f} s a frame; {cache.view_bytes / 1e6:.1f} MB kept a frame")
+    print(f"an epoch from what is kept: {kept / n:.3f} s a frame ({kept_clock / n:.3f} by the clock)")
+    print(f"an epoch that encodes: {anew / n:.3f} s a frame ({anew_clock / n:.3f} by the clock)")
+    print(f"ratio: {anew / kept:.2f}")
+    total = _FRAMES * (filling / n + _EPOCHS * kept / n) / _CORES / 60
+    print(f"reckoned, not run: {_FRAMES:,} frames, {_EPOCHS} epochs, {_CORES} cores: {total:.0f} minutes with encoding")
+
+
+if __name__ == "__main__":
+    main()
