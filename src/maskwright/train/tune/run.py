@@ -136,7 +136,6 @@ class _Run:
             self._epoch()
         progress.is_over = True
         self._save()
-        self.journal.draw()
         self.journal.close()
         load_learning(self.tuner.average, progress.best)
         return Tuned(
