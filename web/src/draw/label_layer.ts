@@ -63,6 +63,16 @@ export function paletteOf({ slotOf, slots }: LabelMap, masks: readonly SceneMask
   return { fill, outline };
 }
 
+/** Where colours of masks on the map differ between two palettes. */
+export function boxOfColours({ slots }: LabelMap, before: Palette, after: Palette): BoxXyxy {
+  let box: BoxXyxy = [0, 0, 0, 0];
+  slots.forEach((entry, slot) => {
+    const isSame = before.fill[slot + 1] === after.fill[slot + 1] && before.outline[slot + 1] === after.outline[slot + 1];
+    if (entry !== null && !isSame) box = joined(box, entry.patch.box);
+  });
+  return box;
+}
+
 const fillAlpha = (mask: SceneMask, opacity: number): number => (mask.isSelected ? Math.min(opacity + 0.15, 1) : opacity);
 
 function anew(wanted: Map<string, Patch>, sizeHw: SizeHw): LayerChange {
@@ -71,4 +81,5 @@ function anew(wanted: Map<string, Patch>, sizeHw: SizeHw): LayerChange {
   return { layer: { map, palette, shown: wanted }, box: imageBox(sizeHw) };
 }
 
-const joined = (box: BoxXyxy, other: BoxXyxy): BoxXyxy => (isEmptyBox(other) ? box : uniteBoxes(box, other));
+/** The box of both; empty ones are nowhere. */
+export const joined = (box: BoxXyxy, other: BoxXyxy): BoxXyxy => (isEmptyBox(other) ? box : isEmptyBox(box) ? other : uniteBoxes(box, other));

@@ -5,9 +5,9 @@ import { newDraft } from "../tools/draft";
 import { stepTool } from "../tools/step";
 import { newView, type View } from "../view/view";
 import { IN_HAND, pixel, type Rgb } from "./colours";
-import { MAX_OUTLINED, paletteOf, syncMap, type LabelLayer } from "./label_layer";
+import { boxOfColours, joined, MAX_OUTLINED, paletteOf, syncMap, type LabelLayer } from "./label_layer";
 import { tilesIn } from "./picture";
-import { rasterFrame, rasterise } from "./raster";
+import { partOf, rasterFrame, rasterise } from "./raster";
 import { handOf, LOOK, type SceneMask } from "./scene";
 
 const SIZE: SizeHw = [40, 60];
@@ -157,4 +157,34 @@ describe("scene", () => {
     expect(tilesIn([1000, 0, 2049, 10], 1024)).toEqual([[0, 0], [1, 0], [2, 0]]);
     expect(tilesIn([1024, 1024, 1030, 1030], 1024)).toEqual([[1, 1]]);
   });
+});
+
+test("painting only where masks changed gives what painting everything does, at any zoom", () => {
+  let seed = 5;
+  const random = (most: number): number => (seed = (seed * 48271) % 2147483647) % most;
+  const masks = Array.from({ length: 12 }, (_, i) => {
+    const [x, y] = [random(50), random(30)];
+    return mask(`m${i}`, x, y, x + 1 + random(10), y + 1 + random(10));
+  });
+  const { layer } = syncMap(null, masks, SIZE);
+  layer.palette = paletteOf(layer.map, masks, LOOK);
+  for (let step = 0; step < 60; step++) {
+    const view: View = { ...viewAt([0.4, 1, 2.7][step % 3] ?? 1, 1 + (step % 2)), offset: screenPoint(random(20) - 10.3, random(20) - 9.6) };
+    const frame = rasterFrame(view, layer.map.scale, 1);
+    const pixels = new Uint32Array(frame.width * frame.height);
+    rasterise(pixels, frame, layer.map, layer.palette);
+    const changed = random(masks.length);
+    const next = masks.map((one, i) => (i !== changed ? one : { ...one, isSelected: !one.isSelected, patch: step % 4 === 0 ? boxPatch(SIZE, [random(50), random(30), 52, 33]) : one.patch }));
+
+    const sync = syncMap(layer, next, SIZE);
+    const before = layer.palette;
+    layer.palette = paletteOf(layer.map, next, LOOK);
+    const stale = joined(sync.box, boxOfColours(layer.map, before, layer.palette));
+    rasterise(pixels, frame, layer.map, layer.palette, partOf(frame, layer.map.scale, stale));
+
+    const whole = new Uint32Array(pixels.length);
+    rasterise(whole, frame, layer.map, layer.palette);
+    expect(pixels).toEqual(whole);
+    masks.splice(0, masks.length, ...next);
+  }
 });

@@ -11,7 +11,8 @@ export type MaskPainter = {
   readonly canvas: HTMLCanvasElement;
   /** The map changed inside a box of image pixels, or is another one; or the palette did. */
   readonly update: (layer: LabelLayer, box: BoxXyxy) => void;
-  readonly paint: (layer: LabelLayer, view: View, isMoving: boolean) => void;
+  /** Where nothing but a box of image pixels differs from what was painted last, `stale` is that box. */
+  readonly paint: (layer: LabelLayer, view: View, isMoving: boolean, stale: BoxXyxy | null) => void;
   readonly clear: () => void;
   readonly dispose: () => void;
 };

@@ -2,6 +2,8 @@
 // what the shader draws. A pixel takes the fill of the label under it, or the outline's colour where another label is
 // within an outline's width; the outline lies inside the mask.
 
+import { intersectBoxes } from "../geometry/boxes";
+import type { BoxXyxy } from "../geometry/coords";
 import type { LabelMap } from "../masks/labelmap";
 import { deviceScale, type View } from "../view/view";
 import type { Palette } from "./label_layer";
@@ -35,16 +37,23 @@ export function rasterFrame(view: View, mapScale: number, coarseness: number): R
   };
 }
 
-/** Fill `pixels`, which has one number for each pixel of the frame. */
-export function rasterise(pixels: Uint32Array, frame: RasterFrame, map: LabelMap, { fill, outline }: Palette): void {
+/** Fill `pixels`, which has one number for each pixel of the frame; those of a part of it, if one is given. */
+export function rasterise(
+  pixels: Uint32Array,
+  frame: RasterFrame,
+  map: LabelMap,
+  { fill, outline }: Palette,
+  [x1, y1, x2, y2]: BoxXyxy = [0, 0, frame.width, frame.height],
+): void {
   const { width, height } = frame;
   const { cells, cellsWide } = map;
   const cellsHigh = cells.length / cellsWide;
   const columns = cellsAlong(width, frame.cellX, frame.cellsPerPixel, frame.outline, cellsWide);
   const rows = cellsAlong(height, frame.cellY, frame.cellsPerPixel, frame.outline, cellsHigh);
-  const [from, to] = extent(columns.at);
-  pixels.fill(0);
-  for (let y = 0; y < height; y++) {
+  const [first, last] = extent(columns.at);
+  const [from, to] = [Math.max(first, x1), Math.min(last, x2)];
+  for (let y = y1; y < y2; y++) {
+    pixels.fill(0, y * width + x1, y * width + x2);
     const row = rows.at[y]! * cellsWide;
     if (row < 0) continue;
     const [above, below] = [rows.before[y]!, rows.after[y]!];
@@ -64,6 +73,19 @@ export function rasterise(pixels: Uint32Array, frame: RasterFrame, map: LabelMap
       pixels[start + x] = edge === 0 ? fill[label]! : edge;
     }
   }
+}
+
+/** The pixels of a frame that a box of the image touches, outlines included. */
+export function partOf(frame: RasterFrame, mapScale: number, [x1, y1, x2, y2]: BoxXyxy): BoxXyxy {
+  const room = Math.ceil(frame.outline) + 1;
+  const at = (side: number, first: number): number => (side / mapScale - first) / frame.cellsPerPixel;
+  const part: BoxXyxy = [
+    Math.floor(at(x1, frame.cellX)) - room,
+    Math.floor(at(y1, frame.cellY)) - room,
+    Math.ceil(at(x2, frame.cellX)) + room,
+    Math.ceil(at(y2, frame.cellY)) + room,
+  ];
+  return intersectBoxes(part, [0, 0, frame.width, frame.height]);
 }
 
 type Along = { readonly at: Int32Array; readonly before: Int32Array; readonly after: Int32Array };

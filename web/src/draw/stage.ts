@@ -1,12 +1,12 @@
 // The stack of canvases: picture, masks, overlay. It is told scenes and views, notices which layer that concerns, and
 // draws those in the next frame of the screen. It keeps caches only: everything it shows comes from the scene.
 
-import { isEmptyBox, uniteBoxes } from "../geometry/boxes";
+import { isEmptyBox } from "../geometry/boxes";
 import type { BoxXyxy, ImagePoint } from "../geometry/coords";
 import { hit } from "../masks/labelmap";
 import type { View } from "../view/view";
 import { drawPicture } from "./image_layer";
-import { paletteOf, syncMap, type LabelLayer } from "./label_layer";
+import { boxOfColours, joined, paletteOf, syncMap, type LabelLayer } from "./label_layer";
 import { createMaskPainter, type PainterChoice } from "./mask_painter";
 import { drawOverlay, type Cursor, type OverlayPen } from "./overlay";
 import { EMPTY_SCENE, type Scene } from "./scene";
@@ -34,11 +34,12 @@ export type StageOptions = {
 /** So long after its last change the view counts as resting, in ms. */
 const RESTS_AFTER = 120;
 const MARCH_EVERY = 90;
+const NOWHERE: BoxXyxy = [0, 0, 0, 0];
 
 export function createStage(options: StageOptions): Stage {
   const { host } = options;
   const picture = layer(host);
-  const masks = createMaskPainter(options.painter ?? "auto", () => ask({ masks: true }));
+  const masks = createMaskPainter(options.painter ?? "auto", () => askAllMasks());
   host.append(masks.canvas);
   styled(masks.canvas);
   const pen: OverlayPen = { context: layer(host), scratch: context2d(document.createElement("canvas")) };
@@ -48,6 +49,8 @@ export function createStage(options: StageOptions): Stage {
   let cursor: Cursor | null = null;
   let labels: LabelLayer | null = null;
   let changed: BoxXyxy = [0, 0, 0, 0];
+  // Where the painted masks are not as they should be; null: everywhere.
+  let stale: BoxXyxy | null = null;
   let dirty = { picture: true, masks: true, overlay: true };
   let frame = 0;
   let movedAt = -Infinity;
@@ -57,6 +60,11 @@ export function createStage(options: StageOptions): Stage {
   const ask = (layers: Partial<typeof dirty>): void => {
     dirty = { ...dirty, ...layers };
     frame ||= requestAnimationFrame(draw);
+  };
+
+  const askAllMasks = (): void => {
+    stale = null;
+    ask({ masks: true });
   };
 
   const draw = (): void => {
@@ -81,10 +89,12 @@ export function createStage(options: StageOptions): Stage {
   };
 
   const paintMasks = (isMoving: boolean): void => {
+    const part = stale;
+    stale = labels === null || scene.look.areMasksHidden ? null : NOWHERE;
     if (labels === null || scene.look.areMasksHidden) return masks.clear();
     masks.update(labels, changed);
-    changed = [0, 0, 0, 0];
-    masks.paint(labels, view, isMoving);
+    changed = NOWHERE;
+    masks.paint(labels, view, isMoving, part);
   };
 
   const setScene = (next: Scene): void => {
@@ -94,7 +104,11 @@ export function createStage(options: StageOptions): Stage {
     const areMasksNew = next.masks !== was.masks || next.picture?.sizeHw !== was.picture?.sizeHw;
     if (areMasksNew) syncLabels();
     const isLookNew = next.look !== was.look || isHandFull(next) !== isHandFull(was);
-    if (labels !== null && (areMasksNew || isLookNew)) labels.palette = paletteOf(labels.map, next.masks, next.look, isHandFull(next));
+    if (labels !== null && (areMasksNew || isLookNew)) {
+      const before = labels.palette;
+      labels.palette = paletteOf(labels.map, next.masks, next.look, isHandFull(next));
+      if (stale !== null) stale = isLookNew ? null : joined(stale, boxOfColours(labels.map, before, labels.palette));
+    }
     const isOverlayNew = areMasksNew || isLookNew || next.hand !== was.hand || next.preview !== was.preview;
     ask({
       picture: dirty.picture || next.picture !== was.picture,
@@ -105,10 +119,16 @@ export function createStage(options: StageOptions): Stage {
 
   const syncLabels = (): void => {
     const sizeHw = scene.picture?.sizeHw ?? scene.masks[0]?.patch.sizeHw;
-    if (sizeHw === undefined) return void (labels = null);
+    if (sizeHw === undefined) {
+      labels = null;
+      stale = null;
+      return;
+    }
     const sync = syncMap(labels, scene.masks, sizeHw);
+    if (sync.layer !== labels) stale = null;
     labels = sync.layer;
-    if (!isEmptyBox(sync.box)) changed = isEmptyBox(changed) ? sync.box : uniteBoxes(changed, sync.box);
+    changed = joined(changed, sync.box);
+    if (stale !== null) stale = joined(stale, sync.box);
   };
 
   const setView = (next: View): void => {
@@ -116,7 +136,8 @@ export function createStage(options: StageOptions): Stage {
     view = next;
     movedAt = performance.now();
     clearTimeout(rest);
-    rest = window.setTimeout(() => ask({ masks: true }), RESTS_AFTER + 10);
+    rest = window.setTimeout(askAllMasks, RESTS_AFTER + 10);
+    stale = null;
     ask({ picture: true, masks: true, overlay: true });
   };
 

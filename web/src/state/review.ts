@@ -49,7 +49,9 @@ export type ReviewParts = {
 
 export type Review = ReturnType<typeof createReview>;
 
-const DECODED_AT_ONCE = 400;
+// The first that are decoded show early; the more there are, the fewer times all of them are drawn.
+const DECODED_FIRST = 400;
+const DECODED_NEXT = 4_000;
 
 export function createReview(parts: ReviewParts) {
   const { client, caller, models, storage, tabs, clock, newId, codec } = parts;
@@ -176,7 +178,8 @@ function decodeAsNeeded(store: Store, codec: MaskCodec, signal: AbortSignal): vo
   const failed = new Set<string>();
 
   async function decode(masks: readonly Mask[]): Promise<void> {
-    const records = masks.slice(0, DECODED_AT_ONCE).map((mask) => mask.view.record);
+    const most = store.get().patches.size === 0 ? DECODED_FIRST : DECODED_NEXT;
+    const records = masks.slice(0, most).map((mask) => mask.view.record);
     const patches = await codec.decode(records.map((one) => one.rle));
     const items = records.flatMap(({ id, rle }, i) => {
       const patch = patches[i];

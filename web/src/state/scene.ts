@@ -64,16 +64,20 @@ function makeMasks(state: State, visible: readonly Mask[], before: ReadonlyMap<s
     if (patch === undefined) continue;
     const known = before.get(id);
     const [isSelected, isInHand] = [selected.has(id), id === state.hand?.base];
-    const isKept =
-      known?.of === of &&
-      known.colourBy === colourBy &&
-      known.mask.patch === patch &&
-      known.mask.isSelected === isSelected &&
-      known.mask.isInHand === isInHand;
-    next.set(id, isKept ? known : { of, colourBy, mask: { id, patch, ...coloursOf(of, colourBy), isSelected, isInHand } });
+    const colours = known?.of === of && known.colourBy === colourBy ? known.mask : coloursOf(of, colourBy);
+    const mask: SceneMask = { id, patch, fill: colours.fill, outline: colours.outline, isSelected, isInHand };
+    // Much of a mask can change that nobody sees on the canvas: that it is saved by now, and who decided.
+    next.set(id, { of, colourBy, mask: known !== undefined && isAlike(known.mask, mask) ? known.mask : mask });
   }
   return next;
 }
+
+const isAlike = (a: SceneMask, b: SceneMask): boolean =>
+  a.patch === b.patch &&
+  a.isSelected === b.isSelected &&
+  a.isInHand === b.isInHand &&
+  isSame(a.fill ?? [], b.fill ?? []) &&
+  isSame(a.outline ?? [], b.outline ?? []);
 
 function coloursOf({ view }: Mask, by: ColourBy): Pick<SceneMask, "fill" | "outline"> {
   const { id, label, track } = view.record;

@@ -34,6 +34,7 @@ export function createSegmenter(parts: { readonly store: Store; readonly client:
 
   async function ask(hand: string, question: Question): Promise<void> {
     asking.abort();
+    previewing.abort(); // nobody waits for it any more, and the model does one thing at a time
     asking = new AbortController();
     const answer = await segment(question, NUM_CANDIDATES, asking.signal);
     if (answer.ok) {
