@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from review_app import masks_here, needs_chromium, open_page, to_frame, wait_chip, wait_saved
+from review_app import masks_here, needs_chromium, open_page, pull, to_frame, wait_chip, wait_saved
 
 pytestmark = needs_chromium
 
@@ -152,7 +152,9 @@ HANDS = {
         "c>Frame 1",
         "Tab>selected",
         "Control+3>bottle",
-        "n>",
+        "b>Brush",
+        "stroke>",
+        "Shift>stays",
         "F1>Shortcuts",
     ],
     "label_studio": [
@@ -172,7 +174,14 @@ def test_hands_from_other_tools_find_their_keys(page, address, hand):
     page.get_by_role("dialog").wait_for(state="detached")
     for wanted in HANDS[hand]:
         key, _, shows = wanted.partition(">")
+        if key == "stroke":
+            pull(page, (200, 30), (240, 30))
+            continue
+        before = page.get_by_role("application").screenshot() if shows == "hidden" else b""
         press(page, key)
+        if shows == "hidden":
+            page.wait_for_timeout(200)
+            assert page.get_by_role("application").screenshot() != before
         if shows.startswith("Frame"):
             page.locator(".frame", has_text=shows).wait_for()
             page.wait_for_selector("[role=option]")
@@ -185,6 +194,10 @@ def test_hands_from_other_tools_find_their_keys(page, address, hand):
             page.locator(".tools [aria-pressed=true]", has_text=shows).wait_for()
         elif shows == "Shortcuts":
             page.get_by_role("dialog", name="Shortcuts").wait_for()
+        elif shows == "stays":
+            page.wait_for_timeout(200)
+            page.locator(".hand", has_text="New mask").wait_for()
+            press(page, "Escape")
     wait_saved(page)
 
 

@@ -110,8 +110,10 @@ test("key settings that are broken are the default ones", () => {
 });
 
 test("the canvas is told which keys change the pointer", () => {
-  expect(pointerKeysOf(keymapOf(DEFAULT_KEYS))).toMatchObject({ queue: "Control", negative: "Alt", pan: " " });
-  expect(pointerKeysOf(keymapOf({ preset: "cvat", own: {} })).pan).toBe("Shift");
+  expect(pointerKeysOf(keymapOf(DEFAULT_KEYS))).toMatchObject({ queue: "Control", negative: "Alt", pan: [" "] });
+  expect(pointerKeysOf(keymapOf({ preset: "cvat", own: {} })).pan).toEqual(["shift"]);
+  expect(pointerKeysOf(keymapOf({ preset: "label_studio", own: {} })).pan).toEqual(["h", " "]);
+  expect(pointerKeysOf(keymapOf(DEFAULT_KEYS), true).pan).toEqual([]);
 });
 
 test("held actions last as long as their key, repeated ones repeat, others do not", () => {

@@ -59,12 +59,12 @@ export const isBound = (keymap: Keymap, binding: Binding): boolean => [...keymap
 
 /** What the canvas wants to know of keys that change the pointer. While keys move it, none pans. */
 export function pointerKeysOf(keymap: Keymap, isPointing = false): PointerKeys {
-  const pan = keymap.get("pan")?.[0];
+  const pan = (keymap.get("pan") ?? []).map((binding) => (binding === "Space" ? " " : keyOfBinding(binding).toLowerCase()));
   return {
     ...POINTER_KEYS,
     queue: modifierOf(keymap.get("queue_clicks")) ?? POINTER_KEYS.queue,
     negative: modifierOf(keymap.get("negative")) ?? POINTER_KEYS.negative,
-    pan: isPointing ? "" : pan === undefined ? POINTER_KEYS.pan : pan === "Space" ? " " : keyOfBinding(pan),
+    pan: isPointing ? [] : pan,
   };
 }
 

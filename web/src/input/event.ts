@@ -35,8 +35,8 @@ export type PointerKeys = {
   readonly negative: Modifier;
   /** With the wheel: the brush's size. */
   readonly brushSize: Modifier;
-  /** While held, the left button pans. */
-  readonly pan: string;
+  /** While one is held, the left button pans; names of keys in small letters. */
+  readonly pan: readonly string[];
 };
 
-export const POINTER_KEYS: PointerKeys = { queue: "Control", negative: "Alt", brushSize: "Shift", pan: " " };
+export const POINTER_KEYS: PointerKeys = { queue: "Control", negative: "Alt", brushSize: "Shift", pan: [" "] };

@@ -29,7 +29,7 @@ export type Intent =
   | { readonly kind: "hover"; readonly at: ImagePoint | null }
   | { readonly kind: "brushSize"; readonly radius: number }
   | { readonly kind: "cycle"; readonly by: 1 | -1 }
-  /** The key that pans was let go and nothing had been panned: by itself it may mean something else, such as "commit". */
+  /** Space, which pans, was let go and nothing had been panned: by itself it may mean something else, such as "commit". */
   | { readonly kind: "tap" }
   | { readonly kind: "abandon" };
 

@@ -213,6 +213,16 @@ describe("the view", () => {
     expect([tapped.intents, panned.intents]).toEqual([[{ kind: "tap" }], []]);
   });
 
+  test("another key that pans is no tap, whatever it was held for", () => {
+    const shift = context("brush", { keys: { ...POINTER_KEYS, pan: ["shift", "h"] } });
+
+    const { intents } = play(shift, { kind: "keyDown", key: "Shift" }, { kind: "keyUp", key: "Shift" });
+    const moved = play(shift, { kind: "keyDown", key: "H" }, down(10, 10), move(20, 10), up(20, 10));
+
+    expect(intents).toEqual([]);
+    expect(moved.moves).toEqual([{ kind: "pan", x: 10, y: 0 }]);
+  });
+
   test("with the move tool a drag pans and a press picks a mask", () => {
     const { moves, intents } = play(context("move"), down(10, 10), move(40, 10), up(40, 10), down(5, 5), up(5, 5, 1, held("Shift")));
 

@@ -158,7 +158,7 @@ function onWheel(state: InputState, event: Extract<InputEvent, { kind: "wheel" }
 }
 
 function onKeyDown(state: InputState, key: string, context: InputContext): InputStep {
-  if (key === context.keys.pan) {
+  if (isPan(key, context)) {
     // A key that is held repeats.
     const held = state.isPanHeld ? state : { ...state, isPanHeld: true, hasPanned: state.gesture !== null };
     return { ...step(held), isHandled: true };
@@ -171,12 +171,16 @@ function onKeyDown(state: InputState, key: string, context: InputContext): Input
 }
 
 function onKeyUp(state: InputState, key: string, context: InputContext): InputStep {
-  if (key === context.keys.pan) {
-    return step({ ...state, isPanHeld: false }, state.isPanHeld && !state.hasPanned ? [{ kind: "tap" }] : []);
+  if (isPan(key, context)) {
+    // Other keys are held for much else, such as the size of the brush.
+    const isTap = key === " " && state.isPanHeld && !state.hasPanned;
+    return step({ ...state, isPanHeld: false }, isTap ? [{ kind: "tap" }] : []);
   }
   if (key === context.keys.queue && state.hasQueue) return step({ ...state, hasQueue: false }, [{ kind: "runQueue" }]);
   return step(state);
 }
+
+const isPan = (key: string, { keys }: InputContext): boolean => keys.pan.includes(key.toLowerCase());
 
 /** A gesture under way ends without effect; panning and pinching have nothing to take back. */
 function giveUp(state: InputState): InputStep {
