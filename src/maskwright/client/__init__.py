@@ -9,6 +9,17 @@ What a method does is a generator of steps (`steps.py`), in a module for each ki
 from maskwright.client.async_client import AsyncClient, AsyncTrackSession
 from maskwright.client.filters import Filters, FrameFilters
 from maskwright.client.job_values import Job, JobProblem, JobProgress, JobSource
+from maskwright.client.review_steps import ReviewFilters
+from maskwright.client.review_values import (
+    Comparison,
+    Queued,
+    ReviewAnnotator,
+    ReviewedModel,
+    ReviewEffort,
+    ReviewGroup,
+    ReviewProgress,
+    ReviewQueue,
+)
 from maskwright.client.sync_client import Client, TrackSession
 from maskwright.client.track_values import TrackedFrame, TrackedMask, TrackInfo
 from maskwright.client.values import (
@@ -33,6 +44,7 @@ __all__ = [
     "AsyncClient",
     "AsyncTrackSession",
     "Client",
+    "Comparison",
     "Edited",
     "Filters",
     "FrameFilters",
@@ -44,7 +56,15 @@ __all__ = [
     "OpenedFrame",
     "Page",
     "Picture",
+    "Queued",
     "RecordHistory",
+    "ReviewAnnotator",
+    "ReviewEffort",
+    "ReviewFilters",
+    "ReviewGroup",
+    "ReviewProgress",
+    "ReviewQueue",
+    "ReviewedModel",
     "ServerCaller",
     "ServerFrame",
     "ServerHealth",

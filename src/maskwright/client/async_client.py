@@ -17,6 +17,7 @@ from maskwright.client import (
     log_steps,
     picture_steps,
     record_steps,
+    review_steps,
     server_steps,
     track_steps,
 )
@@ -77,6 +78,13 @@ class AsyncClient:
     frame_records = does(frame_steps.frame_records)
     frame_picture = does(frame_steps.frame_picture)
     open_frame = does(frame_steps.open_frame)
+
+    # the work of reviewing
+    progress = does(review_steps.progress)
+    labels = does(review_steps.labels)
+    queues = does(review_steps.queues)
+    queue = gives(review_steps.queue)
+    agreement = gives(review_steps.agreement)
 
     # long work
     start_annotate = does(job_steps.start_annotate)
