@@ -1,5 +1,5 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { defineConfig } from "vite";
+import { defineConfig } from "vitest/config";
 import { stamp } from "./stamp.mjs";
 
 // The built pages are package data of maskwright, committed so that installing needs no node, and served by
@@ -11,5 +11,7 @@ export default defineConfig({
   base: "./",
   build: { outDir: "../src/maskwright/ui/static", emptyOutDir: true, target: "es2023", sourcemap: false },
   worker: { format: "es", plugins: stamps.worker },
+  // A test that is slow is no wrong one; benchmarks tell how slow.
+  test: { testTimeout: 60_000 },
   server: { proxy: { "/v1": { target: "http://127.0.0.1:8080", ws: true } } },
 });
