@@ -1,6 +1,6 @@
 // The part of the address that is about the work of several people: the view, and the queue with the place in it.
 
-import { QUEUE_NAMES, type People, type QueueChoice, type View } from "./state/people";
+import { isQueueName, type People, type QueueChoice, type View } from "./state/people";
 
 export type PeopleSession = { readonly view: View; readonly queue: QueueChoice | null };
 
@@ -18,9 +18,9 @@ export function writePeople(query: URLSearchParams, { view, queue }: PeopleSessi
 }
 
 export function readPeople(query: URLSearchParams): PeopleSession {
-  const name = QUEUE_NAMES.find((one) => one === query.get("queue"));
+  const name = query.get("queue") ?? "";
   const seed = Number(query.get("seed") ?? 0);
-  const queue = name === undefined ? null : { name, seed: isSeed(seed) ? seed : 0, after: query.get("after") || null, isBlind: query.get("blind") === "yes" };
+  const queue = !isQueueName(name) ? null : { name, seed: isSeed(seed) ? seed : 0, after: query.get("after") || null, isBlind: query.get("blind") === "yes" };
   return { view: VIEWS.find((one) => one === query.get("view")) ?? "work", queue };
 }
 

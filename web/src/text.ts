@@ -6,7 +6,7 @@ import type { Problem } from "./api/problem";
 import type { JobOut, MaskRecord } from "./api/types";
 import type { Scope } from "./actions/roles";
 import type { ColourBy } from "./draw/colours";
-import type { QueueName, SecondLook } from "./state/people";
+import { RULE_QUEUES, type QueueName, type RuleQueue, type SecondLook } from "./state/people";
 import type { Status } from "./state/resolve";
 import type { SyncState } from "./state/select";
 import type { Filter, Look, Sort } from "./state/values";
@@ -235,13 +235,18 @@ function problem(found: Problem): string {
   }
 }
 
-const queues: { readonly [queue in QueueName]: ActionText } = {
+const queues: { readonly [queue in RuleQueue]: ActionText } = {
   uncertain: action("Least sure first", "Proposals: those of which the model is least sure come first"),
   drifting: action("Tracks that drift", "Proposals of a tracker: first where it was unsure, and where an object's size jumped"),
   second_look: action("Second look", "Accepted masks that only one other person has looked at"),
   disagreed: action("Disagreements", "Masks that two people see differently, the least alike first"),
   audit: action("Audit", "Accepted masks, at random"),
 };
+/** What a queue is called: one that somebody picked has its own name, and the server says what it is about. */
+function queueText(name: QueueName, about?: string): ActionText {
+  const rule = RULE_QUEUES.find((one) => one === name);
+  return rule === undefined ? action(name, about ?? "Masks that somebody picked to be looked at") : queues[rule];
+}
 const roles: { readonly [scope in Scope]: string } = { read: "viewer", annotate: "annotator", review: "reviewer", admin: "admin" };
 const differences: { readonly [kind in SecondLook["difference"]]: string } = {
   none: "the same",
@@ -389,7 +394,7 @@ export const text = {
     ask: "Which objects, in words",
     find: "Find",
   },
-  queues,
+  queues: queueText,
   queue: {
     title: "Queues",
     ask: "An order in which masks are worth looking at, across frames. Decisions go on with it; the address keeps the place",

@@ -12,8 +12,9 @@ from maskwright.review.agreement import (
     versions_of,
 )
 from maskwright.review.labels import LabelCount, Labels, labels_of
+from maskwright.review.named_queues import NamedQueue, QueueEntry, named_page, queue_names, read_queue, write_queue
 from maskwright.review.progress import IDLE_S, Effort, Group, Progress, progress_of
-from maskwright.review.queues import QUEUES, Queued, QueueName, QueuePage, Ranked, queue_page
+from maskwright.review.queues import QUEUES, Queued, QueueName, QueuePage, Ranked, is_rule, queue_page
 
 __all__ = [
     "IDLE_S",
@@ -27,16 +28,23 @@ __all__ = [
     "Group",
     "LabelCount",
     "Labels",
+    "NamedQueue",
     "PairAgreement",
     "Progress",
+    "QueueEntry",
     "QueueName",
     "QueuePage",
     "Queued",
     "Ranked",
     "Version",
     "compare",
+    "is_rule",
     "labels_of",
+    "named_page",
     "progress_of",
+    "queue_names",
     "queue_page",
+    "read_queue",
     "versions_of",
+    "write_queue",
 ]

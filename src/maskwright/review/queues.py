@@ -4,9 +4,9 @@ A queue gives each of its masks a value and orders by it, the smallest first. A 
 one before; who decides about a mask takes it out of most queues, which moves nobody else's place.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeGuard, get_args
 
 import pyarrow as pa
 
@@ -36,11 +36,15 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """A mask with what it was ordered by; None where nothing is known of it, which comes last. And its place."""
+    """A mask with what it was ordered by; None where nothing is known of it, which comes last. And its place.
+
+    `reasons` say why it was picked, where somebody picked it (`named_queues`).
+    """
 
     mask: ResolvedRecord
     value: float | None
     place: Ranked
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,11 @@ class QueuePage:
     items: tuple[Queued, ...]
     next: Ranked | None
     num_left: int = 0
+
+
+def is_rule(name: str) -> TypeGuard[QueueName]:
+    """Tell whether a rule makes the queue of that name."""
+    return name in QUEUES
 
 
 def queue_page(
@@ -72,16 +81,36 @@ def queue_page(
     """
     if name not in QUEUES:
         raise SettingError(f"a queue is one of {', '.join(get_args(QueueName))}; got {name!r}")
-    query = replace(query or Query(), status=ANY_STATUS)
     tables: Mapping[str, pa.Table] = {"compared": _compared(agreement)} if name == "disagreed" else {}
     values: list[Any] = {"second_look": [actor], "audit": [f" {seed}"]}.get(name, [])
+    return ordered_page(pages, (_SELECTS[name], values), query, tables=tables, after=after, limit=limit)
+
+
+def ordered_page(
+    pages: Pages,
+    ranked: tuple[str, Sequence[Any]],
+    query: Query | None,
+    *,
+    tables: Mapping[str, pa.Table],
+    after: Ranked | None,
+    limit: int,
+    reasons: Mapping[str, tuple[str, ...]] | None = None,
+) -> QueuePage:
+    """Give a page of what `ranked` orders: SQL that defines a table of that name (id, ordinal, value), with values."""
+    query = replace(query or Query(), status=ANY_STATUS)
     begin, place = ("true", []) if after is None else ("(value, ordinal) > (?, ?)", [after.value, after.ordinal])
     columns = "id, value, ordinal, count(*) OVER ()"
-    select = f", {_SELECTS[name]} SELECT {columns} FROM ranked WHERE {begin} ORDER BY value, ordinal LIMIT ?"
+    sql, values = ranked
+    select = f", {sql} SELECT {columns} FROM ranked WHERE {begin} ORDER BY value, ordinal LIMIT ?"
     rows = list(pages.rows(query, select, [*values, *place, limit + 1], tables=tables))
     masks = pages.pick([ordinal for _, _, ordinal, _ in rows[:limit]])
     items = tuple(
-        Queued(mask=masks[record_id], value=None if value == _UNKNOWN else value, place=Ranked(value, ordinal))
+        Queued(
+            mask=masks[record_id],
+            value=None if value == _UNKNOWN else value,
+            place=Ranked(value, ordinal),
+            reasons=(reasons or {}).get(record_id, ()),
+        )
         for record_id, value, ordinal, _ in rows[:limit]
         if record_id in masks
     )
@@ -147,4 +176,4 @@ _SELECTS: dict[QueueName, str] = {
         )""",
 }
 
-__all__ = ["QUEUES", "QueueName", "QueuePage", "Queued", "Ranked", "queue_page"]
+__all__ = ["QUEUES", "QueueName", "QueuePage", "Queued", "Ranked", "is_rule", "ordered_page", "queue_page"]

@@ -3,20 +3,34 @@
 Figures of everything wait for each other, on a connection of their own, so that no dashboard slows down a click.
 """
 
+import logging
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
 from anyio import to_thread
 
-from maskwright.core.errors import TooManyRequests
-from maskwright.review import Agreement, Labels, Progress, QueueName, QueuePage, queue_page
+from maskwright.core.errors import StoreError, TooManyRequests
+from maskwright.review import (
+    Agreement,
+    Labels,
+    Progress,
+    QueuePage,
+    Ranked,
+    is_rule,
+    named_page,
+    queue_names,
+    queue_page,
+    read_queue,
+)
 from maskwright.serve.review_figures import ReviewFigures, ranked_cursor, read_ranked
 from maskwright.store import Query
 from maskwright.store.pages import Pages
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _MOST_WAITING = 32
 _QUEUES_AT_ONCE = 2
 
@@ -28,7 +42,8 @@ class ReviewDesk:
         TooManyRequests: too many wait for figures already.
     """
 
-    def __init__(self, pages: Pages) -> None:
+    def __init__(self, pages: Pages, store: Path) -> None:
+        self._store = store
         self._pages, self._figures = pages, ReviewFigures(pages)
         # Labels are asked for as a page opens: they wait for no figures that take long.
         self._labels, self._labellers = ReviewFigures(pages), anyio.CapacityLimiter(1)
@@ -47,18 +62,38 @@ class ReviewDesk:
         return await to_thread.run_sync(self._labels.labels, query, limiter=self._labellers)
 
     async def queue(
-        self, name: QueueName, query: Query, *, actor: str, seed: int, cursor: str | None, limit: int
+        self, name: str, query: Query, *, actor: str, seed: int, cursor: str | None, limit: int
     ) -> tuple[QueuePage, str | None]:
-        """Give a page of a queue and the cursor to go on with.
+        """Give a page of a queue, which a rule makes or somebody picked, and the cursor to go on with.
 
         Raises:
             RequestError: the cursor is none.
+            UnknownRecord: there is no such queue.
         """
         after = None if cursor is None else read_ranked(cursor)
-        agreement = await self.agreement(query) if name == "disagreed" else None
-        asked = partial(queue_page, self._pages, name, query, after=after, limit=limit, actor=actor, seed=seed)
-        page = await to_thread.run_sync(partial(asked, agreement=agreement), limiter=self._queues)
+        ask = partial(self._named_page, name, query, after=after, limit=limit)
+        if is_rule(name):
+            agreement = await self.agreement(query) if name == "disagreed" else None
+            told = {"actor": actor, "seed": seed, "agreement": agreement}
+            ask = partial(queue_page, self._pages, name, query, after=after, limit=limit, **told)
+        page = await to_thread.run_sync(ask, limiter=self._queues)
         return page, None if page.next is None else ranked_cursor(page.next)
+
+    async def picked(self) -> list[tuple[str, str]]:
+        """List the queues that somebody picked, each with what it is about; one that cannot be read is left out."""
+        return await to_thread.run_sync(self._picked, limiter=self._queues)
+
+    def _named_page(self, name: str, query: Query, *, after: Ranked | None, limit: int) -> QueuePage:
+        return named_page(self._pages, read_queue(self._store, name), query, after=after, limit=limit)
+
+    def _picked(self) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        for name in queue_names(self._store):
+            try:
+                found.append((name, read_queue(self._store, name).about))
+            except StoreError as error:
+                _log.warning("%s", error)
+        return found
 
     async def _think(self, function: Callable[[Query], T], query: Query) -> T:
         if self._thinkers.statistics().tasks_waiting >= _MOST_WAITING:

@@ -75,7 +75,7 @@ class StoreDesk:
         self.name, self.is_read_only = self._looker.name, store is None
         self.id = self._looker.id
         self._counter = open_store(self.path, read_only=True)
-        self.review = ReviewDesk(self._counter.pages())
+        self.review = ReviewDesk(self._counter.pages(), self.path)
         self._pages, self._quick = self._scanner.pages(), self._looker.pages()
         self._stores = [one for one in (store, self._scanner, self._looker, self._counter) if one is not None]
         self._shelf = FrameShelf(self._pages, self._quick, _SHELF_BYTES)

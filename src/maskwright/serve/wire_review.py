@@ -1,13 +1,13 @@
 """What goes over REST about the work of reviewing: presence, progress, queues, agreement, as pydantic models."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from maskwright import core
 from maskwright.core import Status
-from maskwright.review import Difference, QueueName
+from maskwright.review import Difference
 from maskwright.serve.store_cursors import MOST_CHARACTERS
 from maskwright.serve.wire_store import AnyId, Cursor, Limit, Names, RecordOut
 from maskwright.serve.wire_values import model_of
@@ -148,9 +148,13 @@ class QueueAsked(ReviewAsked):
 
 
 class QueueAboutOut(_Out):
-    """A queue that can be asked for. `may` says whether the caller may."""
+    """A queue that can be asked for. `may` says whether the caller may; `kind` whether a rule makes it.
 
-    name: QueueName
+    rule: the masks that a rule finds now; picked: a list that somebody picked, each mask with reasons.
+    """
+
+    name: str
+    kind: Literal["rule", "picked"]
     about: str
     may: bool
 
@@ -164,13 +168,14 @@ class QueuesOut(_Out):
 class QueuedOut(_Out):
     """A mask with what it was ordered by, the smallest first; null where that is not known, which comes last.
 
-    `frame` is the id of its frame, `cursor` goes on after this mask.
+    `frame` is the id of its frame, `cursor` goes on after this mask, `reasons` say why it was picked.
     """
 
     record: RecordOut
     frame: str
     value: float | None
     cursor: str
+    reasons: list[str]
 
 
 class QueueOut(_Out):

@@ -671,9 +671,14 @@ export interface QuestionIn {
   readonly limit?: number;
 }
 
-/** A queue that can be asked for. `may` says whether the caller may. */
+/**
+ * A queue that can be asked for. `may` says whether the caller may; `kind` whether a rule makes it.
+ *
+ * rule: the masks that a rule finds now; picked: a list that somebody picked, each mask with reasons.
+ */
 export interface QueueAboutOut {
-  readonly name: "uncertain" | "drifting" | "second_look" | "disagreed" | "audit";
+  readonly name: string;
+  readonly kind: "rule" | "picked";
   readonly about: string;
   readonly may: boolean;
 }
@@ -688,13 +693,14 @@ export interface QueueOut {
 /**
  * A mask with what it was ordered by, the smallest first; null where that is not known, which comes last.
  *
- * `frame` is the id of its frame, `cursor` goes on after this mask.
+ * `frame` is the id of its frame, `cursor` goes on after this mask, `reasons` say why it was picked.
  */
 export interface QueuedOut {
   readonly record: RecordOut;
   readonly frame: string;
   readonly value: number | null;
   readonly cursor: string;
+  readonly reasons: readonly string[];
 }
 
 /** The queues that there are. */
@@ -1528,7 +1534,8 @@ export interface Operations {
   /**
    * GET /v1/queues
    *
-   * Each is an order in which masks are worth looking at.
+   * Each is an order in which masks are worth looking at: those that rules make, then those that somebody
+   * picked.
    */
   readonly list_queues: {
     readonly path: { readonly [name: string]: never };
@@ -1546,7 +1553,7 @@ export interface Operations {
    */
   readonly get_queue: {
     readonly path: {
-      readonly name: "uncertain" | "drifting" | "second_look" | "disagreed" | "audit";
+      readonly name: string;
     };
     readonly query: {
       readonly label?: readonly string[] | null;

@@ -3,7 +3,9 @@
 
 import type { Operations } from "../api/types";
 
+/** Of a queue that a rule makes, or of one that somebody picked. */
 export type QueueName = Operations["get_queue"]["path"]["name"];
+export type RuleQueue = "uncertain" | "drifting" | "second_look" | "disagreed" | "audit";
 export type View = "work" | "dashboard" | "disagreements";
 
 /** A queue and the place in it: who opens the address goes on there. */
@@ -17,7 +19,7 @@ export type QueueChoice = {
   readonly isBlind: boolean;
 };
 
-export type QueueItem = { readonly recordId: string; readonly frame: string; readonly cursor: string; readonly value: number | null };
+export type QueueItem = { readonly recordId: string; readonly frame: string; readonly cursor: string; readonly value: number | null; readonly reasons: readonly string[] };
 
 /** A page of a queue, and which of it is open. */
 export type Walk = {
@@ -48,7 +50,9 @@ export type PeopleEvent = { readonly type: "people-changed"; readonly people: Pa
 
 export const NO_WALK: Walk = { items: [], place: 0, nextCursor: null, numLeft: 0, isLoading: true };
 export const BEGIN_PEOPLE: People = { view: "work", queue: null, walk: null, lastLook: null };
-export const QUEUE_NAMES: readonly QueueName[] = ["uncertain", "drifting", "second_look", "disagreed", "audit"];
+export const RULE_QUEUES: readonly RuleQueue[] = ["uncertain", "drifting", "second_look", "disagreed", "audit"];
+
+export const isQueueName = (name: string): boolean => /^[a-z0-9][a-z0-9_-]{0,63}$/.test(name);
 
 export const currentItem = ({ walk }: People): QueueItem | null => walk?.items[walk.place] ?? null;
 

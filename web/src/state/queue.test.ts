@@ -16,7 +16,7 @@ function serverWith(): FakeServer {
     const cursor = query?.["cursor"];
     const begin = cursor === undefined ? 0 : Number(cursor) + 1;
     const records = server.records();
-    const items = records.slice(begin, begin + 2).map((record, i) => ({ record, frame: FRAME.id, value: 0.5, cursor: String(begin + i) }));
+    const items = records.slice(begin, begin + 2).map((record, i) => ({ record, frame: FRAME.id, value: 0.5, cursor: String(begin + i), reasons: [] }));
     return good({ items, next_cursor: begin + 2 < records.length ? String(begin + 1) : null, num_left: records.length - begin });
   });
   return server;

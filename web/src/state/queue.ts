@@ -58,7 +58,7 @@ export function createQueue({ store, client, openFrame, takeAsPut }: QueueParts)
       return notice("problem", text.problem(answer.problem));
     }
     const { items: found, next_cursor, num_left } = answer.value;
-    const items = found.map(({ record, frame, cursor, value }): QueueItem => ({ recordId: record.record.id, frame, cursor, value }));
+    const items = found.map(({ record, frame, cursor, value, reasons }): QueueItem => ({ recordId: record.record.id, frame, cursor, value, reasons }));
     change({ walk: { items, place: 0, nextCursor: next_cursor, numLeft: num_left, isLoading: false } });
     if (items.length === 0) ended();
     else await show();

@@ -16,7 +16,6 @@ from maskwright.review import (
     Effort,
     Group,
     Progress,
-    QueueName,
     QueuePage,
     compare,
     versions_of,
@@ -45,8 +44,8 @@ from maskwright.store.frame_log import key_of
 
 router = APIRouter(prefix="/v1")
 
-_FOR_REVIEWERS: tuple[QueueName, ...] = ("disagreed",)
-Name = Annotated[QueueName, Path(description="GET /v1/queues says what each is.")]
+_FOR_REVIEWERS: tuple[str, ...] = ("disagreed",)
+Name = Annotated[str, Path(max_length=64, description="GET /v1/queues says which there are.")]
 
 
 @router.get(
@@ -73,10 +72,13 @@ async def list_labels(desk: DeskOf, who: Reader) -> Response:
     return json_answer({"items": items, "is_cut": found.is_cut})
 
 
-@router.get("/queues", summary="The queues that there are", response_model=QueuesOut)
-async def list_queues(who: Reader) -> Response:
-    """Each is an order in which masks are worth looking at."""
-    items = [{"name": name, "about": about, "may": _may(who, name)} for name, about in QUEUES.items()]
+@router.get("/queues", summary="The queues that there are", response_model=QueuesOut, responses=STORE_ERRORS)
+async def list_queues(desk: DeskOf, who: Reader) -> Response:
+    """Each is an order in which masks are worth looking at: those that rules make, then those that somebody picked."""
+    items = [{"name": name, "about": about, "may": _may(who, name), "kind": "rule"} for name, about in QUEUES.items()]
+    items += [
+        {"name": name, "about": about, "may": True, "kind": "picked"} for name, about in await desk.review.picked()
+    ]
     return json_answer({"items": items})
 
 
@@ -145,7 +147,7 @@ def _query(asked: Asked) -> Query:
     return Query(**asked.model_dump(include=set(Asked.model_fields)))
 
 
-def _may(who: Caller, name: QueueName) -> bool:
+def _may(who: Caller, name: str) -> bool:
     return name not in _FOR_REVIEWERS or who.may("review")
 
 
@@ -195,6 +197,7 @@ def _queue_json(page: QueuePage, cursor: str | None) -> dict[str, Any]:
             "frame": frame_id(key_of(one.mask.record.frame, one.mask.record.image_digest)),
             "value": one.value,
             "cursor": ranked_cursor(one.place),
+            "reasons": list(one.reasons),
         }
         for one in page.items
     ]
