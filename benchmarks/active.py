@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from harness import RESULTS, machine
+from harness import machine
 from jaxtyping import Float, Int
 
 from maskwright.core import FrameRef, MaskRecord, ModelRef, Provenance, Scores
@@ -128,13 +128,8 @@ def _pooled(features: Float[np.ndarray, "K D"], cells: Int[np.ndarray, " K"]) ->
     y, x = cells // SIDE, cells % SIDE
     height, width = np.ptp(y) + 1, np.ptp(x) + 1
     shape = (
-        np.log(len(cells)),
-        y.mean() / SIDE,
-        x.mean() / SIDE,
-        np.log(height),
-        np.log(width),
-        len(cells) / height / width,
-    )
+        np.log(len(cells)), np.log(height), np.log(width), len(cells) / height / width, y.mean() / SIDE, x.mean() / SIDE
+    )  # fmt: skip
     return np.concatenate([features.mean(0), features.std(0), shape]).astype(np.float32)
 
 
@@ -300,13 +295,14 @@ def draw(curves: dict[str, dict[str, np.ndarray]], path: Path) -> None:
 
 
 def main() -> None:
-    """Run all strategies and seeds, and write a table, a picture and benchmarks/results/active.json."""
+    """Run all strategies and seeds, and tell how many labels each needs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=Path, required=True)
     parser.add_argument("--test", type=Path, required=True)
     parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--picture", type=Path, help="the curves, as PNG")
+    parser.add_argument("--out", type=Path, help="all figures, as JSON")
     parser.add_argument("--strategies", nargs="*", default=list(STRATEGIES), choices=list(STRATEGIES))
     args = parser.parse_args()
     model = load_model("tiny")
@@ -324,16 +320,15 @@ def main() -> None:
         for strategy in ("random", *args.strategies):
             found = np.array([run(task, strategy, seed) for seed in args.seeds])
             curves[names][strategy] = found
-            print(
-                names, strategy, np.round(found.mean(0), 3).tolist(), f"{time.perf_counter() - began:.0f} s", flush=True
-            )
+            told = np.round(found.mean(0), 3).tolist()
+            print(names, strategy, told, f"{time.perf_counter() - began:.0f} s", flush=True)
         everything = mean_iou(task.taught(range(len(task.names))), test, task.truth)
         rows += compared(names, curves[names], everything)
     about = {"pool_masks": len(pool.objects), "test_masks": len(test.objects), "seeds": args.seeds, **machine()}
-    told = {one: {name: np.round(runs, 4).tolist() for name, runs in found.items()} for one, found in curves.items()}
-    RESULTS.mkdir(exist_ok=True)
-    content = {"first": FIRST, "step": STEP, "curves": told, "rows": rows, "about": about}
-    (RESULTS / "active.json").write_text(json.dumps(content, indent=1) + "\n")
+    drawn = {one: {name: np.round(runs, 4).tolist() for name, runs in found.items()} for one, found in curves.items()}
+    content = {"first": FIRST, "step": STEP, "curves": drawn, "rows": rows, "about": about}
+    if args.out is not None:
+        args.out.write_text(json.dumps(content, indent=1) + "\n")
     if args.picture is not None:
         draw(curves, args.picture)
 

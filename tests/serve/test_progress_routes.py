@@ -141,7 +141,6 @@ def test_what_is_no_cursor_queue_or_condition_is_told_so(tmp_path, records):
         tmp_path / "masks",
         ("queues/uncertain", ANN, {"cursor": "x"}),
         ("queues/uncertain", ANN, {"cursor": ranked_cursor(read_ranked("WzAuNSwzXQ"))[:-1]}),
-        ("queues/worst", ANN, {}),
         ("agreement", REVIEWER, {"cursor": "WzAuNSwzXQ"}),
         ("progress", ANN, {"status": "accepted"}),
         ("queues/audit", ANN, {"seed": "-1"}),

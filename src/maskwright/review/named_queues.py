@@ -5,7 +5,6 @@ walk. What is left of it follows from the log: a mask leaves when it is decided 
 undone. So a walk can stop anywhere, on any machine, and several people may walk one queue.
 """
 
-import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -126,8 +125,9 @@ def read_queue(store: Path, name: str) -> NamedQueue:
 
 def delete_queue(store: Path, name: str) -> None:
     """Delete a queue; what was decided on the way stays. There may be none."""
-    with contextlib.suppress(FileNotFoundError), told_plainly(_path(store, name)):
-        _path(store, name).unlink()
+    path = _path(store, check_name(name))
+    with told_plainly(path):
+        path.unlink(missing_ok=True)
 
 
 def queue_names(store: Path) -> list[str]:

@@ -90,7 +90,6 @@ def pick(
         limits=settings.limits,
         seed=settings.seed,
         vectors=vectors,
-        known=None if vectors is None else sources.known,
     )
     weighed = {one.name: round(float(w), 3) for one, w in zip(kinds, pool.scale.weights, strict=True) if w > 0}
     picks = tuple(_pick(one, kinds, pool, has_vectors=vectors is not None) for one in chosen)

@@ -1,11 +1,14 @@
 """A budget spent on a pool: greedily, each time the best of score and distance to all that was chosen, within limits.
 
 Score alone takes two hundred neighbours of one bad second of video. So what is near in time to something chosen waits,
-no episode gets more than its part, and the farther from all that is chosen and known, by embedding or by time, the
-better. Limits are loosened step by step when the budget cannot be spent otherwise.
+no episode gets more than its part, and what is like something chosen, by embedding or by time, counts for less. Limits
+are loosened step by step when the budget cannot be spent otherwise.
 
-Source: Ash et al., "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds" (2020), for the balance;
-Sener and Savarese (2018) for the distance.
+Two decisions come from `benchmarks/active.py`. Scores count by how rare they are (the logarithm of how many lie above,
+as in Savage's scores), since the best of thousands lie close together by rank and distance would decide among them.
+And likeness repels but strangeness does not attract: the farthest from everything are mostly outliers.
+
+Source: Ash et al., "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower Bounds" (2020), for the balance.
 """
 
 from collections.abc import Sequence
@@ -16,11 +19,12 @@ from jaxtyping import Bool, Float, Int
 
 from maskwright.core.errors import SettingError
 from maskwright.review.active.measure import Item
-from maskwright.review.active.novelty import novelty, unit
+from maskwright.review.active.novelty import unit
 from maskwright.review.active.pool import Pooled, hash_of
 
 _TIES = 1e-6  # what decides between equals
 _SPREAD_OF = 256  # vectors whose distances say what counts as far
+_NEAR = 25  # percent of distances that are shorter than what counts as far
 _HORIZON = 4  # gaps after which a frame of the same recording counts as far
 
 
@@ -72,11 +76,10 @@ def select(
     limits: Limits | None = None,
     seed: int = 0,
     vectors: Float[np.ndarray, "N D"] | None = None,
-    known: Float[np.ndarray, "K D"] | None = None,
 ) -> list[Chosen]:
     """Choose at most `budget` of a pool, in the order in which they were chosen.
 
-    `vectors` are embeddings of the pool's members, `known` those of what has labels. Without them distance is in time.
+    `vectors` are embeddings of the pool's members. Without them distance is in time.
 
     Raises:
         SettingError: the budget is below 1.
@@ -86,7 +89,7 @@ def select(
     if not pool:
         return []
     limits = _with_share(limits or Limits(), pool, budget)
-    state = _State(pool, limits, seed, vectors, known)
+    state = _State(pool, limits, seed, vectors)
     while len(state.chosen) < min(budget, len(pool)):
         at = state.best(limits)
         if at is None:
@@ -107,12 +110,7 @@ class _State:
     """What is chosen so far, and what that means for each of the pool."""
 
     def __init__(
-        self,
-        pool: Sequence[Pooled],
-        limits: Limits,
-        seed: int,
-        vectors: Float[np.ndarray, "N D"] | None,
-        known: Float[np.ndarray, "K D"] | None,
+        self, pool: Sequence[Pooled], limits: Limits, seed: int, vectors: Float[np.ndarray, "N D"] | None
     ) -> None:
         items = [one.item for one in pool]
         self.chosen: list[int] = []
@@ -124,13 +122,10 @@ class _State:
         self._tracks = _codes([one.track for one in items])
         self._has_track = np.array([one.track is not None for one in items], bool)
         ties = np.array([hash_of(one, seed) / 2**64 for one in items])
-        self._scores = np.array([one.score for one in pool]) + _TIES * ties
+        self._needs = _rarity(np.array([one.score for one in pool])) + _TIES * ties
         self._vectors = None if vectors is None else unit(vectors)
-        self._far, self._scale = np.ones(len(pool)), 1.0
-        if self._vectors is not None:
-            self._scale = _scale(self._vectors)
-            if known is not None and len(known):
-                self._far = np.minimum(1, novelty(self._vectors, known) / self._scale)
+        self._far = np.ones(len(pool))
+        self._scale = 1.0 if self._vectors is None else _scale(self._vectors)
         self._gaps = np.full(len(pool), np.iinfo(np.int64).max)  # frames to the nearest choice beside which it waits
         self._of_episode = np.zeros(int(self._episodes.max()) + 1, np.int64)
         self._of_frame = np.zeros(len(pool), np.int64)
@@ -147,7 +142,7 @@ class _State:
         )
         if not allowed.any():
             return None
-        gains = (1 - limits.diversity) * self._scores + limits.diversity * self._far
+        gains = (1 - limits.diversity) * self._needs + limits.diversity * self._far
         return int(np.argmax(np.where(allowed, gains, -np.inf)))
 
     def take(self, at: int) -> None:
@@ -171,12 +166,19 @@ class _State:
         return np.minimum(1, lengths / self._scale)
 
 
+def _rarity(scores: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
+    """How rare it is to score as high, 0 to 1: 1 for the best, a half where as many score higher as the root of all."""
+    above = len(scores) - np.searchsorted(np.sort(scores), scores, "left")  # with itself and its equals
+    return 1 - np.log(above) / max(1e-9, np.log(len(scores)))
+
+
 def _scale(vectors: Float[np.ndarray, "N D"]) -> float:
-    """What counts as far: the median distance of two of a few hundred vectors, evenly taken."""
+    """What counts as far: a quarter of the distances between a few hundred vectors, evenly taken, are shorter."""
     some = vectors[:: max(1, len(vectors) // _SPREAD_OF)]
     products = some @ some.T
     lengths = np.sqrt(np.maximum(0, 2 - 2 * products[np.triu_indices(len(some), 1)]))
-    return float(np.median(lengths)) if len(lengths) and np.median(lengths) > 0 else 1.0
+    far = float(np.percentile(lengths, _NEAR)) if len(lengths) else 0.0
+    return far if far > 0 else 1.0
 
 
 def _codes(names: Sequence[object]) -> Int[np.ndarray, " N"]:
