@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -63,11 +63,12 @@ def pick(
     from maskwright.store import LISTED
     from maskwright.workflows.pick_masks import pick_masks
 
+    statuses: Any = ("proposed",) if asked.status == LISTED else asked.status
     settings = PickSettings(
         budget=budget,
         by=tuple(one.strip() for one in by.split(",") if one.strip()),
         limits=Limits(per_episode=per_episode),
-        of_status=("proposed",) if asked.status == LISTED else tuple(asked.status or ()),
+        of_status=statuses,
         of_frames=frames,
         seed=seed,
     )

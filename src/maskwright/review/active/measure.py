@@ -248,14 +248,15 @@ def _looks(pixels: UInt8[np.ndarray, "H W 3"] | None, masks: Sequence[ResolvedRe
 
 
 def _author(mask: ResolvedRecord) -> tuple[str, str]:
-    """Who drew the pixels: a person, or a model or file, which are taken for models."""
+    """Who drew the pixels: a person, a model, or a file that came from elsewhere, which nobody is compared with."""
     provenance = mask.record.provenance
     if mask.edited_by is not None:
         return "person", mask.edited_by
     if provenance.method == "human_drawn":
         return "person", provenance.actor or ""
-    model = provenance.model
-    return "model", provenance.source or "" if model is None else f"{model.name} {model.checkpoint_sha256}"
+    if provenance.model is None:
+        return "file", provenance.source or provenance.method
+    return "model", f"{provenance.model.name} {provenance.model.checkpoint_sha256}"
 
 
 def _rles(masks: Sequence[ResolvedRecord], indices: Sequence[int]) -> list[RLE]:
