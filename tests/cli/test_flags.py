@@ -48,8 +48,8 @@ FLAGS = {
     ),
     "query": (*CONDITIONS, "--count", "--sql", "--csv", "--json"),
     "pick": (
-        *CONDITIONS[:-1], "--budget", "--by", "--frames", "--per-episode", "--vectors", "--images", "--name", "--replace",
-        "--seed", "--out", "--json",
+        *CONDITIONS[:-1], "--budget", "--by", "--frames", "--per-episode", "--vectors", "--images", "--name",
+        "--replace", "--seed", "--out", "--json",
     ),
     "export": ("--to", "--out", "--images", "--no-images", *CONDITIONS, "--json"),
     "import": ("--format", "--images", "--actor", "--collector", "--licence", "--out", "--json"),

@@ -1,4 +1,4 @@
-"""Queues that somebody picked, over REST: listed beside those of rules, walked with reasons, and what is unknown told."""
+"""Queues that somebody picked, over REST: listed beside those of rules, walked with reasons, unknown ones not found."""
 
 import pytest
 from pydantic import TypeAdapter

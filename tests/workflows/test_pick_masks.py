@@ -52,7 +52,7 @@ def test_the_pick_is_a_queue_beside_the_store_and_a_file(tmp_path, records):
     assert json.loads((tmp_path / "queue.json").read_text())["items"][0]["record"] == done.queue.entries[0].record
     assert done.queue.entries[0].record == records[0].id
     assert done.queue.entries[0].reasons[0].startswith("predicted IoU 0.00, among the lowest")
-    assert list(done.lines())[0] == "5 of 20 picked into the queue picked, 5 masks"
+    assert next(iter(done.lines())) == "5 of 20 picked into the queue picked, 5 masks"
 
 
 def _as_read(settings):

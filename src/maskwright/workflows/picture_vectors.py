@@ -30,12 +30,13 @@ class PictureVectors:
     vectors: Float[np.ndarray, "N D"]
 
     @classmethod
-    def read(cls, path: Path) -> "PictureVectors":
+    def read(cls, path: Path | str) -> "PictureVectors":
         """Read a file of vectors.
 
         Raises:
             InputError: there is none, or it holds something else.
         """
+        path = Path(path)
         try:
             digests, vectors = _read_parquet(path) if path.suffix == ".parquet" else _read_npz(path)
         except (OSError, KeyError, ValueError, TypeError) as error:
@@ -57,8 +58,9 @@ class PictureVectors:
                 found[at] = self.vectors[row]
         return found
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path | str) -> None:
         """Write a .npz, whole or not at all."""
+        path = Path(path)
         content = io.BytesIO()
         np.savez(content, image_digest=np.array(list(self.rows)), vector=self.vectors)
         with told_plainly(path):
