@@ -7,7 +7,7 @@ import pytest
 
 from client_server import CLICK, make_image
 from maskwright.client import Client
-from maskwright.core.errors import NotAllowed, RequestError
+from maskwright.core.errors import NotAllowed, UnknownRecord
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_queue_is_gone_through_page_by_page_and_loses_none_that_is_decided_mea
 
     assert {mask.id for mask in saved} <= set(found)
     assert len(set(found)) == len(found)
-    with pytest.raises(RequestError):
+    with pytest.raises(UnknownRecord):
         list(client.queue("no-such-queue"))
 
 

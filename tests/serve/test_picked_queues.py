@@ -43,8 +43,8 @@ def test_picked_queues_are_listed_after_those_of_rules(tmp_path, records):
     found = is_a(QueuesOut, asked(tmp_path / "masks", ("queues", {}))[0])["items"]
 
     assert [one["name"] for one in found] == [*QUEUES, "glass"]
-    assert found[-1] == {"name": "glass", "about": "thin glass", "may": True, "kind": "picked"}
-    assert {one["kind"] for one in found[:-1]} == {"rule"}
+    assert found[-1] == {"name": "glass", "about": "thin glass", "may": True, "origin": "picked"}
+    assert {one["origin"] for one in found[:-1]} == {"rule"}
 
 
 def test_a_picked_queue_is_walked_by_cursors_and_says_why(tmp_path, records):

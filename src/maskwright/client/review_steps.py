@@ -53,7 +53,7 @@ def queue(link: Link, name: str, *, seed: int = 0, **filters: Unpack[ReviewFilte
     """Go through the masks of a queue in its order; what is decided meanwhile leaves none out. `seed` is an audit's.
 
     Raises:
-        RequestError: no queue is called so.
+        UnknownRecord: no queue is called so.
         NotAllowed: the token's scope is not enough.
     """
     query, cursor = [*as_query(filters), ("seed", str(seed)), ("limit", str(_PAGE))], None
@@ -89,7 +89,12 @@ def _from(cursor: str | None) -> list[tuple[str, str]]:
 
 
 def _queued(data: Any) -> tuple[list[Queued], str | None]:
-    items = [Queued(mask=tagged(one["record"]), frame=one["frame"], value=one["value"]) for one in data["items"]]
+    items = [
+        Queued(
+            mask=tagged(one["record"]), frame=one["frame"], value=one["value"], reasons=tuple(one.get("reasons", ()))
+        )
+        for one in data["items"]
+    ]
     return items, data["next_cursor"]
 
 

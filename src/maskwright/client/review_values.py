@@ -77,20 +77,28 @@ class ReviewProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewQueue:
-    """An order in which masks are worth looking at. `may` says whether the caller may ask for it."""
+    """An order in which masks are worth looking at. `may` says whether the caller may ask for it.
+
+    `origin`: rule, the masks that a rule finds now; picked, a list that somebody picked.
+    """
 
     name: str
     about: str
     may: bool
+    origin: str = "rule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queued:
-    """A mask of a queue, the id of its frame, and what it was ordered by, the smallest first; None comes last."""
+    """A mask of a queue, the id of its frame, and what it was ordered by, the smallest first; None comes last.
+
+    `reasons` say why somebody picked it.
+    """
 
     mask: TaggedRecord
     frame: str
     value: float | None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,13 +148,13 @@ class QueueAsked(ReviewAsked):
 
 
 class QueueAboutOut(_Out):
-    """A queue that can be asked for. `may` says whether the caller may; `kind` whether a rule makes it.
+    """A queue that can be asked for. `may` says whether the caller may; `origin` whether a rule makes it.
 
     rule: the masks that a rule finds now; picked: a list that somebody picked, each mask with reasons.
     """
 
     name: str
-    kind: Literal["rule", "picked"]
+    origin: Literal["rule", "picked"]
     about: str
     may: bool
 

@@ -672,13 +672,13 @@ export interface QuestionIn {
 }
 
 /**
- * A queue that can be asked for. `may` says whether the caller may; `kind` whether a rule makes it.
+ * A queue that can be asked for. `may` says whether the caller may; `origin` whether a rule makes it.
  *
  * rule: the masks that a rule finds now; picked: a list that somebody picked, each mask with reasons.
  */
 export interface QueueAboutOut {
   readonly name: string;
-  readonly kind: "rule" | "picked";
+  readonly origin: "rule" | "picked";
   readonly about: string;
   readonly may: boolean;
 }

@@ -75,9 +75,9 @@ async def list_labels(desk: DeskOf, who: Reader) -> Response:
 @router.get("/queues", summary="The queues that there are", response_model=QueuesOut, responses=STORE_ERRORS)
 async def list_queues(desk: DeskOf, who: Reader) -> Response:
     """Each is an order in which masks are worth looking at: those that rules make, then those that somebody picked."""
-    items = [{"name": name, "about": about, "may": _may(who, name), "kind": "rule"} for name, about in QUEUES.items()]
+    items = [{"name": name, "about": about, "may": _may(who, name), "origin": "rule"} for name, about in QUEUES.items()]
     items += [
-        {"name": name, "about": about, "may": True, "kind": "picked"} for name, about in await desk.review.picked()
+        {"name": name, "about": about, "may": True, "origin": "picked"} for name, about in await desk.review.picked()
     ]
     return json_answer({"items": items})
 
