@@ -159,12 +159,49 @@ def conflict(studio: Studio) -> None:
 
 def dashboard(studio: Studio) -> None:
     """How far all is, and how the models and people did."""
-    for number in range(1, 40):
-        for i, one in enumerate(studio.masks(number)[:4]):
+    for number in (*range(1, 40), *range(61, 240, 30)):  # of some frames there are masks of the model
+        masks = sorted(studio.masks(number), key=lambda one: one["record"]["provenance"]["model"] is None)
+        for i, one in enumerate(masks[:4]):
             studio.decide("anna" if number % 3 else "ben", one["record"]["id"], _decision(i, number))
-    studio.open(41)
-    studio.page.get_by_role("tab", name="Dashboard").click()
-    studio.page.locator("progress").nth(2).wait_for()
+    page = studio.open(41)
+    studio.keys("Control+Shift+d")
+    page.get_by_role("button", name="Export", exact=True).click()
+    page.get_by_role("button", name="Run the audit").click()
+    page.get_by_role("button", name="Download").wait_for()
+    page.get_by_role("region", name="Audit").get_by_text("looked at").wait_for()
+
+
+def queue(studio: Studio) -> None:
+    """A second look at what somebody else has accepted, with what became of the last."""
+    for number in (31, 32, 33):
+        for one in studio.masks(number)[:4]:
+            studio.decide("ben", one["record"]["id"], {"kind": "Accept"})
+    page = studio.open(1)
+    studio.keys("Shift+Q")
+    page.get_by_role("button", name="Begin: Second look").click()
+    page.locator(".bar", has_text="ben accepted it").wait_for()
+    studio.keys("f", "b")
+    studio.drag((0.45, 0.45), (0.6, 0.55))
+    studio.keys("Enter")
+    page.locator(".look").wait_for()
+    studio.keys("v")
+
+
+def disagreement(studio: Studio) -> None:
+    """What two people see differently, over each other."""
+    studio.open(31)
+    studio.keys("n", "f", "b")
+    studio.drag((0.45, 0.45), (0.5, 0.5))
+    studio.keys("Enter")
+    studio.saved()
+    kept = studio.masks(31)
+    for one in kept[:2]:
+        if one["status"] == "accepted":
+            whole = studio.ask("ben", "GET", f"/v1/records/{one['record']['id']}/history")["record"]["rle"]
+            studio.decide("ben", one["record"]["id"], {"kind": "Edit", "rle": whole})
+            studio.decide("ben", one["record"]["id"], {"kind": "Accept"})
+    studio.keys("Control+Alt+d")
+    studio.page.get_by_role("button", name="Take ben's").wait_for()
 
 
 def offline(studio: Studio) -> None:
@@ -198,6 +235,8 @@ VIEWS: dict[str, Callable[[Studio], None]] = {
     "shortcuts": shortcuts,
     "conflict": conflict,
     "dashboard": dashboard,
+    "queue": queue,
+    "disagreement": disagreement,
     "offline": offline,
     "signed_out": signed_out,
 }

@@ -245,9 +245,13 @@ def test_a_label_of_html_is_a_text_wherever_it_shows(page, odd_address):
     open_page(page, odd_address)
     page.locator("[role=option]", has_text=HTML).first.wait_for()
     page.keyboard.press("n")
-    for panel in ("History", "Dashboard", "Masks"):
+    for panel in ("History", "Queues", "Masks"):
         page.get_by_role("tab", name=panel).click()
         page.wait_for_timeout(300)
+    page.keyboard.press("Control+Shift+d")
+    page.get_by_role("region", name="By label").get_by_text(HTML).wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("region", name="By label").wait_for(state="detached")
     page.keyboard.press("f")
     page.get_by_text(f"Correcting {HTML}").wait_for()
     page.keyboard.press("Escape")
