@@ -401,6 +401,7 @@ export const text = {
     begin: "Begin",
     left: (number: number): string => (number === 0 ? "none left" : `${number.toLocaleString("en")} left`),
     walking: (name: string): string => `Queue: ${name}`,
+    back: "Back",
     next: "Next",
     leave: "Leave the queue",
     over: "The end of this queue. What was skipped is at its beginning",
