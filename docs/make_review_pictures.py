@@ -159,7 +159,7 @@ def conflict(studio: Studio) -> None:
 
 def dashboard(studio: Studio) -> None:
     """How far all is, and how the models and people did."""
-    for number in (*range(1, 40), *range(61, 240, 30)):  # of some frames there are masks of the model
+    for number in (*range(1, 40), *range(61, 200, 30)):  # of some frames there are masks of the model
         masks = sorted(studio.masks(number), key=lambda one: one["record"]["provenance"]["model"] is None)
         for i, one in enumerate(masks[:4]):
             studio.decide("anna" if number % 3 else "ben", one["record"]["id"], _decision(i, number))
