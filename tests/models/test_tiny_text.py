@@ -17,10 +17,21 @@ from maskwright.models import load_model
 from maskwright.models.cards import TINY
 from maskwright.models.protocol import Decoded
 from maskwright.models.tiny import TinyConfig, TinySam, build_tiny_network
-from maskwright.models.tiny.pointing import PhraseMaps, answer
-from maskwright.models.tiny.text import TextPath, all_hold
-from maskwright.models.tiny.vocabulary import WORDS
+from maskwright.models.tiny.answering import answer, answer_placed, rank
+from maskwright.models.tiny.finding import (
+    REGIONS,
+    FinderMaps,
+    box_iou,
+    cells8_to_picture,
+    propose,
+    region_logits,
+)
+from maskwright.models.tiny.reading import colour_numbers, map_numbers, oklab, shape_numbers
+from maskwright.models.tiny.text import NO_WORD, TextPath, Things, extent_of
+from maskwright.models.tiny.vocabulary import WORDS, phrase_words
 from maskwright.predict import embed, predict
+
+BELIEF = torch.tensor([1.0, 0.0, 0.0, 2.0])
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +41,9 @@ def speaking() -> TinySam:
     config = TinyConfig(trunk="lite0", side=128, has_text=True)
     model = build_tiny_network(replace(TINY, name="small-tiny", takes_text=True), config)
     assert model.text_path is not None
-    for parameter in model.text_path.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
+    torch.nn.init.normal_(model.text_path.palette, std=0.3)
+    torch.nn.init.constant_(model.text_path.finder.out.bias[:1], 0.0)
+    torch.nn.init.normal_(model.text_path.finder.out.weight, std=0.3)
     return model
 
 
@@ -40,96 +52,213 @@ def image() -> Image:
     return Image(np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8))
 
 
-logits = st.floats(-10, 8)
-
-
-@settings(deadline=None)
-@given(st.lists(logits, min_size=1, max_size=4))
-def test_a_phrase_holds_as_the_product_of_its_words(words: list[float]) -> None:
-    given_logits = torch.tensor(words)[None, :, None]
-
-    held = all_hold(given_logits, torch.ones(1, len(words), dtype=torch.bool))
-
-    product = torch.tensor(words).double().sigmoid().prod()
-    expected = 10 * torch.tanh(torch.logit(product, eps=1e-30) / 10)
-    torch.testing.assert_close(held[0, 0].double(), expected, atol=0.05, rtol=0.01)
-
-
-def test_padding_is_no_word() -> None:
-    given_logits = torch.tensor([[[2.0], [-3.0], [9.0]]])
-
-    padded = all_hold(given_logits, torch.tensor([[True, True, False]]))
-
-    assert torch.equal(padded, all_hold(given_logits[:, :2], torch.tensor([[True, True]])))
-
-
-def test_a_new_path_finds_every_word_unlikely() -> None:
-    path = TextPath(num_words=len(WORDS))
-
-    assert (path.place_bias.weight < -2).all()
-    assert not any(block.lin2.weight.any() for block in path.reader.blocks)  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
-
-
 def disc(x: float, y: float, radius: float) -> Tensor:
     """Mask logits of a disc in a frame of 40 x 40."""
     yy, xx = torch.meshgrid(torch.arange(40) + 0.5, torch.arange(40) + 0.5, indexing="ij")
     return torch.where((xx - x) ** 2 + (yy - y) ** 2 < radius**2, 5.0, -5.0)
 
 
-def maps_of(*words: Tensor) -> PhraseMaps:
-    """Maps of one phrase, of words that hold inside discs."""
-    return PhraseMaps(logits=torch.stack(words)[None], is_word=torch.ones(1, len(words), dtype=torch.bool))
+def things(*named: tuple[Tensor, str]) -> Things:
+    """Whole things, of which the words given hold and no others."""
+    words = torch.full((len(named), len(WORDS)), -6.0)
+    for row, (_, text) in zip(words, named, strict=True):
+        row[list(phrase_words(text))] = 6.0
+    return Things(logits=torch.stack([mask for mask, _ in named]), words=words, quality=torch.full((len(named),), 4.0))
 
 
-def drawn(*masks: Tensor) -> Decoded:
-    return Decoded(logits=torch.stack(masks)[None], predicted_iou=torch.full((1, len(masks)), 0.9))
+def text(*phrases: str) -> Tensor:
+    rows = [phrase_words(phrase) for phrase in phrases]
+    longest = max(map(len, rows))
+    return torch.tensor([(*row, *[NO_WORD] * (longest - len(row))) for row in rows])
 
 
-def test_points_lie_where_all_words_hold_and_apart() -> None:
-    maps = maps_of(torch.maximum(disc(10, 10, 4), disc(30, 20, 4)), torch.maximum(disc(30, 20, 4), disc(10, 30, 4)))
-
-    points = maps.points(4.0)[0]
-
-    x, y = (points[0] / 4).tolist()
-    assert (x - 30) ** 2 + (y - 20) ** 2 < 4**2
-    assert len(points.unique(dim=0)) == len(points)
+SCENE = things((disc(10, 10, 5), "red mug"), (disc(30, 10, 6), "blue mug"), (disc(10, 30, 5), "red ball"))
 
 
-def test_a_phrase_means_every_mask_that_it_holds_of() -> None:
-    left, right, other = disc(10, 10, 5), disc(30, 10, 5), disc(20, 30, 6)
-    maps = maps_of(torch.maximum(left, right))
+@pytest.mark.parametrize(("phrase", "meant"), [("red mug", [0]), ("blue mug", [1]), ("mug", [0, 1]), ("red", [0, 2])])
+def test_a_phrase_means_everything_that_all_of_its_words_hold_of(phrase: str, meant: list[int]) -> None:
+    answered = answer(SCENE, text(phrase), BELIEF, num_masks=1)
 
-    answered = answer(maps, drawn(other, left, disc(10, 10, 4.5), right), num_masks=1, is_placed=False)
-
-    assert torch.equal(answered.logits[0, 0] > 0, (left > 0) | (right > 0))
+    assert torch.equal(answered.logits[0, 0] > 0, (SCENE.logits[meant] > 0).any(0))
     assert float(answered.predicted_iou) > 0.8
 
 
-def test_a_phrase_that_describes_nothing_has_an_empty_mask_and_is_not_believed() -> None:
-    nowhere = torch.full((40, 40), -9.0)
-
-    answered = answer(maps_of(nowhere), drawn(disc(10, 10, 5)), num_masks=1, is_placed=False)
+def test_what_is_not_there_has_an_empty_mask_and_is_not_believed() -> None:
+    answered = answer(SCENE, text("blue ball", "hammer"), BELIEF, num_masks=1)
 
     assert not (answered.logits > 0).any()
-    assert float(answered.predicted_iou) < 0.1
+    assert (answered.predicted_iou < 0.1).all()
 
 
-def test_a_click_with_words_means_one_thing_whatever_else_they_hold_of() -> None:
-    left, right = disc(10, 10, 5), disc(30, 10, 6)
-    maps = maps_of(torch.maximum(left, right))
+def test_a_picture_of_nothing_answers_with_nothing() -> None:
+    nothing = Things(logits=torch.zeros(0, 40, 40), words=torch.zeros(0, len(WORDS)), quality=torch.zeros(0))
 
-    answered = answer(maps, drawn(disc(10, 10, 9), left), num_masks=1, is_placed=True)
+    answered = answer(nothing, text("mug", "red ball"), BELIEF, num_masks=3)
 
-    assert torch.equal(answered.logits[0, 0], left)
+    assert answered.logits.shape == (2, 3, 40, 40)
+    assert not (answered.logits > 0).any()
+    assert not answered.predicted_iou.any()
+
+
+def test_of_masks_of_one_thing_the_whole_one_counts() -> None:
+    seen = things((disc(10, 10, 3), "mug"), (disc(10, 10, 6), "mug"))
+    seen.quality[0] = -2.0
+
+    answered = answer(seen, text("mug"), BELIEF, num_masks=1)
+
+    assert torch.equal(answered.logits[0, 0], seen.logits[1])
 
 
 def test_several_masks_come_best_first() -> None:
-    left, whole, other = disc(10, 10, 5), disc(10, 10, 9), disc(30, 30, 6)
+    answered = answer(SCENE, text("red mug"), BELIEF, num_masks=3)
 
-    answered = answer(maps_of(left), drawn(other, whole, left), num_masks=3, is_placed=False)
-
-    assert torch.equal(answered.logits[0, 0], left)
+    assert torch.equal(answered.logits[0, 0], SCENE.logits[0])
     assert answered.predicted_iou[0].diff().max() <= 0
+
+
+def test_a_click_with_words_means_one_thing_whatever_else_they_hold_of() -> None:
+    drawn = Decoded(logits=SCENE.logits[None], predicted_iou=torch.full((1, 3), 0.9))
+
+    answered = answer_placed(drawn, [SCENE], text("red ball"), num_masks=1)
+
+    assert torch.equal(answered.logits[0, 0], SCENE.logits[2])
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-10, 8), min_size=1, max_size=4))
+def test_words_hold_together_as_the_product_of_each(logits: list[float]) -> None:
+    words = torch.full((1, len(WORDS)), -6.0)
+    words[0, : len(logits)] = torch.tensor(logits)
+    seen = Things(logits=disc(10, 10, 5)[None], words=words, quality=torch.full((1,), 40.0))
+
+    score = rank(seen, torch.arange(len(logits))[None]).scores[0, 0]
+
+    torch.testing.assert_close(
+        score.double(), torch.tensor(logits).double().sigmoid().log().sum(), atol=1e-4, rtol=1e-4
+    )
+
+
+def test_boxes_that_say_the_same_become_one() -> None:
+    boxes = torch.zeros(1, 4, 4, 4)
+    boxes[0, :2] = torch.tensor([2.0, 2, 12, 12])
+    boxes[0, 0, 0] = torch.tensor([3.0, 2, 13, 12])
+    boxes[0, 3, 3] = torch.tensor([20.0, 20, 40, 40])  # reaches out of the picture
+    surety = torch.full((1, 4, 4), -9.0)
+    surety[0, 0, :2], surety[0, 3, 3] = 2.0, 1.0
+    maps = FinderMaps(hidden=boxes, things=surety, boxes=boxes, regions=boxes)
+
+    found = propose(maps, most=9, size_wh=(32.0, 32.0))
+
+    torch.testing.assert_close(found.boxes, torch.tensor([[2.5, 2, 12.5, 12], [20, 20, 32, 32]]))
+    assert found.scores.diff().max() <= 0
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 30)] * 4), min_size=1, max_size=5))
+def test_a_box_has_no_more_in_common_with_another_than_with_itself(corners: list[tuple[int, int, int, int]]) -> None:
+    boxes = torch.tensor([(x, y, x + w + 1, y + h + 1) for x, y, w, h in corners]).float()
+
+    overlap = box_iou(boxes, boxes)
+
+    assert torch.allclose(overlap.diag(), torch.ones(len(boxes)))
+    assert ((overlap >= 0) & (overlap <= 1)).all()
+    assert torch.equal(overlap, overlap.T)
+
+
+def test_regions_lie_where_they_are_likeliest_and_never_on_each_other() -> None:
+    regions = torch.randn(1, len(REGIONS) + 1, 5, 5, generator=torch.Generator().manual_seed(0))
+    maps = FinderMaps(hidden=regions, things=regions[:, 0], boxes=torch.zeros(1, 5, 5, 4), regions=regions)
+
+    drawn = region_logits(maps) > 0
+
+    assert drawn.shape == (len(REGIONS), 10, 10)
+    assert int(drawn.sum(0).max()) == 1
+
+
+def test_cells_of_stride_8_come_into_picture_order() -> None:
+    picture = torch.arange(64.0).view(1, 1, 8, 8)
+    cells = picture.view(1, 1, 4, 2, 4, 2).permute(0, 2, 4, 3, 5, 1).reshape(1, 64, 1)
+
+    assert torch.equal(cells8_to_picture(cells), picture)
+
+
+def test_lightness_and_hue_are_told_apart() -> None:
+    white, gray, red, green = oklab(torch.tensor([[1.0, 1, 1], [0, 0, 0], [1, -1, -1], [-1, 1, -1]]))
+
+    torch.testing.assert_close(white, torch.tensor([1.0, 0, 0]), atol=2e-3, rtol=0)
+    assert 0.5 < gray[0] < 0.7
+    assert gray[1:].abs().max() < 2e-3
+    assert red[1] > 0.2
+    assert green[1] < -0.2
+
+
+def test_a_masks_colours_are_its_own_whatever_lies_around_it() -> None:
+    shades = torch.full((20, 20, 3), -1.0)
+    shades[5:15, 5:15] = torch.tensor([1.0, -1, -1])
+    mask = torch.zeros(1, 20, 20, dtype=torch.bool)
+    mask[0, 4:16, 4:16] = True  # with a rim of what lies around
+    palette = oklab(torch.tensor([[1.0, -1, -1], [-1, -1, -1]]))
+
+    shares = colour_numbers(shades, mask, palette, (20, 20))[0, :2]
+
+    torch.testing.assert_close(shares, torch.tensor([1.0, 0.0]), atol=1e-3, rtol=0)
+
+
+def test_shapes_are_described_in_plain_numbers() -> None:
+    masks = torch.zeros(2, 40, 40, dtype=torch.bool)
+    masks[0, 10:20, 5:35] = True
+    masks[1, 0:40, 18:22] = True
+
+    wide, tall = shape_numbers(masks, (40, 40))
+
+    assert wide.isfinite().all()
+    assert float(wide[0].exp()) == pytest.approx(300)
+    assert float(wide[3].exp()) == pytest.approx(3)
+    assert float(tall[3].exp()) == pytest.approx(0.1)
+    assert float(wide[11]) == 0
+    assert float(tall[11]) == 2  # it touches top and bottom
+
+
+def test_the_padding_of_a_frame_is_told_from_the_picture(speaking: TinySam, image: Image) -> None:
+    features = embed(speaking, image).features
+
+    assert extent_of(features.extra[3][0]) == (24, 32)
+
+
+def test_numbers_of_a_mask_do_not_depend_on_the_others(speaking: TinySam, image: Image) -> None:
+    assert speaking.text_path is not None
+    features = embed(speaking, image).features
+    with torch.no_grad():
+        maps, drawn = speaking.draw_things(features)
+        masks = drawn.logits > 0
+        together = map_numbers(features, maps, masks)
+        alone = map_numbers(features, maps, masks[1:2])
+        numbers = speaking.text_path.numbers(features, maps, drawn)
+
+    torch.testing.assert_close(together[1:2], alone, atol=1e-4, rtol=1e-4)
+    assert numbers.shape == (len(masks), sum(speaking.text_path.reader.sizes))
+    assert numbers.isfinite().all()
+
+
+def test_a_new_path_finds_every_word_and_everything_unlikely() -> None:
+    path = TextPath()
+
+    assert float(path.reader.bias.detach().max()) < -3
+    assert float(path.finder.out.bias.detach()[0]) < -2
+
+
+def test_a_second_phrase_about_a_picture_finds_its_things_again(speaking: TinySam, image: Image) -> None:
+    embedding = embed(speaking, image)
+    first = predict(speaking, embedding, [TextPrompt("mug")])
+    last = speaking._last_things
+    assert last is not None
+
+    again = predict(speaking, embedding, [TextPrompt("mug")])
+    assert speaking._last_things is last
+    other = Image(np.ascontiguousarray(image.pixels[::-1]))
+    predict(speaking, embed(speaking, other), [TextPrompt("mug")])
+
+    assert speaking._last_things is not last
+    assert torch.equal(first.logits, again.logits)
 
 
 def test_a_phrase_is_answered_the_same_alone_and_beside_longer_ones(speaking: TinySam, image: Image) -> None:
@@ -159,8 +288,9 @@ def test_words_choose_among_what_a_click_or_a_box_may_mean(speaking: TinySam, im
 
     single, several = (predict(speaking, embedding, [point, box], num_masks=n) for n in (1, 3))
     torch.testing.assert_close(batch.logits[[0, 2]], single.logits, atol=1e-5, rtol=1e-5)
+    unambiguous = predict(speaking, embedding, [point, box], multimask=False)
     for with_text, alone in ((1, 0), (3, 1)):
-        candidates = [*single.logits[alone], *several.logits[alone]]
+        candidates = [*unambiguous.logits[alone], *several.logits[alone]]
         assert any(torch.allclose(batch.logits[with_text, 0], one, atol=1e-4) for one in candidates)
 
 

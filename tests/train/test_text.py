@@ -10,20 +10,26 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import load_file
 
 from maskwright.core.errors import InputError
 from maskwright.models.cards import TINY
-from maskwright.models.sam.mask_decoder import to_picture
 from maskwright.models.tiny import TinyConfig, TinySam, build_tiny_network
+from maskwright.models.tiny.finding import REGIONS
+from maskwright.models.tiny.reading import oklab
 from maskwright.models.tiny.vocabulary import COLOURS, WORDS, phrase_words
+from maskwright.train.belief_fit import answers_to, fit_belief
 from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore, build_store
+from maskwright.train.finder_step import finder_loss, targets_of
+from maskwright.train.palette import fit_palette
+from maskwright.train.reader_step import questions_of, reader_loss
 from maskwright.train.scene_folder import LabelledObject, LabelledScene, write_scene_folder
-from maskwright.train.text import TextRecipe, TextTrainer, export, make_text_trainer, resume, save, text_step
+from maskwright.train.text import TextRecipe, TextTrainer, export, make_text_trainer, run
 from maskwright.train.text_scores import asked, judge, score_text
-from maskwright.train.text_step import by_object, pixel_logits, sample_pixels, words_held_loss
-from maskwright.train.word_pixels import gather_pixels, learn_words, pixel_loss
-from maskwright.train.words import absent_phrase, name_of, names_in, object_words, read_phrase
+from maskwright.train.thing_table import describe_picture
+from maskwright.train.words import absent_phrase, name_of, names_in, object_words, phrases_about, read_phrase
 
 NAMES = ("mug", "ball", "robot arm", "cube", "toy cube", "table")
 SIDE = 128
@@ -65,8 +71,12 @@ def store(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> FeatureStor
     return build_store(small_model(), folder, tmp_path_factory.mktemp("store"), progress=silent)
 
 
+def speaking_model() -> TinySam:
+    return trainer().model
+
+
 def trainer(seed: int = 0) -> TextTrainer:
-    return make_text_trainer(TextRecipe(pictures=2, seed=seed), small_model())
+    return make_text_trainer(TextRecipe(finder_pictures=2, reader_pictures=3, seed=seed), small_model())
 
 
 things = st.sampled_from(
@@ -141,104 +151,136 @@ def test_a_store_of_another_checkpoint_is_refused(folder: Path, tmp_path: Path) 
         build_store(other, folder, tmp_path, progress=silent)
 
 
-def test_sampled_pixels_lie_on_their_owner_and_know_its_words(store: FeatureStore) -> None:
-    sampled = sample_pixels(Dice(0), store, [0, 2])
+def test_a_finder_is_told_whose_each_cell_is(store: FeatureStore) -> None:
+    targets = targets_of(store, [0, 1])
 
-    side = SIDE // 4
-    where = to_picture(torch.arange(side * side).float()[None])[0].flatten().argsort()
-    for row, picture in enumerate((0, 2)):
-        of_row = sampled.row == row
-        labels = torch.from_numpy(store.index_maps[picture, ::2, ::2].astype(np.int64)).flatten()
-        assert torch.equal(labels[where[sampled.pixel[of_row]]], sampled.owner[of_row])
-        assert set(sampled.owner[of_row].tolist()) == {0, 1, 2}
-    red, wood, mug = (WORDS.index(word) for word in ("red", "wood", "mug"))
-    of_mug = sampled.owner == 1
-    assert sampled.holds[of_mug][:, [red, mug]].all()
-    assert not sampled.holds[sampled.owner == 0].any()
-    assert sampled.is_known[of_mug, red].all()
-    assert not sampled.is_known[of_mug, wood].any(), "a mug of no known material may be of wood"
+    assert set(targets.owner[0].unique().tolist()) == {0, 1, 2}
+    assert set(targets.boxes[0][targets.owner[0] == 1].flatten().tolist()) == {8.0, 48.0, 16.0, 56.0}
+    assert (targets.regions == len(REGIONS)).all(), "neither mug nor ball is a region"
+    for one in (1, 2):
+        cells = (targets.owner[0] == one).sum()
+        assert float(targets.weight[0][targets.owner[0] == one].sum()) == pytest.approx(float(cells) ** 0.5)
 
 
-def test_words_at_pixels_are_the_words_of_the_whole_map(store: FeatureStore) -> None:
-    model = small_model()
-    assert model.text_path is not None
-    sampled = sample_pixels(Dice(0), store, [1])
-    words = torch.tensor([phrase_words("red blue mug ball")])
-    with torch.no_grad():
-        read = model.text_path.reader(store.features([1]))
-        few = pixel_logits(model.text_path, read, sampled)
-        whole = model.text_path.word_logits(read, words)
+def test_large_regions_have_no_box(store: FeatureStore) -> None:
+    renamed = replace(store, words=tuple((object_words("table"), object_words("robot arm")) for _ in store.words))
 
-    torch.testing.assert_close(few[:, words[0]], whole[0, :, sampled.pixel].T, atol=1e-4, rtol=1e-4)
+    targets = targets_of(renamed, [0])
+
+    assert set(targets.owner[0].unique().tolist()) == {0, 2}, "a robot arm has a box beside its region"
+    regions = [REGIONS.index("table"), REGIONS.index("robot arm"), len(REGIONS)]
+    assert sorted(targets.regions[0].unique().tolist()) == sorted(regions)
 
 
-def test_gathered_pixels_learn_what_whole_pictures_would_before_the_blocks_do(store: FeatureStore) -> None:
-    model = small_model()
-    assert model.text_path is not None
-    gathered = gather_pixels(Dice(5), [store])
+def test_masks_are_described_with_what_is_known_of_them(store: FeatureStore) -> None:
+    things = describe_picture(speaking_model(), store, 0)
 
-    pictures = [0, 1, 2]
-    with torch.no_grad():
-        few = pixel_loss(model.text_path, gathered, torch.arange(len(gathered)))
-        sampled = sample_pixels(Dice(6), store, pictures)
-        logits = pixel_logits(model.text_path, model.text_path.reader(store.features(pictures)), sampled)
-        whole = words_held_loss(logits, sampled.holds, sampled.is_known)
-
-    # Other pixels of the same objects, and features rounded to fp16.
-    assert float(few) == pytest.approx(float(whole), rel=0.05)
-    assert learn_words(model.text_path, gathered, learning_rate=3e-3, seconds=1.5) < float(few)
+    true = ~things.is_found
+    assert int(true.sum()) == 2
+    torch.testing.assert_close(things.overlap[true], torch.eye(2))
+    red, wood, mug, ball = (WORDS.index(word) for word in ("red", "wood", "mug", "ball"))
+    assert things.holds[true][:, [red, mug, ball]].tolist() == [[True, True, False], [False, False, True]]
+    assert not things.is_known[true][:, wood].any(), "a mug of no known material may be of wood"
+    assert things.same[true][:, true].tolist() == [[True, False], [False, True]]
 
 
-def test_objects_are_judged_by_the_mean_of_their_pixels(store: FeatureStore) -> None:
-    sampled = sample_pixels(Dice(0), store, [0, 1])
-    logits = torch.randn(len(sampled.row), len(WORDS), generator=torch.Generator().manual_seed(0))
+def test_right_answers_are_one_thing_that_is_meant_or_all_of_them(store: FeatureStore) -> None:
+    things = describe_picture(speaking_model(), store, 0)
+    both = replace(things, words=(object_words("mug", "red"), object_words("mug", "blue")))
 
-    mean, holds, known = by_object(sampled, logits)
+    right, unsure = both.right_for(read_phrase(phrase_words("mug"), both.words))
+    of_blue, _ = both.right_for(read_phrase(phrase_words("blue mug"), both.words))
 
-    assert len(mean) == len(holds) == len(known) == 6  # nothing, mug and ball of each picture
-    of_ball = (sampled.row == 1) & (sampled.owner == 2)
-    torch.testing.assert_close(mean[5], logits[of_ball].mean(0))
-    assert torch.equal(holds[5], sampled.holds[of_ball][0])
-    assert torch.equal(known[5], sampled.is_known[of_ball][0])
+    assert right[~things.is_found].tolist() == [True, True]
+    assert of_blue[~things.is_found].tolist() == [False, True]
+    assert not unsure[~things.is_found].any()
 
 
-def test_a_step_teaches_the_path_alone(store: FeatureStore) -> None:
+def test_every_name_and_colour_of_a_picture_is_asked_about() -> None:
+    objects = [object_words("mug", "red"), object_words("mug"), object_words("robot arm", "red")]
+
+    asked_about = {(kind, *(WORDS[i] for i in phrase.words)) for kind, phrase in phrases_about(objects)}
+
+    names = {("name", "mug"), ("name", "robot", "arm")}
+    coloured = {("colour name", "red", "mug"), ("colour name", "red", "robot", "arm")}
+    assert asked_about == names | coloured | {("colour", "red")}
+
+
+def test_a_palette_is_of_the_colours_of_things(store: FeatureStore) -> None:
+    palette = fit_palette([store], Dice(0))
+
+    red, blue = oklab(torch.tensor([[220.0, 30, 30], [30, 30, 220]]) / 127.5 - 1)
+    nearest = torch.minimum((palette - red).norm(dim=1), (palette - blue).norm(dim=1))
+    assert float(nearest.median()) < 0.1
+
+
+def test_a_lesson_teaches_finding(store: FeatureStore) -> None:
     learner = trainer()
-    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
 
-    losses = [text_step(learner, [store], progress=i / 20) for i in range(20)]
+    losses = [learner.finding.learn(lambda _, finder: finder_loss(finder, store, [0, 2]), i / 30) for i in range(30)]
 
-    after = learner.model.state_dict()
-    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
-    assert changed == {name for name in after if name.startswith("text_path.")}
     assert losses[-1] < losses[0]
 
 
-def test_a_run_goes_on_where_it_was_saved(store: FeatureStore, tmp_path: Path) -> None:
-    learner, again = trainer(), trainer()
-    text_step(learner, [store], progress=0.0)
-    save(learner, tmp_path, seconds=12.0)
-
-    seconds = resume(again, tmp_path / "last.pt")
-
-    assert (seconds, again.step) == (12.0, 1)
-    for ours, other in zip(learner.path.parameters(), again.path.parameters(), strict=True):
-        assert torch.equal(ours, other)
-
-
-def test_exported_weights_hold_the_average_and_all_else_as_it_was(tmp_path: Path, store: FeatureStore) -> None:
-    from safetensors import safe_open
-
+def test_a_lesson_teaches_reading(store: FeatureStore) -> None:
     learner = trainer()
-    path_in_training = learner.model.text_path
-    export(learner, tmp_path / "out.safetensors")
+    things = [describe_picture(learner.model, store, i) for i in range(3)]
+    questions = [questions_of(one) for one in things]
+    learner.reading.module.fit_ranges(torch.cat([one.numbers for one in things]).float())
 
-    assert learner.model.text_path is path_in_training
+    losses = [
+        learner.reading.learn(lambda dice, reader: reader_loss(dice, reader, things, questions), i / 60)
+        for i in range(60)
+    ]
+
+    assert losses[-1] < losses[0]
+
+
+def test_a_run_teaches_the_path_alone_and_is_done_when_it_is_done(store: FeatureStore, tmp_path: Path) -> None:
+    learner, again = trainer(), trainer()
+    before = {name: value.clone() for name, value in learner.model.state_dict().items()}
+
+    run(learner, [store], tmp_path, minutes=0.05, validation=store)
+    first = load_file(tmp_path / "tiny.safetensors")
+    run(again, [store], tmp_path, minutes=0.05, validation=None)
+
+    after = learner.model.state_dict()
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert changed
+    assert all(name.startswith("text_path.") for name in changed)
+    assert (again.finding.step, again.reading.step) == (learner.finding.step, learner.reading.step)
+    second = load_file(tmp_path / "tiny.safetensors")
+    assert all(torch.equal(first[name], second[name]) for name in first if not name.endswith("belief"))
+    taught = {WORDS[i] for i in first["text_path.is_taught"].nonzero()[:, 0].tolist()}
+    assert taught == {"red", "blue", "mug", "ball", "object", "thing"}
+
+
+def test_exported_weights_say_what_they_stand_behind(tmp_path: Path) -> None:
+    export(trainer(), tmp_path / "out.safetensors")
+
     with safe_open(tmp_path / "out.safetensors", "pt") as file:
         note = json.loads(file.metadata()["text"])
-        kept = file.get_tensor("text_path.places.weight")
-    assert note == {"step": 0, "behind": "0" * 64}
-    assert torch.equal(kept, learner.average.places.weight.half())
+    assert note == {"finding": 0, "reading": 0, "behind": "0" * 64}
+
+
+def test_scenes_without_names_are_refused(store: FeatureStore, tmp_path: Path) -> None:
+    nameless = replace(store, words=((), (), ()))
+
+    with pytest.raises(InputError, match=r"the scenes name no objects"):
+        run(trainer(), [nameless], tmp_path, minutes=0.1, validation=None)
+
+
+def test_belief_follows_how_often_answers_are_right(store: FeatureStore) -> None:
+    learner = trainer()
+    pictures = [describe_picture(learner.model, store, i) for i in range(3)]
+
+    fit_belief(learner.path, pictures)
+
+    answers = [
+        row for i, one in enumerate(pictures) for row in answers_to(learner.path, one, names_in(store.words), Dice(i))
+    ]
+    believed = torch.sigmoid(torch.stack([said for said, _ in answers]) @ learner.path.belief).mean()
+    assert float(believed) == pytest.approx(sum(right for _, right in answers) / len(answers), abs=0.05)
 
 
 @pytest.mark.parametrize(

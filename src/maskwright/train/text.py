@@ -1,21 +1,22 @@
-"""Train `tiny`'s text path on labelled scenes, behind a frozen image encoder.
+"""Train `tiny`'s text path on labelled scenes, behind a frozen image encoder: objects first, words after.
 
-    maskwright train text --scenes scenes/train --validation scenes/val --out runs/text --minutes 40
+    maskwright train text --scenes scenes/train --validation scenes/val --out runs/text --minutes 20
 
 Clicks and boxes are answered as before, to the bit: only `text_path.*` learns. Features are encoded once (half a second
-a picture and 3.5 MB on a core) into OUT/features and used again by every run from the same weights. When the encoder
-has been trained further, give its weights as --start and the last text path as --text: some minutes bring
-back what it knew. Resumes from OUT/last.pt; the learning rate follows the clock, so every run ends annealed.
+a picture and 3.5 MB on a core) into OUT/features and used again by every run from the same weights. The first lesson
+finds things, for half of the time; then the things of all scenes are found, drawn and described (a second a
+picture); the second lesson reads them. At last belief is fitted on scenes that neither has seen. Each goes on where it
+stopped, from OUT/last.pt.
 """
 
 import copy
+import hashlib
 import json
 import logging
-import math
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -23,119 +24,112 @@ from torch import Tensor
 
 from maskwright.core.errors import InputError
 from maskwright.models.tiny import TINY_WEIGHTS, TinyConfig, TinySam, build_tiny
+from maskwright.models.tiny.finding import ThingFinder
 from maskwright.models.tiny.presets import build_text_path
+from maskwright.models.tiny.reading import MaskReader
 from maskwright.models.tiny.text import TextPath
-from maskwright.train.checkpoints import export_weights
+from maskwright.train.belief_fit import fit_belief
+from maskwright.train.checkpoints import export_weights, replace_whole
 from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore, build_store
+from maskwright.train.finder_step import finder_loss
+from maskwright.train.lesson import Lesson
+from maskwright.train.palette import fit_palette
+from maskwright.train.reader_step import questions_of, reader_loss
 from maskwright.train.text_scores import score_text
-from maskwright.train.text_step import words_loss
-from maskwright.train.word_pixels import gather_pixels, learn_words
-from maskwright.train.words import names_in
+from maskwright.train.thing_table import PictureThings, describe_picture
+from maskwright.train.words import ANYTHING, names_in
 
 logger = logging.getLogger(__name__)
+_DESCRIBED_AT_ONCE = 50
+# Where no scenes are given to validate on, every so many-th is kept from the second lesson to fit belief.
+_KEPT_APART = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRecipe:
     """What decides the outcome of a run behind frozen weights."""
 
-    pictures: int = 6
-    learning_rate: float = 1e-3
-    pixels_share: float = 0.2
-    weight_decay: float = 0.05
-    ema: float = 0.99
+    finder_pictures: int = 6
+    finder_rate: float = 2e-3
+    finder_share: float = 0.6
+    reader_pictures: int = 16
+    reader_rate: float = 2e-3
     seed: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class TextTrainer:
-    """The text path in training: behind its frozen model, with its average and its optimizer."""
+    """The text path in training, behind its frozen model: two lessons, one after the other."""
 
     recipe: TextRecipe
     model: TinySam
     path: TextPath
-    average: TextPath
-    optimizer: torch.optim.AdamW
-    step: int = 0
+    finding: Lesson[ThingFinder]
+    reading: Lesson[MaskReader]
+    is_ready: bool = False  # whether palette and ranges of the reader's numbers are known
+
+    def state(self) -> dict[str, Any]:
+        """What a stopped run goes on from."""
+        return {
+            "finding": self.finding.state(),
+            "reading": self.reading.state(),
+            "palette": self.path.palette,
+            "is_taught": self.path.is_taught,
+            "is_ready": self.is_ready,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Go on from a state."""
+        self.finding.load(state["finding"])
+        self.reading.load(state["reading"])
+        self.path.palette.copy_(state["palette"])
+        self.path.is_taught.copy_(state["is_taught"])
+        self.is_ready = state["is_ready"]
+
+    def use_averages(self) -> None:
+        """Put what was learned into the model."""
+        self.path.finder.load_state_dict(self.finding.average.state_dict())
+        self.path.reader.load_state_dict(self.reading.average.state_dict())
+        self.path.eval()
 
 
 def make_text_trainer(recipe: TextRecipe, model: TinySam, text: Path | None = None) -> TextTrainer:
-    """Freeze a model and put a text path before its decoder: its own, that of another file, or a new one."""
+    """Freeze a model and give it a text path: its own, that of another file, or a new one."""
+    torch.manual_seed(recipe.seed)
     if model.text_path is None:
-        torch.manual_seed(recipe.seed)
         model.text_path = build_text_path(TinyConfig(has_text=True))
+    path = model.text_path
     if text is not None:
         prefix = "text_path."
         learned = {k.removeprefix(prefix): v.float() for k, v in load_file(text).items() if k.startswith(prefix)}
-        model.text_path.load_state_dict(learned)
+        path.load_state_dict(learned)
     model.requires_grad_(False)
-    path = model.text_path.requires_grad_(True)
-    decayed = [p for p in path.parameters() if p.ndim > 1]
-    others = [p for p in path.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=recipe.learning_rate,
-        betas=(0.9, 0.98),
+    # The lessons have modules of their own, so that the model's path is a whole one at any moment.
+    finder, reader = copy.deepcopy(path.finder).requires_grad_(True), copy.deepcopy(path.reader).requires_grad_(True)
+    return TextTrainer(
+        recipe=recipe,
+        model=model,
+        path=path,
+        finding=Lesson(name="finding", module=finder, learning_rate=recipe.finder_rate, seed=recipe.seed),
+        reading=Lesson(name="reading", module=reader, learning_rate=recipe.reader_rate, seed=recipe.seed),
+        is_ready=text is not None,
     )
-    return TextTrainer(recipe=recipe, model=model, path=path, average=copy.deepcopy(path), optimizer=optimizer)
 
 
-def text_step(trainer: TextTrainer, stores: Sequence[FeatureStore], progress: float) -> float:
-    """Learn from some pictures; `progress` is the share of the run that is over."""
-    recipe = trainer.recipe
-    warm = min(1.0, (trainer.step + 1) / 50)
-    for group in trainer.optimizer.param_groups:
-        group["lr"] = recipe.learning_rate * warm * (0.02 + 0.49 * (1 + math.cos(math.pi * min(1.0, progress))))
-    dice = Dice(recipe.seed * 1_000_003 + trainer.step)
-    store = stores[dice.pick_index([len(one) for one in stores])]
-    pictures = [dice.below(len(store)) for _ in range(recipe.pictures)]
-    loss = words_loss(dice, trainer.path, store, pictures)
-    trainer.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(trainer.path.parameters(), 1.0)
-    trainer.optimizer.step()
-    trainer.step += 1
-    decay = min(recipe.ema, trainer.step / (trainer.step + 10))
-    with torch.no_grad():
-        means, values = list[Tensor](trainer.average.parameters()), list[Tensor](trainer.path.parameters())
-        torch._foreach_lerp_(means, values, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
-    return float(loss.detach())
-
-
-def save(trainer: TextTrainer, out: Path, seconds: float) -> None:
-    """Write what a stopped run goes on from, and the weights of now: the whole model with the averaged path."""
-    state = {
-        "step": trainer.step,
-        "seconds": seconds,
-        "path": trainer.path.state_dict(),
-        "average": trainer.average.state_dict(),
-        "optimizer": trainer.optimizer.state_dict(),
-    }
-    partial = out / "last.partial"
-    torch.save(state, partial)
-    partial.replace(out / "last.pt")
-    export(trainer, out / "tiny.safetensors")
+def save(trainer: TextTrainer, out: Path) -> None:
+    """Write what a stopped run goes on from."""
+    replace_whole(out / "last.pt", lambda partial: torch.save(trainer.state(), partial))
 
 
 def export(trainer: TextTrainer, path: Path) -> None:
     """Write weights as they lie in the package, with the averaged text path."""
-    trainer.model.text_path = trainer.average
-    note = {"text": json.dumps({"step": trainer.step, "behind": trainer.model.checkpoint_sha256})}
-    partial = path.with_suffix(".partial")
-    export_weights(trainer.model, partial, note)
-    partial.replace(path)
-    trainer.model.text_path = trainer.path
-
-
-def resume(trainer: TextTrainer, path: Path) -> float:
-    """Go on from a checkpoint; returns the seconds that the run has had."""
-    state = torch.load(path, weights_only=True)
-    trainer.path.load_state_dict(state["path"])
-    trainer.average.load_state_dict(state["average"])
-    trainer.optimizer.load_state_dict(state["optimizer"])
-    trainer.step = state["step"]
-    return state["seconds"]
+    note = {
+        "finding": trainer.finding.step,
+        "reading": trainer.reading.step,
+        "behind": trainer.model.checkpoint_sha256,
+    }
+    export_weights(trainer.model, path, {"text": json.dumps(note)})
 
 
 def run(
@@ -145,51 +139,89 @@ def run(
     *,
     minutes: float,
     validation: FeatureStore | None,
-    save_minutes: float = 3.0,
 ) -> None:
-    """Train until the time is over; every `save_minutes` save, and every third time score."""
-    names = names_in(objects for store in stores for objects in store.words)
-    if not names:
+    """Teach finding, then reading, then fit belief, and export; each part that is done is not done again."""
+    if not names_in(objects for store in stores for objects in store.words):
         raise InputError("the scenes name no objects; text needs objects.json with names")
-    checkpoint = out / "last.pt"
-    if checkpoint.exists():
-        had = resume(trainer, checkpoint)
+    if (out / "last.pt").exists():
+        trainer.load(torch.load(out / "last.pt", weights_only=True))
     else:
-        had = minutes * 60 * trainer.recipe.pixels_share
-        learn_pixels(trainer, stores, seconds=had)
-        save(trainer, out, had)
-    began = saved = time.monotonic()
-    num_saves = 0
-    while (seconds := had + time.monotonic() - began) < minutes * 60:
-        loss = text_step(trainer, stores, seconds / (minutes * 60))
-        if trainer.step % 20 == 0:
-            with (out / "log.jsonl").open("a") as log:
-                log.write(json.dumps({"step": trainer.step, "seconds": round(seconds), "loss": loss}) + "\n")
-        if time.monotonic() - saved > save_minutes * 60:
-            save(trainer, out, seconds)
-            saved, num_saves = time.monotonic(), num_saves + 1
-            logger.info("step %d  %.0f s  loss %.3f", trainer.step, seconds, loss)
-            if validation is not None and num_saves % 3 == 0:
-                tell_scores(trainer, validation, names)
-    save(trainer, out, minutes * 60)
+        begin(trainer, stores)
+    share = trainer.recipe.finder_share
+    learn_to_find(trainer, stores, out, minutes * share)
+    things = describe(trainer, stores, out / "things.pt")
+    unseen = describe(trainer, [validation], out / "unseen.pt") if validation else things[::_KEPT_APART]
+    seen = things if validation else [one for i, one in enumerate(things) if i % _KEPT_APART]
+    learn_to_read(trainer, seen or things, out, minutes * (1 - share))
+    fit_belief(trainer.path, unseen)
+    export(trainer, out / "tiny.safetensors")
     if validation is not None:
-        tell_scores(trainer, validation, names)
+        names = names_in(objects for store in stores for objects in store.words)
+        logger.info("%s", score_text(trainer.model, validation, names))
 
 
-def learn_pixels(trainer: TextTrainer, stores: Sequence[FeatureStore], *, seconds: float) -> None:
-    """Give a new path a vocabulary, from single pixels; gathering them is not counted."""
-    pixels = gather_pixels(Dice(trainer.recipe.seed), stores)
-    logger.info("%d pixels of %d pictures", len(pixels), sum(len(store) for store in stores))
-    loss = learn_words(trainer.path, pixels, learning_rate=4 * trainer.recipe.learning_rate, seconds=seconds)
-    trainer.average.load_state_dict(trainer.path.state_dict())
-    logger.info("words %.3f", loss)
+def begin(trainer: TextTrainer, stores: Sequence[FeatureStore]) -> None:
+    """Take from the scenes what is not learned by steps: the palette, and which words there are."""
+    if not trainer.is_ready:
+        trainer.path.palette.copy_(fit_palette(stores, Dice(trainer.recipe.seed)))
+    taught = trainer.path.is_taught if trainer.is_ready else torch.zeros_like(trainer.path.is_taught)
+    met = {word for store in stores for objects in store.words for words in objects for word in words}
+    taught[sorted(met | ANYTHING)] = 1
+    trainer.path.is_taught.copy_(taught)
 
 
-def tell_scores(trainer: TextTrainer, validation: FeatureStore, names: list[tuple[int, ...]]) -> None:
-    """Score the averaged path and log it."""
-    trainer.model.text_path = trainer.average
-    logger.info("step %d  %s", trainer.step, score_text(trainer.model, validation, names))
-    trainer.model.text_path = trainer.path
+def learn_to_find(trainer: TextTrainer, stores: Sequence[FeatureStore], out: Path, minutes: float) -> None:
+    """The first lesson."""
+
+    def loss_of(dice: Dice, finder: ThingFinder) -> Tensor:
+        store = stores[dice.pick_index([len(one) for one in stores])]
+        pictures = [dice.below(len(store)) for _ in range(trainer.recipe.finder_pictures)]
+        return finder_loss(finder, store, pictures)
+
+    trainer.finding.study(loss_of, minutes=minutes, save=lambda: save(trainer, out))
+    trainer.use_averages()
+
+
+def describe(trainer: TextTrainer, stores: Sequence[FeatureStore], path: Path) -> list[PictureThings]:
+    """Find and describe the things of all scenes, or of those that the file lacks."""
+    finder = _digest(trainer.path.finder)
+    kept = torch.load(path, weights_only=False) if path.exists() else {}
+    rows: list[dict[str, Any]] = kept["rows"] if kept.get("finder") == finder else []
+    wanted = [(store, picture) for store in stores for picture in range(len(store))]
+    for store, picture in wanted[len(rows) :]:
+        rows.append(_as_row(describe_picture(trainer.model, store, picture)))
+        if len(rows) % _DESCRIBED_AT_ONCE == 0 or len(rows) == len(wanted):
+            replace_whole(path, lambda partial: torch.save({"finder": finder, "rows": rows}, partial))
+            logger.info("described %d of %d", len(rows), len(wanted))
+    return [PictureThings(**row) for row in rows]
+
+
+def _as_row(things: PictureThings) -> dict[str, Any]:
+    return {one.name: getattr(things, one.name) for one in fields(things)}
+
+
+def _digest(module: torch.nn.Module) -> str:
+    content = hashlib.sha256()
+    for tensor in module.state_dict().values():
+        content.update(tensor.contiguous().numpy().tobytes())
+    return content.hexdigest()
+
+
+def learn_to_read(trainer: TextTrainer, things: Sequence[PictureThings], out: Path, minutes: float) -> None:
+    """The second lesson."""
+    lesson = trainer.reading
+    if not trainer.is_ready:
+        for reader in (lesson.module, lesson.average):
+            reader.fit_ranges(torch.cat([one.numbers for one in things]).float())
+        trainer.is_ready = True
+    questions = [questions_of(one) for one in things]
+
+    def loss_of(dice: Dice, reader: MaskReader) -> Tensor:
+        chosen = [dice.below(len(things)) for _ in range(trainer.recipe.reader_pictures)]
+        return reader_loss(dice, reader, [things[i] for i in chosen], [questions[i] for i in chosen])
+
+    lesson.study(loss_of, minutes=minutes, save=lambda: save(trainer, out))
+    trainer.use_averages()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,9 +233,9 @@ class TextRun:
     start: Path = TINY_WEIGHTS
     text: Path | None = None
     validation: Path | None = None
-    minutes: float = 30.0
+    minutes: float = 20.0
     seed: int = 0
-    num_validation: int = 60
+    num_validation: int = 120
 
 
 def train_text(wanted: TextRun) -> Path:
@@ -227,4 +259,4 @@ def tell_progress(done: int, total: int) -> None:
         logger.info("encoded %d of %d", done, total)
 
 
-__all__ = ["TextRecipe", "TextRun", "TextTrainer", "make_text_trainer", "run", "text_step", "train_text"]
+__all__ = ["TextRecipe", "TextRun", "TextTrainer", "export", "make_text_trainer", "run", "save", "train_text"]

@@ -12,10 +12,9 @@ from torch import Tensor
 from maskwright.models.protocol import FramePrompts
 from maskwright.models.tiny import TinySam
 from maskwright.models.tiny.text import NO_WORD
-from maskwright.models.tiny.vocabulary import COLOURS
 from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore
-from maskwright.train.words import Phrase, Words, absent_phrase, name_of, read_phrase
+from maskwright.train.words import Phrase, Words, absent_phrase, phrases_about
 
 _LEAST_PIXELS = 40  # of a half-side mask; what is smaller is not asked about
 
@@ -88,14 +87,7 @@ def padded(phrases: list[tuple[int, ...]]) -> Int[Tensor, "N k"]:
 
 
 def _phrases(dice: Dice, objects: tuple[Words, ...], names: list[tuple[int, ...]]) -> Iterator[tuple[str, Phrase]]:
-    colours = range(len(COLOURS))
-    for name in sorted({name_of(one) for one in objects}):
-        yield "name", read_phrase(name, objects)
-    for words in sorted({(*(i for i in one if i in colours), *name_of(one)) for one in objects}):
-        if words[0] in colours:
-            yield "colour name", read_phrase(words, objects)
-    for colour in sorted({i for one in objects for i in one if i in colours}):
-        yield "colour", read_phrase((colour,), objects)
+    yield from phrases_about(objects)
     absent = absent_phrase(dice, objects, names)
     if absent.is_absent:
         yield "absent", absent

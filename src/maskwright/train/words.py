@@ -67,6 +67,18 @@ def _could_have(missing: Words, known: Words) -> bool:
     )
 
 
+def phrases_about(objects: Sequence[Words]) -> list[tuple[str, Phrase]]:
+    """Make the phrases that describe what a picture holds, each once."""
+    names = sorted({name_of(one) for one in objects if name_of(one)})
+    coloured = {(*(i for i in one if i in COLOUR_WORDS), *name_of(one)) for one in objects if name_of(one)}
+    of_colour = sorted({i for one in objects for i in one if i in COLOUR_WORDS})
+    return [
+        *(("name", read_phrase(name, objects)) for name in names),
+        *(("colour name", read_phrase(words, objects)) for words in sorted(coloured) if words[0] in COLOUR_WORDS),
+        *(("colour", read_phrase((colour,), objects)) for colour in of_colour),
+    ]
+
+
 def absent_phrase(dice: Dice, objects: Sequence[Words], names: Sequence[tuple[int, ...]]) -> Phrase:
     """Ask for something that is not there: one of `names`, or a thing of the picture in another colour."""
     phrase = read_phrase(names[dice.below(len(names))], objects)
@@ -96,5 +108,6 @@ __all__ = [
     "name_of",
     "names_in",
     "object_words",
+    "phrases_about",
     "read_phrase",
 ]

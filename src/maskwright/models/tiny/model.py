@@ -4,6 +4,7 @@ Features carry those maps in cell order, so that a click pays nothing for arrang
 map of stride 16, for the text path: the embedding was trained to tell things apart, and knows less of what they are.
 """
 
+import weakref
 from dataclasses import replace
 
 import torch
@@ -16,19 +17,28 @@ from maskwright.models.protocol import Decoded, DecodedSome, Features, FrameProm
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
 from maskwright.models.sam.model import SamModel, prompts_per_step
 from maskwright.models.sam.prompt_encoder import BOX_TOP_LEFT, PromptEncoder
+from maskwright.models.tiny.answering import answer, answer_placed
 from maskwright.models.tiny.belief import believe
 from maskwright.models.tiny.box import keep_promises
 from maskwright.models.tiny.clicks import keep_clicks, shades_of
 from maskwright.models.tiny.corrector import Corrector
-from maskwright.models.tiny.pointing import PhraseMaps, answer, clicks
-from maskwright.models.tiny.text import NO_WORD, TextPath
+from maskwright.models.tiny.finding import FinderMaps
+from maskwright.models.tiny.text import (
+    SHADES,
+    Drawn,
+    TextPath,
+    Things,
+    beside_prompts,
+    box_prompts,
+    boxes_to_draw,
+    with_regions,
+)
 from maskwright.models.tiny.vocabulary import phrase_words
 
 # Added to the logits of candidate 0, the answer to boxes and to several clicks. The threshold that is best for Dice is
 # half of the Dice reached, not probability one half: at about 0.77 that is a logit of -0.5.
 _LEAN = 0.5
 _CORRECTED_LEAN = 0.25
-SHADES = 3  # where the colours lie in `Features.extra`
 
 
 class TinySam(SamModel):
@@ -57,10 +67,13 @@ class TinySam(SamModel):
         )
         self.text_path = text_path
         self.corrector = corrector
+        # The things of the picture that was asked last by words, with the embedding that they were found in: the next
+        # phrase about it costs next to nothing.
+        self._last_things: tuple[weakref.ref[Tensor], Things] | None = None
 
     def text_indices(self, phrase: str) -> tuple[int, ...]:
         """Turn a phrase into vocabulary indices, as `FramePrompts.text` holds them."""
-        return super().text_indices(phrase) if self.text_path is None else phrase_words(phrase)
+        return super().text_indices(phrase) if self.text_path is None else phrase_words(phrase, self.text_path.taught)
 
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
         """Encode normalised, padded frames; `extra` is the finer maps of strides 8 and 4, the trunk's, and colours."""
@@ -77,7 +90,7 @@ class TinySam(SamModel):
 
         All four candidates, 0 first; of corrections the one that there is.
         """
-        assert prompts.text is None, "phrases are answered by pointing, which is not trained"
+        assert prompts.text is None, "phrases are answered by the things that are found, which no decoder learns"
         encoder, decoder = self._decoder_for(prompts)
         cells = features.image_embedding.flatten(2).transpose(1, 2)[image_index]
         skip8, skip4 = (skip[image_index] for skip in features.extra[:2])
@@ -88,7 +101,7 @@ class TinySam(SamModel):
         return Decoded(logits=logits, predicted_iou=decoding.predicted_iou)
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
-        """Decode prompts as `SamModel` does, keep what boxes promise, and answer phrases, on one image, by pointing."""
+        """Decode prompts as `SamModel` does, keep what boxes promise, and answer phrases by the things of one image."""
         if prompts.text is not None:
             return self._answer_phrases(features, prompts, num_masks=self.num_candidates if multimask else 1)
         drawn = self._drawn(features, prompts, multimask=multimask)
@@ -150,21 +163,32 @@ class TinySam(SamModel):
         decoded = Decoded(logits=some.logits[:, None], predicted_iou=some.predicted_iou[:, None])
         return self._kept(features, decoded, each).logits[:, 0]
 
+    def draw_things(self, features: Features) -> tuple[FinderMaps, Drawn]:
+        """Find and draw what may be a thing in one picture, whatever it is called."""
+        assert self.text_path is not None, "text_indices refuses text where there is no path"
+        maps = self.text_path.finder(features)
+        boxes, scores = boxes_to_draw(maps, features)
+        return maps, with_regions(maps, self._drawn(features, box_prompts(boxes), multimask=False), scores)
+
+    def _things(self, features: Features) -> Things:
+        assert self.text_path is not None
+        last = self._last_things
+        if last is not None and last[0]() is features.image_embedding:
+            return last[1]
+        things = self.text_path.read(features, *self.draw_things(features))
+        if not self.training:
+            self._last_things = (weakref.ref(features.image_embedding), things)
+        return things
+
     def _answer_phrases(self, features: Features, prompts: FramePrompts, *, num_masks: int) -> Decoded:
         assert self.text_path is not None, "text_indices refuses text where there is no path"
         assert prompts.text is not None
-        maps = PhraseMaps(logits=self.text_path(features, prompts.text), is_word=prompts.text != NO_WORD)
-        is_placed = prompts.points.shape[1] > 0 or prompts.mask_logits is not None
-        if is_placed:
-            drawn = self._all_candidates(features, replace(prompts, text=None))
-        else:
-            points = maps.points(self.frame.side / self.frame.logits_side)
-            clicked = self._drawn(features, clicks(points), multimask=True)
-            drawn = Decoded(
-                logits=clicked.logits.unflatten(0, points.shape[:2]).flatten(1, 2),
-                predicted_iou=clicked.predicted_iou.unflatten(0, points.shape[:2]).flatten(1, 2),
-            )
-        return answer(maps, drawn, num_masks=num_masks, is_placed=is_placed)
+        if prompts.points.shape[1] == 0 and prompts.mask_logits is None:
+            return answer(self._things(features), prompts.text, self.text_path.belief, num_masks=num_masks)
+        drawn = self._all_candidates(features, replace(prompts, text=None))
+        maps = self.text_path.finder(features)
+        each = [self.text_path.read(features, maps, one) for one in beside_prompts(drawn)]
+        return answer_placed(drawn, each, prompts.text, num_masks=num_masks)
 
     def _all_candidates(self, features: Features, prompts: FramePrompts) -> Decoded:
         """What a click or a box may mean, the single answer first."""

@@ -16,7 +16,6 @@ from maskwright.models.tiny.efficientnet_lite import TRUNKS
 from maskwright.models.tiny.image_encoder import TinyImageEncoder
 from maskwright.models.tiny.model import TinySam
 from maskwright.models.tiny.text import TextPath
-from maskwright.models.tiny.vocabulary import WORDS
 from maskwright.nn.two_way import TwoWayTransformer
 
 TINY_WEIGHTS = Path(__file__).with_name("tiny.safetensors")
@@ -91,8 +90,7 @@ def build_corrector(config: TinyConfig) -> Corrector:
 def build_text_path(config: TinyConfig) -> TextPath:
     """Build the text path with random weights."""
     return TextPath(
-        num_words=len(WORDS),
-        width=config.width,
+        embedding_width=config.width,
         trunk_width=TRUNKS[config.trunk].stages[4].channels,
         skip_widths=config.skip_widths,
     )

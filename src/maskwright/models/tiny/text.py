@@ -1,8 +1,8 @@
-"""`tiny`'s text path: where in the picture each word of a phrase holds.
+"""`tiny`'s text path: objects first, words after.
 
-Every word of the vocabulary has a place in a space that the picture's cells are read into, so one product says for each
-pixel how much it looks red, or like a mug. A phrase holds where all of its words hold: "red mug" needs no training of
-its own when "red" and "mug" have had theirs. `pointing.py` makes masks of it.
+What a picture holds is found without asking for anything (`finding.py`), drawn by the decoder, and read
+(`reading.py`): how much each word of the vocabulary holds of each mask. A phrase means the masks that all of its words
+hold of (`answering.py`), so "red mug" needs no training of its own when "red" and "mug" have had theirs.
 
 Nothing here touches prompts without text: their answers stay what they were, to the bit.
 """
@@ -10,107 +10,146 @@ Nothing here touches prompts without text: their answers stay what they were, to
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskwright.models.protocol import Features
-from maskwright.models.sam.mask_decoder import to_picture
-from maskwright.models.tiny.image_encoder import ConvBlock
+from maskwright.models.protocol import Decoded, Features, FramePrompts
+from maskwright.models.tiny.finding import REGIONS, FinderMaps, ThingFinder, propose, region_logits
+from maskwright.models.tiny.reading import NUM_SHADES, MaskReader, colour_numbers, map_numbers, shape_numbers
+from maskwright.models.tiny.vocabulary import COLOURS, WORDS
 
 NO_WORD = -1
-# Logits of phrases are bent towards this.
-_MOST = 10.0
+NUM_BOXES = 40
+_COLOUR_NUMBERS, _SHAPE_NUMBERS, _DRAWING_NUMBERS = NUM_SHADES + 24, 13, 3
+# What the decoder would say of a region's mask, and the finder of its box.
+_REGION_NUMBERS = (0.8, 0.0, 1.0)
+_LEAST_PIXELS = 4
+SHADES = 3  # where the colours lie in `Features.extra`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadPicture:
-    """Pictures as the text path sees them: cells in the space of words, and the encoder's finer maps in cell order."""
+class Drawn:
+    """Masks of one picture that may be things, with what their drawing said of them: three numbers for the reader."""
 
-    cells: Float[Tensor, "B L E"]
-    skips: tuple[Float[Tensor, "B L4 E8"], Float[Tensor, "B L16 E4"]]
+    logits: Float[Tensor, "Q h w"]
+    numbers: Float[Tensor, "Q 3"]
 
 
-class PictureReader(nn.Module):
-    """The encoder's maps into the space of words: once for each picture, whatever is asked of it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Things:
+    """What may be meant: masks of one picture, how much every word holds of each, whether they are whole things."""
 
-    Colours stand in the finer maps (a probe of single cells named 0.87 of them, 0.49 from the embedding alone), names
-    in the trunk's map (0.51 of 139 names from 1,300 objects; 0.44 from the embedding).
-    """
-
-    def __init__(self, *, width: int, trunk_width: int, skip_widths: tuple[int, int], depth: int) -> None:
-        super().__init__()
-        self.cells = nn.Linear(width, width)
-        self.skip8 = nn.Linear(skip_widths[0], width, bias=False)
-        self.skip4 = nn.Linear(skip_widths[1], width, bias=False)
-        self.trunk_norm = nn.LayerNorm(trunk_width)
-        self.trunk = nn.Linear(trunk_width, width, bias=False)
-        self.blocks = nn.Sequential(*(ConvBlock(width, 7, 2 * width) for _ in range(depth)))
-        self.norm = nn.LayerNorm(width)
-
-    def forward(self, features: Features) -> ReadPicture:
-        """Read pictures."""
-        skip8, skip4, trunk = features.extra[:3]
-        grid = features.image_embedding.shape[-2:]
-        cells = self.cells(features.image_embedding.flatten(2).transpose(1, 2))  # B L D
-        cells = (
-            cells + self.skip8(skip8.unflatten(1, (-1, 4)).mean(2)) + self.skip4(skip4.unflatten(1, (-1, 16)).mean(2))
-        )
-        cells = cells + self.trunk(self.trunk_norm(trunk))
-        x = self.blocks(cells.transpose(1, 2).unflatten(2, grid))
-        return ReadPicture(cells=self.norm(x.flatten(2).transpose(1, 2)), skips=(skip8, skip4))
+    logits: Float[Tensor, "Q h w"]
+    words: Float[Tensor, "Q W"]
+    quality: Float[Tensor, " Q"]
 
 
 class TextPath(nn.Module):
-    """The vocabulary, and pictures read into its space."""
+    """What finds things, what reads them, and the vocabulary.
+
+    `palette`, `is_taught` (which words training met) and `belief` (of answers, `answering.py`) belong to the weights.
+    """
 
     def __init__(
         self,
         *,
-        num_words: int,
-        width: int = 192,
+        embedding_width: int = 192,
         trunk_width: int = 120,
         skip_widths: tuple[int, int] = (64, 32),
-        picture_depth: int = 2,
+        finder_width: int = 96,
+        reader_width: int = 192,
     ) -> None:
         super().__init__()
-        self.reader = PictureReader(width=width, trunk_width=trunk_width, skip_widths=skip_widths, depth=picture_depth)
-        # A word's place among the cells, and what it looks for in the finer maps.
-        self.places = nn.Embedding(num_words, width)
-        self.place_bias = nn.Embedding(num_words, 1)
-        self.to_skip8 = nn.Linear(width, skip_widths[0], bias=False)
-        self.to_skip4 = nn.Linear(width, skip_widths[1], bias=False)
-        self.reset()
+        self.finder = ThingFinder(
+            embedding_width=embedding_width, trunk_width=trunk_width, skip_widths=skip_widths, width=finder_width
+        )
+        wide8, wide4 = skip_widths
+        num_map = 2 * wide4 + 2 * (wide8 + finder_width + len(REGIONS) + 1) + 2 * (embedding_width + trunk_width)
+        self.reader = MaskReader(
+            sizes=(num_map, _COLOUR_NUMBERS, _SHAPE_NUMBERS + _DRAWING_NUMBERS),
+            num_words=len(WORDS),
+            num_colours=len(COLOURS),
+            width=reader_width,
+        )
+        self.register_buffer("palette", torch.zeros(NUM_SHADES, 3))
+        self.register_buffer("is_taught", torch.ones(len(WORDS)))
+        self.register_buffer("belief", torch.tensor([1.0, 0.0, 0.0, 0.0]))
+        self.finder.reset()
 
-    def reset(self) -> None:
-        """Begin with words that are unlikely everywhere, and a reader whose blocks add nothing."""
-        nn.init.normal_(self.places.weight, std=self.places.embedding_dim**-0.5)
-        nn.init.constant_(self.place_bias.weight, -3.0)
-        for block in self.reader.blocks:
-            assert isinstance(block, ConvBlock)
-            nn.init.zeros_(block.lin2.weight)
-            nn.init.zeros_(block.lin2.bias)
+    @property
+    def taught(self) -> tuple[str, ...]:
+        """The words that training met."""
+        return tuple(word for word, is_taught in zip(WORDS, self.is_taught.tolist(), strict=True) if is_taught)
 
-    def word_logits(self, pictures: ReadPicture, words: Int[Tensor, "N k"]) -> Float[Tensor, "N k L16"]:
-        """Say for each pixel of stride 4, in cell order, how much each word holds there; picture i for row i."""
-        places = self.places(words.clamp(min=0))  # N k D
-        skip8, skip4 = pictures.skips
-        coarse = places @ pictures.cells.transpose(1, 2) + self.place_bias(words.clamp(min=0))
-        middle = self.to_skip8(places) @ skip8.transpose(1, 2)
-        fine = self.to_skip4(places) @ skip4.transpose(1, 2)
-        return (coarse.repeat_interleave(4, 2) + middle).repeat_interleave(4, 2) + fine
+    def numbers(self, features: Features, maps: FinderMaps, drawn: Drawn) -> Float[Tensor, "Q F"]:
+        """Describe masks of one picture for the reader."""
+        masks, shades = drawn.logits > 0, features.extra[SHADES][0]
+        size_hw = extent_of(shades)
+        return torch.cat(
+            [
+                map_numbers(features, maps, masks),
+                colour_numbers(shades, masks, self.palette, size_hw),
+                shape_numbers(masks, size_hw),
+                drawn.numbers,
+            ],
+            1,
+        )
 
-    def forward(self, features: Features, text: Int[Tensor, "N k"]) -> Float[Tensor, "N k h4 w4"]:
-        """Say where each word of N phrases holds in one picture; -1 is padding."""
-        words, which = text.clamp(min=0).unique(return_inverse=True)
-        maps = to_picture(self.word_logits(self.reader(features), words[None])[0])
-        return maps[which]
-
-
-def all_hold(logits: Float[Tensor, "N k L"], is_word: Bool[Tensor, "N k"]) -> Float[Tensor, "N L"]:
-    """Combine words into the logit that all of them hold, as if they were independent; padding holds."""
-    together = (F.logsigmoid(logits) * is_word[..., None]).sum(1).clamp(max=-1e-6)
-    return _MOST * torch.tanh((together - torch.log(-torch.expm1(together))) / _MOST)
+    def read(self, features: Features, maps: FinderMaps, drawn: Drawn) -> Things:
+        """Say what masks of one picture show."""
+        words, quality = self.reader(self.numbers(features, maps, drawn))
+        return Things(logits=drawn.logits, words=words, quality=quality)
 
 
-__all__ = ["NO_WORD", "PictureReader", "ReadPicture", "TextPath", "all_hold"]
+def extent_of(shades: Float[Tensor, "h w 3"]) -> tuple[int, int]:
+    """How much of a frame's cells the picture fills: padding is zero, which no pixel of a picture is."""
+    is_seen = shades.abs().sum(-1) > 0
+    rows, columns = (is_seen.any(axis).nonzero() for axis in (1, 0))
+    return int(rows.max()) + 1 if len(rows) else len(shades), int(columns.max()) + 1 if len(columns) else len(shades)
+
+
+def box_prompts(boxes: Float[Tensor, "Q 4"]) -> FramePrompts:
+    """One prompt for each box, as `predict` would ask with it."""
+    labels = torch.tensor([2, 3], device=boxes.device).expand(len(boxes), 2)
+    return FramePrompts(points=boxes.view(-1, 2, 2), labels=labels)
+
+
+def boxes_to_draw(maps: FinderMaps, features: Features) -> tuple[Float[Tensor, "Q 4"], Float[Tensor, " Q"]]:
+    """Choose the boxes whose contents are drawn, and how sure each is."""
+    height, width = extent_of(features.extra[SHADES][0])
+    stride = features.image_embedding.shape[-1] * 16 // features.extra[SHADES].shape[1]
+    found = propose(maps, most=NUM_BOXES, size_wh=(float(width * stride), float(height * stride)))
+    return found.boxes, found.scores
+
+
+def with_regions(maps: FinderMaps, drawn: Decoded, scores: Float[Tensor, " Q"]) -> Drawn:
+    """Put the masks of boxes and of regions together, without those of next to no pixels."""
+    regions = region_logits(maps)
+    of_boxes = torch.stack([drawn.predicted_iou[:, 0], scores.logit(1e-4), torch.zeros_like(scores)], 1)
+    of_regions = torch.tensor(_REGION_NUMBERS, device=scores.device).expand(len(regions), -1)
+    logits, numbers = torch.cat([drawn.logits[:, 0], regions]), torch.cat([of_boxes, of_regions])
+    is_there = (logits > 0).flatten(1).sum(1) >= _LEAST_PIXELS
+    return Drawn(logits=logits[is_there], numbers=numbers[is_there])
+
+
+def beside_prompts(drawn: Decoded) -> list[Drawn]:
+    """Take the masks that each click or box may mean as if the finder had found them."""
+    return [
+        Drawn(logits=logits, numbers=torch.stack([iou, torch.zeros_like(iou), torch.zeros_like(iou)], 1))
+        for logits, iou in zip(drawn.logits, drawn.predicted_iou, strict=True)
+    ]
+
+
+__all__ = [
+    "NO_WORD",
+    "NUM_BOXES",
+    "SHADES",
+    "Drawn",
+    "TextPath",
+    "Things",
+    "beside_prompts",
+    "box_prompts",
+    "boxes_to_draw",
+    "extent_of",
+    "with_regions",
+]

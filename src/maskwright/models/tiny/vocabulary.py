@@ -6,6 +6,8 @@ singular; a name of two words ("robot arm") is two entries. Training names its o
 
 import difflib
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 from maskwright.core.errors import PromptError
 
@@ -52,8 +54,8 @@ _OTHER_FORMS = {"grey": "gray", "mice": "mouse", "people": "person", "persons": 
 _PLURALS = (("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"), ("ves", "fe"))
 
 
-def phrase_words(phrase: str) -> tuple[int, ...]:
-    """Turn a phrase into indices of `WORDS`, each once, in the phrase's order.
+def phrase_words(phrase: str, known: Sequence[str] = WORDS) -> tuple[int, ...]:
+    """Turn a phrase into indices of `WORDS`, each once, in the phrase's order; `known` are those that may be used.
 
     >>> [WORDS[index] for index in phrase_words("The red coffee-mugs")]
     ['red', 'coffee', 'mug']
@@ -65,21 +67,30 @@ def phrase_words(phrase: str) -> tuple[int, ...]:
     meant = [word for word in written if word and word not in _ARTICLES]
     if not meant:
         raise PromptError(f"a text prompt needs a word that names something, got {phrase!r}")
-    return tuple(dict.fromkeys(_INDEX[_known_form(word, phrase)] for word in meant))
+    return tuple(dict.fromkeys(_INDEX[_known_form(word, phrase, known)] for word in meant))
 
 
-def _known_form(word: str, phrase: str) -> str:
+def _known_form(word: str, phrase: str, known: Sequence[str]) -> str:
     """Find the word of the vocabulary that a written word is a form of: itself, a spelling, or its singular."""
     word = _OTHER_FORMS.get(word, word)
     singulars = (word.removesuffix(ending) + other for ending, other in _PLURALS if word.endswith(ending))
     for form in (word, *singulars):
-        if form in _INDEX:
+        if form in known:
             return form
-    nearest = difflib.get_close_matches(word, WORDS, n=4, cutoff=0.0)
+    nearest = difflib.get_close_matches(word, known, n=4, cutoff=0.0)
     raise PromptError(
         f"tiny does not know the word {word!r} of {phrase!r}. Nearest: {', '.join(nearest)}. "
-        "All its words: maskwright.models.tiny.vocabulary.WORDS"
+        "All its words: maskwright models show tiny"
     )
 
 
-__all__ = ["COLOURS", "MATERIALS", "NOUNS", "WORDS", "phrase_words"]
+def taught_words() -> tuple[str, ...]:
+    """The words that the weights in the package were taught: not all of the vocabulary."""
+    from safetensors import safe_open
+
+    with safe_open(Path(__file__).with_name("tiny.safetensors"), "numpy") as file:
+        is_taught = file.get_tensor("text_path.is_taught")
+    return tuple(word for word, flag in zip(WORDS, is_taught, strict=True) if flag)
+
+
+__all__ = ["COLOURS", "MATERIALS", "NOUNS", "WORDS", "phrase_words", "taught_words"]
