@@ -145,7 +145,7 @@ def test_boxes_that_say_the_same_become_one() -> None:
     boxes[0, 3, 3] = torch.tensor([20.0, 20, 40, 40])  # reaches out of the picture
     surety = torch.full((1, 4, 4), -9.0)
     surety[0, 0, :2], surety[0, 3, 3] = 2.0, 1.0
-    maps = FinderMaps(hidden=boxes, things=surety, boxes=boxes, regions=boxes)
+    maps = FinderMaps(things=surety, boxes=boxes, regions=boxes)
 
     found = propose(maps, most=9, size_wh=(32.0, 32.0))
 
@@ -166,7 +166,7 @@ def test_a_box_has_no_more_in_common_with_another_than_with_itself(corners: list
 
 def test_regions_lie_where_they_are_likeliest_and_never_on_each_other() -> None:
     regions = torch.randn(1, len(REGIONS) + 1, 5, 5, generator=torch.Generator().manual_seed(0))
-    maps = FinderMaps(hidden=regions, things=regions[:, 0], boxes=torch.zeros(1, 5, 5, 4), regions=regions)
+    maps = FinderMaps(things=regions[:, 0], boxes=torch.zeros(1, 5, 5, 4), regions=regions)
 
     drawn = region_logits(maps) > 0
 
@@ -175,10 +175,10 @@ def test_regions_lie_where_they_are_likeliest_and_never_on_each_other() -> None:
 
 
 def test_cells_of_stride_8_come_into_picture_order() -> None:
-    picture = torch.arange(64.0).view(1, 1, 8, 8)
-    cells = picture.view(1, 1, 4, 2, 4, 2).permute(0, 2, 4, 3, 5, 1).reshape(1, 64, 1)
+    picture = torch.arange(48.0).view(1, 1, 6, 8)
+    cells = picture.view(1, 1, 3, 2, 4, 2).permute(0, 2, 4, 3, 5, 1).reshape(1, 48, 1)
 
-    assert torch.equal(cells8_to_picture(cells), picture)
+    assert torch.equal(cells8_to_picture(cells, 4), picture)
 
 
 def test_lightness_and_hue_are_told_apart() -> None:
@@ -228,11 +228,11 @@ def test_numbers_of_a_mask_do_not_depend_on_the_others(speaking: TinySam, image:
     assert speaking.text_path is not None
     features = embed(speaking, image).features
     with torch.no_grad():
-        maps, drawn = speaking.draw_things(features)
+        drawn = speaking.draw_things(features)
         masks = drawn.logits > 0
-        together = map_numbers(features, maps, masks)
-        alone = map_numbers(features, maps, masks[1:2])
-        numbers = speaking.text_path.numbers(features, maps, drawn)
+        together = map_numbers(features, masks)
+        alone = map_numbers(features, masks[1:2])
+        numbers = speaking.text_path.numbers(features, drawn)
 
     torch.testing.assert_close(together[1:2], alone, atol=1e-4, rtol=1e-4)
     assert numbers.shape == (len(masks), sum(speaking.text_path.reader.sizes))
@@ -243,7 +243,7 @@ def test_a_new_path_finds_every_word_and_everything_unlikely() -> None:
     path = TextPath()
 
     assert float(path.reader.bias.detach().max()) < -3
-    assert float(path.finder.out.bias.detach()[0]) < -2
+    assert float(path.finder.out.bias.detach()[0]) <= -2
 
 
 def test_a_second_phrase_about_a_picture_finds_its_things_again(speaking: TinySam, image: Image) -> None:

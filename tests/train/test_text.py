@@ -18,11 +18,12 @@ from maskwright.models.cards import TINY
 from maskwright.models.tiny import TinyConfig, TinySam, build_tiny_network
 from maskwright.models.tiny.finding import REGIONS
 from maskwright.models.tiny.reading import oklab
+from maskwright.models.tiny.text import num_rows
 from maskwright.models.tiny.vocabulary import COLOURS, WORDS, phrase_words
 from maskwright.train.belief_fit import answers_to, fit_belief
 from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore, build_store
-from maskwright.train.finder_step import finder_loss, targets_of
+from maskwright.train.finder_step import finder_loss, gather_cells, targets_of
 from maskwright.train.palette import fit_palette
 from maskwright.train.reader_step import questions_of, reader_loss
 from maskwright.train.scene_folder import LabelledObject, LabelledScene, write_scene_folder
@@ -76,7 +77,7 @@ def speaking_model() -> TinySam:
 
 
 def trainer(seed: int = 0) -> TextTrainer:
-    return make_text_trainer(TextRecipe(finder_pictures=2, reader_pictures=3, seed=seed), small_model())
+    return make_text_trainer(TextRecipe(finder_cells=256, reader_pictures=3, seed=seed), small_model())
 
 
 things = st.sampled_from(
@@ -214,10 +215,35 @@ def test_a_palette_is_of_the_colours_of_things(store: FeatureStore) -> None:
     assert float(nearest.median()) < 0.1
 
 
-def test_a_lesson_teaches_finding(store: FeatureStore) -> None:
-    learner = trainer()
+def test_cells_are_gathered_of_every_thing_with_its_share(store: FeatureStore) -> None:
+    cells = gather_cells(Dice(0), [store])
 
-    losses = [learner.finding.learn(lambda _, finder: finder_loss(finder, store, [0, 2]), i / 30) for i in range(30)]
+    whole = [targets_of(store, [picture]) for picture in range(3)]
+    assert float(cells.weight[cells.is_thing].sum()) == pytest.approx(
+        float(sum(one.weight.sum() for one in whole)), rel=1e-4
+    )
+    inside = (cells.middles >= cells.boxes[:, :2]) & (cells.middles <= cells.boxes[:, 2:])
+    assert inside[cells.is_thing].all()
+    assert not cells.boxes[~cells.is_thing].any()
+
+
+def test_cells_alone_say_what_whole_maps_say(store: FeatureStore) -> None:
+    finder = trainer().finding.module.eval()
+    torch.nn.init.normal_(finder.out.weight, std=0.3)
+    features = store.features([0])
+    cells, maps = gather_cells(Dice(0), [replace(store, words=store.words[:1])]), finder(features, num_rows(features))
+
+    said = finder.of_cells(cells.coarse.float(), cells.fine.float())
+
+    x, y = (cells.middles // 8).long().unbind(1)
+    torch.testing.assert_close(said[:, 0], maps.things[0, y, x], atol=2e-2, rtol=2e-2)
+
+
+def test_a_lesson_teaches_finding(store: FeatureStore) -> None:
+    learner, cells = trainer(), gather_cells(Dice(0), [store])
+    learner.finding.module.fit_ranges(cells.coarse.float(), cells.fine.float())
+
+    losses = [learner.finding.learn(lambda _, finder: finder_loss(finder, cells), i / 30) for i in range(30)]
 
     assert losses[-1] < losses[0]
 

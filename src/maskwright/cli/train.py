@@ -183,7 +183,7 @@ def tiny(
     tell(f"weights: {weights} (try: maskwright predict example:tabletop --point 235,290 --model {weights})")
 
 
-@app.command(epilog="Example: maskwright train text --scenes robots --validation held-out --minutes 40")
+@app.command(epilog="Example: maskwright train text --scenes robots --validation held-out --minutes 10")
 def text(
     scenes: Annotated[
         list[Path],
@@ -200,7 +200,7 @@ def text(
         Path | None, typer.Option("--words", metavar="FILE", help="Weights whose text path to begin with.")
     ] = None,
     minutes: Annotated[
-        float, typer.Option("--minutes", metavar="M", help="How long to train, encoding not counted.", min=0.1)
+        float, typer.Option("--minutes", metavar="M", help="How long to learn; encoding and describing scenes come on top.", min=0.1)
     ] = 30.0,
     validation: Annotated[
         Path | None, typer.Option("--validation", metavar="FOLDER", help="Labelled scenes to score on.")

@@ -1,15 +1,25 @@
 """One step of teaching `tiny` where things are: boxes, regions, and how sure to be, behind a frozen encoder."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Bool, Float, Float16, Int, UInt8
 from torch import Tensor
 
-from maskwright.models.tiny.finding import REGIONS, STRIDE, FinderMaps, ThingFinder
+from maskwright.models.tiny.finding import (
+    REGIONS,
+    STRIDE,
+    ThingFinder,
+    boxes_around,
+    cell_middles,
+    cell_numbers,
+)
+from maskwright.models.tiny.text import num_rows
 from maskwright.models.tiny.vocabulary import phrase_words
+from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore
 from maskwright.train.words import Words, name_of
 
@@ -18,6 +28,7 @@ _BOXLESS = ("table", "wall", "floor")
 _REGION_NAMES = tuple(tuple(sorted(phrase_words(name))) for name in REGIONS)
 _MAP_STRIDE = 2  # of the stores' index maps
 _BOX_WEIGHT, _REGION_WEIGHT = 2.0, 0.5
+_THING_CELLS, _UNOWNED_CELLS, _ELSEWHERE = 20, 200, 0.08
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,30 +70,84 @@ def _targets(
     return owner, table[owner], region[cells].astype(np.int64), np.where(owner > 0, share[cells], 0).astype(np.float32)
 
 
-def finder_loss(finder: ThingFinder, store: FeatureStore, pictures: list[int]) -> Tensor:
-    """Learn from some pictures: a thing counts by the root of its cells."""
-    maps, targets = finder(store.features(pictures)), targets_of(store, pictures)
-    overlap, giou = _overlaps(maps.boxes, targets.boxes)
-    is_thing = targets.owner > 0
-    total = targets.weight.sum().clamp(min=1)
-    box_loss = ((1 - giou) * targets.weight).sum() / total
-    return (
-        _BOX_WEIGHT * box_loss
-        + _surety_loss(maps, overlap.detach(), targets, is_thing, total)
-        + _region_loss(maps, targets)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellTable:
+    """Cells of many pictures, some of every thing and more of what is none: their numbers and what to say of them."""
+
+    coarse: Float16[Tensor, "S C"]
+    fine: Float16[Tensor, "S F"]
+    middles: Float[Tensor, "S 2"]
+    is_thing: Bool[Tensor, " S"]
+    boxes: Float[Tensor, "S 4"]
+    regions: Int[Tensor, " S"]
+    weight: Float[Tensor, " S"]
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def __getitem__(self, chosen: Int[Tensor, " s"]) -> "CellTable":
+        """Take some of the cells."""
+        return CellTable(**{one.name: getattr(self, one.name)[chosen] for one in fields(self)})
+
+
+def gather_cells(dice: Dice, stores: Sequence[FeatureStore]) -> CellTable:
+    """Take cells of every thing of every picture: 0.6 MB a picture, and a fiftieth of a second."""
+    rows = [_cells_of(dice, store, picture) for store in stores for picture in range(len(store))]
+    columns = {one.name: torch.cat([getattr(row, one.name) for row in rows]) for one in fields(CellTable)}
+    return CellTable(**columns)
+
+
+def _cells_of(dice: Dice, store: FeatureStore, picture: int) -> CellTable:
+    features = store.features([picture])
+    rows, columns = num_rows(features), features.image_embedding.shape[-1]
+    numbers, targets = cell_numbers(features, rows), targets_of(store, [picture])
+    owner = targets.owner[0, : 2 * rows].flatten()
+    chosen = _some_of_each(dice, owner)
+    num_cells, num_chosen = torch.bincount(owner), torch.bincount(owner[chosen])
+    share = num_cells[owner[chosen]].float() / num_chosen[owner[chosen]]
+    y, x = chosen // (2 * columns), chosen % (2 * columns)
+    coarse = (y // 2) * columns + x // 2
+    is_thing = owner[chosen] > 0
+    return CellTable(
+        coarse=numbers.coarse[0, coarse].half(),
+        fine=numbers.fine[0, coarse * 4 + (y % 2) * 2 + x % 2].half(),
+        middles=cell_middles(2 * columns, 2 * rows).flatten(0, 1)[chosen],
+        is_thing=is_thing,
+        boxes=targets.boxes[0, : 2 * rows].flatten(0, 1)[chosen],
+        regions=targets.regions[0, : 2 * rows].flatten()[chosen],
+        weight=torch.where(is_thing, targets.weight[0, : 2 * rows].flatten()[chosen] * share, _ELSEWHERE * share),
     )
 
 
-def _surety_loss(maps: FinderMaps, overlap: Tensor, targets: FinderTargets, is_thing: Tensor, total: Tensor) -> Tensor:
+def _some_of_each(dice: Dice, owner: Int[Tensor, " L"]) -> Int[Tensor, " S"]:
+    shuffled = torch.randperm(len(owner), generator=dice.field)
+    shuffled = shuffled[owner[shuffled].argsort(stable=True)]
+    sorted_owner = owner[shuffled].contiguous()
+    first = torch.searchsorted(sorted_owner, torch.arange(int(owner.max()) + 1))
+    rank = torch.arange(len(owner)) - first[sorted_owner]
+    return shuffled[rank < torch.where(sorted_owner == 0, _UNOWNED_CELLS, _THING_CELLS)]
+
+
+def finder_loss(finder: ThingFinder, cells: CellTable) -> Tensor:
+    """Learn from some cells: a thing counts by the root of its cells."""
+    said = finder.of_cells(cells.coarse.float(), cells.fine.float())
+    overlap, giou = _overlaps(boxes_around(cells.middles, said[:, 1:5]), cells.boxes)
+    of_things = cells.weight * cells.is_thing
+    total = of_things.sum().clamp(min=1e-3)
+    box_loss = ((1 - giou) * of_things).sum() / total
+    return (
+        _BOX_WEIGHT * box_loss
+        + _surety_loss(said[:, 0], overlap.detach(), cells) / total
+        + _REGION_WEIGHT * F.cross_entropy(said[:, 5:], cells.regions)
+    )
+
+
+def _surety_loss(surety: Tensor, overlap: Tensor, cells: CellTable) -> Tensor:
     """Say the IoU of the box where there is a thing; elsewhere nothing, with most weight on what looks like one."""
-    target = torch.where(is_thing, overlap, torch.zeros_like(overlap))
-    loss = F.binary_cross_entropy_with_logits(maps.things, target, reduction="none")
-    weight = torch.where(is_thing, targets.weight, 0.75 * maps.things.detach().sigmoid().square())
-    return (loss * weight).sum() / total
-
-
-def _region_loss(maps: FinderMaps, targets: FinderTargets) -> Tensor:
-    return _REGION_WEIGHT * F.cross_entropy(maps.regions, targets.regions)
+    target = torch.where(cells.is_thing, overlap, torch.zeros_like(overlap))
+    loss = F.binary_cross_entropy_with_logits(surety, target, reduction="none")
+    looks = surety.detach().sigmoid().square()
+    return (loss * torch.where(cells.is_thing, cells.weight, cells.weight * looks)).sum()
 
 
 def _overlaps(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> tuple[Tensor, Tensor]:
@@ -94,4 +159,4 @@ def _overlaps(a: Float[Tensor, "*n 4"], b: Float[Tensor, "*n 4"]) -> tuple[Tenso
     return shared / union, shared / union - (hull - union) / hull.clamp(min=1e-6)
 
 
-__all__ = ["FinderTargets", "finder_loss", "targets_of"]
+__all__ = ["CellTable", "FinderTargets", "finder_loss", "gather_cells", "targets_of"]

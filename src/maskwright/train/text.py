@@ -1,10 +1,10 @@
 """Train `tiny`'s text path on labelled scenes, behind a frozen image encoder: objects first, words after.
 
-    maskwright train text --scenes scenes/train --validation scenes/val --out runs/text --minutes 20
+    maskwright train text --scenes scenes/train --validation scenes/val --out runs/text --minutes 10
 
 Clicks and boxes are answered as before, to the bit: only `text_path.*` learns. Features are encoded once (half a second
 a picture and 3.5 MB on a core) into OUT/features and used again by every run from the same weights. The first lesson
-finds things, for half of the time; then the things of all scenes are found, drawn and described (a second a
+finds things, for half of the time; then the things of all scenes are found, drawn and described (half a second a
 picture); the second lesson reads them. At last belief is fitted on scenes that neither has seen. Each goes on where it
 stopped, from OUT/last.pt.
 """
@@ -32,7 +32,7 @@ from maskwright.train.belief_fit import fit_belief
 from maskwright.train.checkpoints import export_weights, replace_whole
 from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore, build_store
-from maskwright.train.finder_step import finder_loss
+from maskwright.train.finder_step import finder_loss, gather_cells
 from maskwright.train.lesson import Lesson
 from maskwright.train.palette import fit_palette
 from maskwright.train.reader_step import questions_of, reader_loss
@@ -50,9 +50,9 @@ _KEPT_APART = 10
 class TextRecipe:
     """What decides the outcome of a run behind frozen weights."""
 
-    finder_pictures: int = 6
-    finder_rate: float = 2e-3
-    finder_share: float = 0.6
+    finder_cells: int = 2048
+    finder_rate: float = 3e-3
+    finder_share: float = 0.5
     reader_pictures: int = 16
     reader_rate: float = 2e-3
     seed: int = 0
@@ -172,14 +172,21 @@ def begin(trainer: TextTrainer, stores: Sequence[FeatureStore]) -> None:
 
 def learn_to_find(trainer: TextTrainer, stores: Sequence[FeatureStore], out: Path, minutes: float) -> None:
     """The first lesson."""
+    lesson = trainer.finding
+    if lesson.seconds >= minutes * 60:
+        return trainer.use_averages()
+    cells = gather_cells(Dice(trainer.recipe.seed), stores)
+    logger.info("%d cells of %d pictures", len(cells), sum(len(store) for store in stores))
+    if lesson.step == 0 and not trainer.is_ready:
+        some = torch.arange(0, len(cells), 7)
+        for finder in (lesson.module, lesson.average):
+            finder.fit_ranges(cells.coarse[some].float(), cells.fine[some].float())
 
     def loss_of(dice: Dice, finder: ThingFinder) -> Tensor:
-        store = stores[dice.pick_index([len(one) for one in stores])]
-        pictures = [dice.below(len(store)) for _ in range(trainer.recipe.finder_pictures)]
-        return finder_loss(finder, store, pictures)
+        return finder_loss(finder, cells[dice.integers(len(cells), trainer.recipe.finder_cells)])
 
-    trainer.finding.study(loss_of, minutes=minutes, save=lambda: save(trainer, out))
-    trainer.use_averages()
+    lesson.study(loss_of, minutes=minutes, save=lambda: save(trainer, out))
+    return trainer.use_averages()
 
 
 def describe(trainer: TextTrainer, stores: Sequence[FeatureStore], path: Path) -> list[PictureThings]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from maskwright.models.tiny import TinySam
 from maskwright.models.tiny.answering import same_things
-from maskwright.models.tiny.text import Drawn
+from maskwright.models.tiny.text import Drawn, drawing_numbers
 from maskwright.models.tiny.vocabulary import WORDS
 from maskwright.train.feature_store import FeatureStore
 from maskwright.train.words import ANYTHING, COLOUR_WORDS, MATERIAL_WORDS, Phrase, Words
@@ -24,7 +24,7 @@ _OF_OBJECT, _ON_OBJECT, _ON_WEIGHT = 0.4, 0.6, 0.4
 _RIGHT, _UNSURE = 0.5, 0.3
 _LEAST_PIXELS = 10  # of stride 4; true masks below it are not learned from
 # What the reader is told of a true mask's drawing: as of a sure box.
-_TRUE_NUMBERS = (0.8, 1.0, 0.0)
+_TRUE_BELIEF = 0.8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +70,11 @@ def describe_picture(model: TinySam, store: FeatureStore, picture: int) -> Pictu
     objects = F.one_hot(labels, len(store.words[picture]) + 1).permute(2, 0, 1)[1:]  # O h w
     large = objects[objects.flatten(1).sum(1) >= _LEAST_PIXELS]
     with torch.no_grad():
-        maps, drawn = model.draw_things(features)
-        true = Drawn(
-            logits=torch.where(large > 0, 1.0, -1.0), numbers=torch.tensor([_TRUE_NUMBERS]).expand(len(large), 3)
-        )
+        drawn = model.draw_things(features)
+        sure = torch.ones(len(large))
+        true = Drawn(logits=torch.where(large > 0, 1.0, -1.0), numbers=drawing_numbers(_TRUE_BELIEF * sure, sure))
         both = Drawn(logits=torch.cat([drawn.logits, true.logits]), numbers=torch.cat([drawn.numbers, true.numbers]))
-        numbers = model.text_path.numbers(features, maps, both)
+        numbers = model.text_path.numbers(features, both)
     return _labelled(store.words[picture], numbers, both.logits > 0, objects, len(drawn.logits))
 
 

@@ -22,8 +22,9 @@ from maskwright.models.tiny.belief import believe
 from maskwright.models.tiny.box import keep_promises
 from maskwright.models.tiny.clicks import keep_clicks, shades_of
 from maskwright.models.tiny.corrector import Corrector
-from maskwright.models.tiny.finding import FinderMaps
+from maskwright.models.tiny.finding import peaks
 from maskwright.models.tiny.text import (
+    NUM_CLICKS,
     SHADES,
     Drawn,
     TextPath,
@@ -31,7 +32,8 @@ from maskwright.models.tiny.text import (
     beside_prompts,
     box_prompts,
     boxes_to_draw,
-    with_regions,
+    click_prompts,
+    put_together,
 )
 from maskwright.models.tiny.vocabulary import phrase_words
 
@@ -163,19 +165,22 @@ class TinySam(SamModel):
         decoded = Decoded(logits=some.logits[:, None], predicted_iou=some.predicted_iou[:, None])
         return self._kept(features, decoded, each).logits[:, 0]
 
-    def draw_things(self, features: Features) -> tuple[FinderMaps, Drawn]:
+    def draw_things(self, features: Features) -> Drawn:
         """Find and draw what may be a thing in one picture, whatever it is called."""
         assert self.text_path is not None, "text_indices refuses text where there is no path"
-        maps = self.text_path.finder(features)
-        boxes, scores = boxes_to_draw(maps, features)
-        return maps, with_regions(maps, self._drawn(features, box_prompts(boxes), multimask=False), scores)
+        maps = self.text_path.find(features)
+        boxes, surety = boxes_to_draw(maps, features)
+        points, click_surety = peaks(maps, most=NUM_CLICKS)
+        of_boxes = self._drawn(features, box_prompts(boxes), multimask=False)
+        of_clicks = self._drawn(features, click_prompts(points), multimask=True)
+        return put_together(maps, of_boxes, surety, of_clicks, click_surety)
 
     def _things(self, features: Features) -> Things:
         assert self.text_path is not None
         last = self._last_things
         if last is not None and last[0]() is features.image_embedding:
             return last[1]
-        things = self.text_path.read(features, *self.draw_things(features))
+        things = self.text_path.read(features, self.draw_things(features))
         if not self.training:
             self._last_things = (weakref.ref(features.image_embedding), things)
         return things
@@ -186,8 +191,7 @@ class TinySam(SamModel):
         if prompts.points.shape[1] == 0 and prompts.mask_logits is None:
             return answer(self._things(features), prompts.text, self.text_path.belief, num_masks=num_masks)
         drawn = self._all_candidates(features, replace(prompts, text=None))
-        maps = self.text_path.finder(features)
-        each = [self.text_path.read(features, maps, one) for one in beside_prompts(drawn)]
+        each = [self.text_path.read(features, one) for one in beside_prompts(drawn)]
         return answer_placed(drawn, each, prompts.text, num_masks=num_masks)
 
     def _all_candidates(self, features: Features, prompts: FramePrompts) -> Decoded:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from maskwright.models.protocol import Features
 from maskwright.models.sam.mask_decoder import to_picture
-from maskwright.models.tiny.finding import FinderMaps, cells8_to_picture
+from maskwright.models.tiny.finding import cells8_to_picture
 
 NUM_SHADES = 48
 _RING = 2  # cells of stride 8
@@ -96,12 +96,12 @@ def shape_numbers(masks: Bool[Tensor, "Q h w"], size_hw: tuple[int, int]) -> Flo
     return torch.stack([n if isinstance(n, Tensor) else torch.full_like(area, n) for n in numbers], 1)
 
 
-def map_numbers(features: Features, found: FinderMaps, masks: Bool[Tensor, "Q h w"]) -> Float[Tensor, "Q F"]:
+def map_numbers(features: Features, masks: Bool[Tensor, "Q h w"]) -> Float[Tensor, "Q F"]:
     """Average the maps of one picture inside masks and around them."""
     skip8, skip4, trunk = (x[0] for x in features.extra[:3])
     grid = features.image_embedding.shape[-2:]
     fine = to_picture(skip4.T).flatten(1).T  # L16 C
-    middle = torch.cat([cells8_to_picture(skip8[None])[0], found.hidden[0], found.regions[0].softmax(0)]).flatten(1).T
+    middle = cells8_to_picture(skip8[None], grid[1])[0].flatten(1).T
     coarse = torch.cat([features.image_embedding[0], trunk.T.unflatten(1, grid)]).flatten(1).T
     m4 = masks.float()
     m8 = F.avg_pool2d(m4, 2)

@@ -19,20 +19,23 @@ from maskwright.models.tiny.reading import NUM_SHADES, MaskReader, colour_number
 from maskwright.models.tiny.vocabulary import COLOURS, WORDS
 
 NO_WORD = -1
-NUM_BOXES = 40
-_COLOUR_NUMBERS, _SHAPE_NUMBERS, _DRAWING_NUMBERS = NUM_SHADES + 24, 13, 3
+NUM_BOXES, NUM_CLICKS = 40, 48
+_COLOUR_NUMBERS, _SHAPE_NUMBERS, _DRAWING_NUMBERS = NUM_SHADES + 24, 13, 2 + len(REGIONS)
 # What the decoder would say of a region's mask, and the finder of its box.
-_REGION_NUMBERS = (0.8, 0.0, 1.0)
+_REGION_BELIEF, _REGION_SURETY = 0.8, 0.0
 _LEAST_PIXELS = 4
 SHADES = 3  # where the colours lie in `Features.extra`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """Masks of one picture that may be things, with what their drawing said of them: three numbers for the reader."""
+    """Masks of one picture that may be things, with what their drawing said of them.
+
+    That is the decoder's belief, the finder's surety of the box as a logit, and which region it is, if it is one.
+    """
 
     logits: Float[Tensor, "Q h w"]
-    numbers: Float[Tensor, "Q 3"]
+    numbers: Float[Tensor, "Q D"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +59,7 @@ class TextPath(nn.Module):
         embedding_width: int = 192,
         trunk_width: int = 120,
         skip_widths: tuple[int, int] = (64, 32),
-        finder_width: int = 96,
+        finder_width: int = 192,
         reader_width: int = 192,
     ) -> None:
         super().__init__()
@@ -64,7 +67,7 @@ class TextPath(nn.Module):
             embedding_width=embedding_width, trunk_width=trunk_width, skip_widths=skip_widths, width=finder_width
         )
         wide8, wide4 = skip_widths
-        num_map = 2 * wide4 + 2 * (wide8 + finder_width + len(REGIONS) + 1) + 2 * (embedding_width + trunk_width)
+        num_map = 2 * (wide4 + wide8 + embedding_width + trunk_width)
         self.reader = MaskReader(
             sizes=(num_map, _COLOUR_NUMBERS, _SHAPE_NUMBERS + _DRAWING_NUMBERS),
             num_words=len(WORDS),
@@ -74,20 +77,23 @@ class TextPath(nn.Module):
         self.register_buffer("palette", torch.zeros(NUM_SHADES, 3))
         self.register_buffer("is_taught", torch.ones(len(WORDS)))
         self.register_buffer("belief", torch.tensor([1.0, 0.0, 0.0, 0.0]))
-        self.finder.reset()
 
     @property
     def taught(self) -> tuple[str, ...]:
         """The words that training met."""
         return tuple(word for word, is_taught in zip(WORDS, self.is_taught.tolist(), strict=True) if is_taught)
 
-    def numbers(self, features: Features, maps: FinderMaps, drawn: Drawn) -> Float[Tensor, "Q F"]:
+    def find(self, features: Features) -> FinderMaps:
+        """Say where things are in pictures."""
+        return self.finder(features, num_rows(features))
+
+    def numbers(self, features: Features, drawn: Drawn) -> Float[Tensor, "Q F"]:
         """Describe masks of one picture for the reader."""
         masks, shades = drawn.logits > 0, features.extra[SHADES][0]
         size_hw = extent_of(shades)
         return torch.cat(
             [
-                map_numbers(features, maps, masks),
+                map_numbers(features, masks),
                 colour_numbers(shades, masks, self.palette, size_hw),
                 shape_numbers(masks, size_hw),
                 drawn.numbers,
@@ -95,9 +101,9 @@ class TextPath(nn.Module):
             1,
         )
 
-    def read(self, features: Features, maps: FinderMaps, drawn: Drawn) -> Things:
+    def read(self, features: Features, drawn: Drawn) -> Things:
         """Say what masks of one picture show."""
-        words, quality = self.reader(self.numbers(features, maps, drawn))
+        words, quality = self.reader(self.numbers(features, drawn))
         return Things(logits=drawn.logits, words=words, quality=quality)
 
 
@@ -108,10 +114,23 @@ def extent_of(shades: Float[Tensor, "h w 3"]) -> tuple[int, int]:
     return int(rows.max()) + 1 if len(rows) else len(shades), int(columns.max()) + 1 if len(columns) else len(shades)
 
 
+def num_rows(features: Features) -> int:
+    """How many rows of cells of stride 16 the pictures of a batch fill."""
+    shades = features.extra[SHADES]
+    stride = shades.shape[1] // features.image_embedding.shape[-1]
+    return -(-max(extent_of(one)[0] for one in shades) // stride)
+
+
 def box_prompts(boxes: Float[Tensor, "Q 4"]) -> FramePrompts:
     """One prompt for each box, as `predict` would ask with it."""
     labels = torch.tensor([2, 3], device=boxes.device).expand(len(boxes), 2)
     return FramePrompts(points=boxes.view(-1, 2, 2), labels=labels)
+
+
+def click_prompts(points: Float[Tensor, "P 2"]) -> FramePrompts:
+    """One prompt for each point, as `predict` would ask with it."""
+    labels = torch.tensor([1, -1], device=points.device).expand(len(points), 2)
+    return FramePrompts(points=torch.stack([points, torch.zeros_like(points)], 1), labels=labels)
 
 
 def boxes_to_draw(maps: FinderMaps, features: Features) -> tuple[Float[Tensor, "Q 4"], Float[Tensor, " Q"]]:
@@ -122,27 +141,43 @@ def boxes_to_draw(maps: FinderMaps, features: Features) -> tuple[Float[Tensor, "
     return found.boxes, found.scores
 
 
-def with_regions(maps: FinderMaps, drawn: Decoded, scores: Float[Tensor, " Q"]) -> Drawn:
-    """Put the masks of boxes and of regions together, without those of next to no pixels."""
+def put_together(
+    maps: FinderMaps,
+    of_boxes: Decoded,
+    surety: Float[Tensor, " Q"],
+    of_clicks: Decoded,
+    click_surety: Float[Tensor, " P"],
+) -> Drawn:
+    """Put the masks of boxes, of clicks and of regions together, without those of next to no pixels."""
     regions = region_logits(maps)
-    of_boxes = torch.stack([drawn.predicted_iou[:, 0], scores.logit(1e-4), torch.zeros_like(scores)], 1)
-    of_regions = torch.tensor(_REGION_NUMBERS, device=scores.device).expand(len(regions), -1)
-    logits, numbers = torch.cat([drawn.logits[:, 0], regions]), torch.cat([of_boxes, of_regions])
+    ones = torch.ones_like(regions[:, 0, 0])
+    of_regions = drawing_numbers(_REGION_BELIEF * ones, _REGION_SURETY * ones)
+    of_regions[:, 2:] = torch.eye(len(REGIONS), device=of_regions.device)
+    num_masks = of_clicks.logits.shape[1]
+    clicked = drawing_numbers(of_clicks.predicted_iou.flatten(), click_surety.logit(1e-4).repeat_interleave(num_masks))
+    logits = torch.cat([of_boxes.logits[:, 0], of_clicks.logits.flatten(0, 1), regions])
+    numbers = torch.cat([drawing_numbers(of_boxes.predicted_iou[:, 0], surety.logit(1e-4)), clicked, of_regions])
     is_there = (logits > 0).flatten(1).sum(1) >= _LEAST_PIXELS
     return Drawn(logits=logits[is_there], numbers=numbers[is_there])
+
+
+def drawing_numbers(belief: Float[Tensor, " Q"], surety: Float[Tensor, " Q"]) -> Float[Tensor, "Q D"]:
+    """Put together what is said of the drawing of masks that are no regions."""
+    return torch.cat([torch.stack([belief, surety], 1), belief.new_zeros(len(belief), len(REGIONS))], 1)
 
 
 def beside_prompts(drawn: Decoded) -> list[Drawn]:
     """Take the masks that each click or box may mean as if the finder had found them."""
     return [
-        Drawn(logits=logits, numbers=torch.stack([iou, torch.zeros_like(iou), torch.zeros_like(iou)], 1))
-        for logits, iou in zip(drawn.logits, drawn.predicted_iou, strict=True)
+        Drawn(logits=logits, numbers=drawing_numbers(belief, torch.zeros_like(belief)))
+        for logits, belief in zip(drawn.logits, drawn.predicted_iou, strict=True)
     ]
 
 
 __all__ = [
     "NO_WORD",
     "NUM_BOXES",
+    "NUM_CLICKS",
     "SHADES",
     "Drawn",
     "TextPath",
@@ -150,6 +185,9 @@ __all__ = [
     "beside_prompts",
     "box_prompts",
     "boxes_to_draw",
+    "click_prompts",
+    "drawing_numbers",
     "extent_of",
-    "with_regions",
+    "num_rows",
+    "put_together",
 ]

@@ -7,7 +7,6 @@ singular; a name of two words ("robot arm") is two entries. Training names its o
 import difflib
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 from maskwright.core.errors import PromptError
 
@@ -80,17 +79,8 @@ def _known_form(word: str, phrase: str, known: Sequence[str]) -> str:
     nearest = difflib.get_close_matches(word, known, n=4, cutoff=0.0)
     raise PromptError(
         f"tiny does not know the word {word!r} of {phrase!r}. Nearest: {', '.join(nearest)}. "
-        "All its words: maskwright models show tiny"
+        "All its words: maskwright.models.tiny.vocabulary.WORDS"
     )
 
 
-def taught_words() -> tuple[str, ...]:
-    """The words that the weights in the package were taught: not all of the vocabulary."""
-    from safetensors import safe_open
-
-    with safe_open(Path(__file__).with_name("tiny.safetensors"), "numpy") as file:
-        is_taught = file.get_tensor("text_path.is_taught")
-    return tuple(word for word, flag in zip(WORDS, is_taught, strict=True) if flag)
-
-
-__all__ = ["COLOURS", "MATERIALS", "NOUNS", "WORDS", "phrase_words", "taught_words"]
+__all__ = ["COLOURS", "MATERIALS", "NOUNS", "WORDS", "phrase_words"]
