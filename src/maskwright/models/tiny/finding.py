@@ -57,6 +57,9 @@ class ThingFinder(nn.Module):
     whole maps, and found as much. `learned_*` bring the numbers into one range; they belong to the weights.
     """
 
+    learned_mean: Tensor
+    learned_scale: Tensor
+
     def __init__(
         self, *, embedding_width: int, trunk_width: int, skip_widths: tuple[int, int], width: int = 192
     ) -> None:
@@ -174,18 +177,6 @@ def propose(maps: FinderMaps, *, most: int, size_wh: tuple[float, float]) -> Fou
     return FoundBoxes(boxes=boxes, scores=scores[kept])
 
 
-def peaks(maps: FinderMaps, *, most: int) -> tuple[Float[Tensor, "P 2"], Float[Tensor, " P"]]:
-    """Where one picture most surely shows a thing, each higher than what is next to it, in frame pixels; how surely.
-
-    What the decoder draws around a click needs no box that is right.
-    """
-    scores = maps.things[:1].sigmoid()
-    height = torch.where(scores == F.max_pool2d(scores, 3, 1, 1), scores, torch.zeros_like(scores)).flatten()
-    surest, chosen = height.topk(min(most, len(height)))
-    columns = maps.things.shape[-1]
-    return torch.stack([chosen % columns + 0.5, chosen // columns + 0.5], 1) * STRIDE, surest
-
-
 def _apart(overlap: Float[Tensor, "C C"], most: int) -> list[int]:
     """Go from the surest on and drop what overlaps with one that was kept."""
     is_open = torch.ones(len(overlap), dtype=torch.bool)
@@ -226,7 +217,6 @@ __all__ = [
     "cell_middles",
     "cell_numbers",
     "cells8_to_picture",
-    "peaks",
     "propose",
     "region_logits",
 ]

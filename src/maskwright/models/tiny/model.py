@@ -22,9 +22,7 @@ from maskwright.models.tiny.belief import believe
 from maskwright.models.tiny.box import keep_promises
 from maskwright.models.tiny.clicks import keep_clicks, shades_of
 from maskwright.models.tiny.corrector import Corrector
-from maskwright.models.tiny.finding import peaks
 from maskwright.models.tiny.text import (
-    NUM_CLICKS,
     SHADES,
     Drawn,
     TextPath,
@@ -32,8 +30,7 @@ from maskwright.models.tiny.text import (
     beside_prompts,
     box_prompts,
     boxes_to_draw,
-    click_prompts,
-    put_together,
+    with_regions,
 )
 from maskwright.models.tiny.vocabulary import phrase_words
 
@@ -170,10 +167,7 @@ class TinySam(SamModel):
         assert self.text_path is not None, "text_indices refuses text where there is no path"
         maps = self.text_path.find(features)
         boxes, surety = boxes_to_draw(maps, features)
-        points, click_surety = peaks(maps, most=NUM_CLICKS)
-        of_boxes = self._drawn(features, box_prompts(boxes), multimask=False)
-        of_clicks = self._drawn(features, click_prompts(points), multimask=True)
-        return put_together(maps, of_boxes, surety, of_clicks, click_surety)
+        return with_regions(maps, self._drawn(features, box_prompts(boxes), multimask=False), surety)
 
     def _things(self, features: Features) -> Things:
         assert self.text_path is not None

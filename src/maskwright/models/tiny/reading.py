@@ -125,6 +125,9 @@ class MaskReader(nn.Module):
     `learned_mean` and `learned_scale` bring the numbers into one range; they belong to the weights.
     """
 
+    learned_mean: Tensor
+    learned_scale: Tensor
+
     def __init__(
         self,
         *,

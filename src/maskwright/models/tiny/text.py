@@ -19,7 +19,7 @@ from maskwright.models.tiny.reading import NUM_SHADES, MaskReader, colour_number
 from maskwright.models.tiny.vocabulary import COLOURS, WORDS
 
 NO_WORD = -1
-NUM_BOXES, NUM_CLICKS = 40, 48
+NUM_BOXES = 40
 _COLOUR_NUMBERS, _SHAPE_NUMBERS, _DRAWING_NUMBERS = NUM_SHADES + 24, 13, 2 + len(REGIONS)
 # What the decoder would say of a region's mask, and the finder of its box.
 _REGION_BELIEF, _REGION_SURETY = 0.8, 0.0
@@ -52,6 +52,10 @@ class TextPath(nn.Module):
 
     `palette`, `is_taught` (which words training met) and `belief` (of answers, `answering.py`) belong to the weights.
     """
+
+    palette: Tensor
+    is_taught: Tensor
+    belief: Tensor
 
     def __init__(
         self,
@@ -127,12 +131,6 @@ def box_prompts(boxes: Float[Tensor, "Q 4"]) -> FramePrompts:
     return FramePrompts(points=boxes.view(-1, 2, 2), labels=labels)
 
 
-def click_prompts(points: Float[Tensor, "P 2"]) -> FramePrompts:
-    """One prompt for each point, as `predict` would ask with it."""
-    labels = torch.tensor([1, -1], device=points.device).expand(len(points), 2)
-    return FramePrompts(points=torch.stack([points, torch.zeros_like(points)], 1), labels=labels)
-
-
 def boxes_to_draw(maps: FinderMaps, features: Features) -> tuple[Float[Tensor, "Q 4"], Float[Tensor, " Q"]]:
     """Choose the boxes whose contents are drawn, and how sure each is."""
     height, width = extent_of(features.extra[SHADES][0])
@@ -141,22 +139,14 @@ def boxes_to_draw(maps: FinderMaps, features: Features) -> tuple[Float[Tensor, "
     return found.boxes, found.scores
 
 
-def put_together(
-    maps: FinderMaps,
-    of_boxes: Decoded,
-    surety: Float[Tensor, " Q"],
-    of_clicks: Decoded,
-    click_surety: Float[Tensor, " P"],
-) -> Drawn:
-    """Put the masks of boxes, of clicks and of regions together, without those of next to no pixels."""
+def with_regions(maps: FinderMaps, drawn: Decoded, surety: Float[Tensor, " Q"]) -> Drawn:
+    """Put the masks of boxes and of regions together, without those of next to no pixels."""
     regions = region_logits(maps)
     ones = torch.ones_like(regions[:, 0, 0])
     of_regions = drawing_numbers(_REGION_BELIEF * ones, _REGION_SURETY * ones)
     of_regions[:, 2:] = torch.eye(len(REGIONS), device=of_regions.device)
-    num_masks = of_clicks.logits.shape[1]
-    clicked = drawing_numbers(of_clicks.predicted_iou.flatten(), click_surety.logit(1e-4).repeat_interleave(num_masks))
-    logits = torch.cat([of_boxes.logits[:, 0], of_clicks.logits.flatten(0, 1), regions])
-    numbers = torch.cat([drawing_numbers(of_boxes.predicted_iou[:, 0], surety.logit(1e-4)), clicked, of_regions])
+    of_boxes = drawing_numbers(drawn.predicted_iou[:, 0], surety.logit(1e-4))
+    logits, numbers = torch.cat([drawn.logits[:, 0], regions]), torch.cat([of_boxes, of_regions])
     is_there = (logits > 0).flatten(1).sum(1) >= _LEAST_PIXELS
     return Drawn(logits=logits[is_there], numbers=numbers[is_there])
 
@@ -177,7 +167,6 @@ def beside_prompts(drawn: Decoded) -> list[Drawn]:
 __all__ = [
     "NO_WORD",
     "NUM_BOXES",
-    "NUM_CLICKS",
     "SHADES",
     "Drawn",
     "TextPath",
@@ -185,9 +174,8 @@ __all__ = [
     "beside_prompts",
     "box_prompts",
     "boxes_to_draw",
-    "click_prompts",
     "drawing_numbers",
     "extent_of",
     "num_rows",
-    "put_together",
+    "with_regions",
 ]
