@@ -41,6 +41,7 @@ from maskwright.serve.routes import (
     records,
     review,
     segment,
+    timeline,
     tracks,
 )
 from maskwright.serve.service import Service
@@ -60,6 +61,7 @@ _ROUTES = (
     frames,
     presence,
     review,
+    timeline,
     jobs,
     tracks,
     label_studio,

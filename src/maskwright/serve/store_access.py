@@ -61,10 +61,11 @@ def asked_of(request: Request, kind: type[M]) -> M:
 
 def asked_in(kind: type[BaseModel]) -> dict[str, Any]:
     """Describe what `asked_of` reads. For `openapi_extra` of a route."""
-    parameters = []
-    for name, schema in kind.model_json_schema()["properties"].items():
+    parameters, described = [], kind.model_json_schema()
+    for name, schema in described["properties"].items():
         about = {key: value for key, value in schema.items() if key != "title"}
-        parameters.append({"name": name, "in": "query", "required": False, "schema": about})
+        is_required = name in described.get("required", ())
+        parameters.append({"name": name, "in": "query", "required": is_required, "schema": about})
     return {"parameters": parameters}
 
 

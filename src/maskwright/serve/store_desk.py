@@ -28,6 +28,7 @@ from maskwright.serve.store_feed import Feed
 from maskwright.serve.store_frames import FrameShelf
 from maskwright.serve.store_saves import Draft, Saved, Saves, checked
 from maskwright.serve.store_writer import StoreWriter
+from maskwright.serve.timeline_desk import TimelineDesk
 from maskwright.serve.values import Caller
 from maskwright.store import History, MaskStore, Query, SeenFrame, open_store, resolve
 from maskwright.store.frame_log import FrameKey, key_of
@@ -76,6 +77,7 @@ class StoreDesk:
         self.id = self._looker.id
         self._counter = open_store(self.path, read_only=True)
         self.review = ReviewDesk(self._counter.pages(), self.path)
+        self.timeline = TimelineDesk(self._counter.pages())
         self._pages, self._quick = self._scanner.pages(), self._looker.pages()
         self._stores = [one for one in (store, self._scanner, self._looker, self._counter) if one is not None]
         self._shelf = FrameShelf(self._pages, self._quick, _SHELF_BYTES)

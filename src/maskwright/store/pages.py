@@ -27,6 +27,7 @@ from maskwright.store.scan import Scan, between
 BEGIN = frame_pages.begin(is_loose=False)
 _FIRST_STRETCH = 32  # frames
 _WIDER = 8
+_EVERY = 2**40  # frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ class Pages:
     def frame(self, key: FrameKey) -> SeenFrame | None:
         """Find a frame by its place in frame order."""
         return frame_pages.find(self._ledger, key)
+
+    def ends(self, query: Query) -> tuple[FrameKey, FrameKey] | None:
+        """Find the first and last frame of data sets that meet a query's conditions on frames; None if none does."""
+        found = frame_pages.stretch(self._ledger, query, BEGIN, self._ledger.head(), _EVERY, includes_low=True)
+        return None if found is None else found[:2]
 
     def events(self, *, after: int, limit: int) -> list[LoggedEvent]:
         """Give events after a position, in the order in which they were added."""

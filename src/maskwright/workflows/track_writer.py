@@ -19,7 +19,9 @@ from maskwright.workflows.track_records import Credits, found_record, propagated
 
 ACTOR = "maskwright track"  # of events, where nobody is named
 
-_ROWS, _BYTES, _SECONDS = 2_000, 4 << 20, 20.0
+_ROWS, _BYTES = 2_000, 4 << 20
+# Whoever waits sees the first masks at once; later ones come in larger pieces, since each piece is a file.
+_FIRST_S, _LONGEST_S = 0.5, 20.0
 _MOST_ABSORBED = 100
 
 
@@ -30,7 +32,7 @@ class TrackWriter:
         self._store, self._credits = store, credits
         self._events: list[ReviewEvent] = []
         self._bytes = self._rows = self._num_gone = 0
-        self._since_s = time.monotonic()
+        self._since_s, self._patience_s = time.monotonic(), _FIRST_S
         self.num_replaced = 0
 
     def __enter__(self) -> Self:
@@ -52,8 +54,9 @@ class TrackWriter:
             self._writer.add(seen_frame(item.frame), records)
         self._rows += len(records)
         self._bytes += sum(len(record.rle.counts) for record in records)
-        if self._rows >= _ROWS or self._bytes >= _BYTES or time.monotonic() - self._since_s > _SECONDS:
+        if self._rows >= _ROWS or self._bytes >= _BYTES or time.monotonic() - self._since_s > self._patience_s:
             self.flush()
+            self._patience_s = min(2 * self._patience_s, _LONGEST_S)
 
     def absorb(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Have masks go into others that are there already."""

@@ -433,6 +433,17 @@ export interface LabelsOut {
   readonly is_cut: boolean;
 }
 
+/** A track of the recording: where it begins and ends, and how many of its masks are what. */
+export interface LaneOut {
+  readonly track: string;
+  readonly label: string | null;
+  readonly first_frame: number;
+  readonly last_frame: number;
+  readonly num_masks: number;
+  readonly num_keyframes: number;
+  readonly num_proposed: number;
+}
+
 /** Events in the order in which they were added. `last` is the position to ask after next time. */
 export interface LogOut {
   readonly items: readonly LoggedEventOut[];
@@ -889,6 +900,31 @@ export interface SourcesOut {
   readonly items: readonly SourceOut[];
 }
 
+/**
+ * Frames of a track, both ends included, that look the same.
+ *
+ * `source` is null where no tracker and no prompt said how the mask came into the track; then it is a keyframe,
+ * as is
+ * what somebody drew, corrected or accepted. `confidence` is null, or has one value for each frame.
+ */
+export interface SpanOut {
+  readonly track: string;
+  readonly first: number;
+  readonly last: number;
+  readonly source: "keyframe" | "segmented" | "carried" | null;
+  readonly state: "visible" | "occluded" | "outside";
+  readonly status: "proposed" | "accepted" | "rejected" | "merged" | "split";
+  readonly is_keyframe: boolean;
+  readonly is_corrected: boolean;
+  readonly confidence: readonly number[] | null;
+}
+
+/** Spans by track. `next_cursor` is null on the last page; a span may go on with the next. */
+export interface SpansOut {
+  readonly items: readonly SpanOut[];
+  readonly next_cursor: string | null;
+}
+
 /** The record is replaced by the records named. */
 export interface Split {
   readonly kind: "Split";
@@ -906,6 +942,13 @@ export interface TableOut {
 export interface TextPrompt {
   readonly kind: "TextPrompt";
   readonly text: string;
+}
+
+/** The tracks of a recording by name, and its first and last frame; null where the store knows none. */
+export interface TimelineOut {
+  readonly first_frame: number | null;
+  readonly last_frame: number | null;
+  readonly items: readonly LaneOut[];
 }
 
 /** What is said of a frame, beside its picture. */
@@ -1611,6 +1654,47 @@ export interface Operations {
     readonly answer: MaskVersionsOut;
   };
   /**
+   * GET /v1/timeline
+   *
+   * By name. A recording that the store does not know has none.
+   */
+  readonly get_timeline: {
+    readonly path: { readonly [name: string]: never };
+    readonly query: {
+      readonly dataset: string;
+      readonly episode: string;
+      readonly camera: string;
+    };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: TimelineOut;
+  };
+  /**
+   * GET /v1/timeline/spans
+   *
+   * Keyframes, propagated, occluded, outside, rejected, corrected; and how sure the tracker was. No pixels.
+   *
+   * A page holds the points of the first frames; spans are within a page. Rejected masks are told where a track
+   * has no
+   * other on their frame.
+   */
+  readonly list_timeline_spans: {
+    readonly path: { readonly [name: string]: never };
+    readonly query: {
+      readonly dataset: string;
+      readonly episode: string;
+      readonly camera: string;
+      readonly track?: readonly string[] | null;
+      readonly first_frame?: number | null;
+      readonly last_frame?: number | null;
+      readonly cursor?: string | null;
+      readonly limit?: number;
+    };
+    readonly headers: { readonly [name: string]: never };
+    readonly body: undefined;
+    readonly answer: SpansOut;
+  };
+  /**
    * GET /v1/jobs
    *
    * Those that wait, that run, and the last ones that are over.
@@ -1945,6 +2029,8 @@ export const operations = {
   get_queue: { method: "GET", path: "/v1/queues/{name}" },
   get_agreement: { method: "GET", path: "/v1/agreement" },
   list_record_versions: { method: "GET", path: "/v1/records/{record_id}/versions" },
+  get_timeline: { method: "GET", path: "/v1/timeline" },
+  list_timeline_spans: { method: "GET", path: "/v1/timeline/spans" },
   list_jobs: { method: "GET", path: "/v1/jobs" },
   add_job: { method: "POST", path: "/v1/jobs" },
   list_job_sources: { method: "GET", path: "/v1/jobs/sources" },
