@@ -23,8 +23,8 @@ export const count = (number: number, one: string, many = `${one}s`): string => 
 const actions: { readonly [id in ActionId]: ActionText } = {
   next_frame: action("Next frame"),
   previous_frame: action("Previous frame"),
-  forward_frames: action("Ten frames on"),
-  back_frames: action("Ten frames back"),
+  forward_frames: action("Jump on", "Go on by as many frames as the stride of the timeline says"),
+  back_frames: action("Jump back", "Go back by as many frames as the stride of the timeline says"),
   previous_unfinished_frame: action("Previous frame with proposals", "Go back to the last frame on which something waits for a decision"),
   next_unfinished_frame: action("Next frame with proposals", "Go to the next frame on which something waits for a decision"),
   play: action("Play or pause"),
@@ -91,9 +91,20 @@ const actions: { readonly [id in ActionId]: ActionText } = {
   label_8: label("eighth"),
   label_9: label("ninth"),
   label_0: label("tenth"),
-  propagate_forward: action("Propagate forward", "Follow the object through the frames that come"),
-  propagate_back: action("Propagate back", "Follow the object through the frames before"),
-  merge_tracks: action("Merge tracks", "The selected masks are one object"),
+  go_to_frame: action("Go to frame…", "Open a frame by its number"),
+  next_keyframe: action("Next keyframe", "Go to the next keyframe of the track"),
+  previous_keyframe: action("Previous keyframe", "Go to the keyframe of the track before this frame"),
+  propagate_forward: action("Propagate forward", "Follow the object through the frames that come, up to the next keyframe"),
+  propagate_back: action("Propagate back", "Follow the object through the frames before, down to the keyframe before"),
+  propagate_both: action("Propagate both ways", "Follow the object from the keyframe before to the one after this frame"),
+  cancel_propagation: action("Stop propagating", "What has come so far stays"),
+  name_track: action("Name the track…", "Begin a track with the selected mask, or give its track another name"),
+  split_track: action("Split the track here", "From this frame on it is another object"),
+  merge_tracks: action("Merge tracks…", "Another track is the same object as this one"),
+  untrack: action("Take out of the track", "The selected masks are not this object"),
+  outside_here: action("Outside here", "The object is not in the picture; nothing is propagated past this frame"),
+  occluded_here: action("Occluded here or not", "The object is partly hidden here; the mask holds what is seen of it"),
+  interpolate: action("Interpolate", "Fill the frames between the keyframes around this one, without the model"),
   hide_masks: action("Hide masks (hold)", "See the picture alone"),
   toggle_masks: action("Show or hide masks"),
   toggle_fill: action("Filled or outlines only"),
@@ -106,6 +117,8 @@ const actions: { readonly [id in ActionId]: ActionText } = {
   zoom_out: action("Zoom out"),
   zoom_mask: action("Zoom to the mask"),
   pan: action("Move the picture (hold)"),
+  show_timeline: action("Timeline", "Show or hide the tracks over time"),
+  show_cameras: action("Cameras", "Show or hide what the other cameras saw at the same time"),
   show_history: action("History", "How the mask came to be, and everything that was done to it"),
   show_dashboard: action("Dashboard", "Progress, speed and agreement"),
   focus_filter: action("Filter", "Go to the filter of the list"),
@@ -263,6 +276,18 @@ const jobStates: { readonly [state in JobOut["state"]]: string } = {
   interrupted: "Interrupted",
 };
 const severities: { readonly [severity: string]: string } = { error: "Wrong", warning: "Doubtful", note: "Worth knowing" };
+function jobEnded({ state, result, error, request }: JobOut): string | null {
+  const tracks = tracksOf(request["tracks"]);
+  const made = typeof result?.["num_masks"] === "number" ? result["num_masks"] : 0;
+  if (state === "failed") return `${tracks} could not be propagated: ${error?.message ?? "the server does not say why"}`;
+  if (state === "cancelled") return `Propagating ${tracks} was stopped; what has come stays`;
+  if (state === "interrupted") return `Propagating ${tracks} was interrupted by the server; propagate again to go on`;
+  return made === 0 ? `${tracks} is up to date; nothing had changed` : `${count(made, "mask")} of ${tracks} propagated`;
+}
+
+/** The tracks of a job, by name. */
+export const tracksOf = (tracks: unknown): string =>
+  Array.isArray(tracks) && tracks.length > 0 ? tracks.slice(0, 3).join(", ") + (tracks.length > 3 ? ", …" : "") : "All tracks";
 
 const sentence = (message: string): string => message.charAt(0).toUpperCase() + message.slice(1);
 
@@ -389,6 +414,64 @@ export const text = {
   pointing: {
     hint: (keys: { readonly press: string; readonly negative: string; readonly end: string }): string =>
       `Arrow keys move the pointer, with Shift by a pixel; ${keys.press} presses, ${keys.negative} takes away, ${keys.end} ends`,
+  },
+  time: {
+    name: "Timeline",
+    tracks: "Tracks",
+    object: "object",
+    frame: (index: number, last: number): string => `${index} / ${last}`,
+    frameName: "Frame",
+    ask: (first: number, last: number): string => `Frame number, ${first} to ${last}`,
+    go: "Go",
+    speed: "Frames a second",
+    stride: "Frames of a jump",
+    strideShort: "jump",
+    nearer: "Nearer",
+    farther: "Farther",
+    lane: (name: string, label: string | null): string => (label === null || label === name ? name : `${name} (${label})`),
+    laneTold: (first: number, last: number, keyframes: number, left: number): string =>
+      `frames ${first} to ${last}, ${count(keyframes, "keyframe")}, ${left === 0 ? "all decided" : `${left.toLocaleString("en")} to decide`}`,
+    noTracks: "No tracks here yet. Select a mask and propagate it to begin one",
+    kinds: { keyframe: "keyframe", propagated: "propagated", occluded: "occluded", outside: "outside", rejected: "rejected" },
+    at: (index: number): string => `frame ${index}`,
+    nothingAt: "no mask",
+    corrected: "corrected",
+    accepted: "accepted",
+    sure: (confidence: number): string => `confidence ${confidence.toFixed(2)}`,
+    running: (tracks: string, done: number, total: number | null): string =>
+      `${tracks}: ${done.toLocaleString("en")}${total === null ? "" : ` of ${total.toLocaleString("en")}`} frames`,
+    queued: (tracks: string): string => `${tracks}: waits for its turn`,
+    stop: "Stop",
+    jobEnded,
+    notSaved: "Propagating needs everything saved, and something waits or is in question",
+    nameTaken: (name: string): string => `There is a track ${name} already. Merge the two if they are one object`,
+    notHere: (name: string): string => `${name} has masks on one side of this frame only, so there is nothing to split`,
+    split: (old: string, at: number, fresh: string): string => `From frame ${at} on ${old} is called ${fresh}`,
+    merged: (other: string, into: string): string => `${other} is part of ${into} now`,
+    noKeyframes: (name: string): string => `Interpolating needs a keyframe of ${name} with pixels before and one after this frame`,
+    noMoreKeyframes: (name: string): string => `No keyframe of ${name} that way`,
+    nothingBetween: (first: number, last: number): string => `There is no frame between the keyframes ${first} and ${last}`,
+    tooFar: (frames: number): string => `The keyframes are ${frames.toLocaleString("en")} frames apart; up to 1,000 can be interpolated`,
+    interpolated: (frames: number, first: number, last: number): string => `${count(frames, "mask")} between frames ${first} and ${last}, as proposals`,
+    nameAsk: "Name of the track",
+    nameIt: "Name it",
+    mergeAsk: (name: string): string => `Which track is the same object as ${name}`,
+    mergeIt: "Merge",
+    short: {
+      propagate_back: "← Propagate",
+      propagate_both: "↔",
+      propagate_forward: "Propagate →",
+      interpolate: "Interpolate",
+      name_track: "Name…",
+      split_track: "Split here",
+      merge_tracks: "Merge…",
+      untrack: "Take out",
+      occluded_here: "Occluded",
+      outside_here: "Outside",
+    } as { readonly [id in ActionId]?: string },
+    cameras: "Other cameras",
+    camera: (name: string, masks: number): string => `${name}, ${count(masks, "mask")}`,
+    noCameras: "No other camera saw this step",
   },
   words: {
     ask: "Which objects, in words",

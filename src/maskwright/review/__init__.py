@@ -1,4 +1,4 @@
-"""Rules over the store for people who review: progress, agreement, queues, labels, tracks over time. No HTTP, no torch."""
+"""Rules over the store for people who review: progress, agreement, queues, labels, tracks. No HTTP, no torch."""
 
 from maskwright.review.agreement import (
     SAME_IOU,

@@ -21,7 +21,10 @@ export type ActionId =
   | "make_part" | "make_whole" | "select_parts" | "toggle_parts"
   | "segment_everything" | "segment_text"
   | "edit_label" | `label_${Digit}`
-  | "propagate_forward" | "propagate_back" | "merge_tracks"
+  | "next_keyframe" | "previous_keyframe" | "go_to_frame"
+  | "propagate_forward" | "propagate_back" | "propagate_both" | "cancel_propagation"
+  | "name_track" | "split_track" | "merge_tracks" | "untrack" | "outside_here" | "occluded_here" | "interpolate"
+  | "show_timeline" | "show_cameras"
   | "hide_masks" | "toggle_masks" | "toggle_fill" | "less_opacity" | "more_opacity" | "colour_by"
   | "zoom_fit" | "zoom_actual" | "zoom_in" | "zoom_out" | "zoom_mask" | "pan"
   | "show_history" | "show_dashboard" | "focus_filter" | "next_region" | "previous_region" | "help"
@@ -66,6 +69,9 @@ const isPart = (state: State): boolean =>
 const mayWrite = ({ caller }: State): boolean => caller === null || caller.scope !== "read";
 const canDecide = (state: State): boolean => mayWrite(state) && hasSelection(state);
 const canRejectOrDrop = (state: State): boolean => mayWrite(state) && (hasSelection(state) || state.hand?.base != null);
+const hasTrack = (state: State): boolean => mayWrite(state) && selectedMasks(state).some(({ view }) => view.record.track !== null);
+const canFollow = (state: State): boolean => canEdit(state) && state.frame?.ref != null && (hasHand(state) || hasSelection(state));
+const isFollowing = ({ jobs }: State): boolean => jobs.some((job) => job.kind === "track" && (job.state === "queued" || job.state === "running"));
 const hasCandidates = ({ hand }: State): boolean => (hand?.draft.work.candidates.length ?? 0) > 1;
 const canEdit = (state: State): boolean => mayWrite(state) && hasFrame(state);
 const canTakeBack = (state: State): boolean => (state.hand !== null && canUndo(state.hand.draft)) || (mayWrite(state) && nextUndo(state) !== null);
@@ -158,9 +164,20 @@ export const ACTIONS: readonly ActionSpec[] = [
   ...digits.map((digit) => spec("labels", `label_${digit}`, [digit], { isEnabled: canEdit })),
 
   spec("time", "play", ["K"], { isEnabled: hasFrame }),
-  spec("time", "propagate_forward", ["."], { isEnabled: canEdit }),
-  spec("time", "propagate_back", [","], { isEnabled: canEdit }),
-  spec("time", "merge_tracks", ["Ctrl+Alt+M"], { isEnabled: (state) => mayWrite(state) && hasFew(state) }),
+  spec("time", "go_to_frame", ["Ctrl+G"], { isEnabled: hasFrame }),
+  spec("time", "previous_keyframe", ["Ctrl+ArrowLeft"], { isEnabled: hasFrame }),
+  spec("time", "next_keyframe", ["Ctrl+ArrowRight"], { isEnabled: hasFrame }),
+  spec("time", "propagate_forward", ["."], { isEnabled: canFollow }),
+  spec("time", "propagate_back", [","], { isEnabled: canFollow }),
+  spec("time", "propagate_both", ["Ctrl+."], { isEnabled: canFollow }),
+  spec("time", "cancel_propagation", ["Ctrl+,"], { isEnabled: isFollowing }),
+  spec("time", "name_track", ["Shift+L"], { ...noHand, isEnabled: canDecide }),
+  spec("time", "split_track", ["Ctrl+Alt+S"], { ...noHand, isEnabled: hasTrack }),
+  spec("time", "merge_tracks", ["Ctrl+Alt+M"], { ...noHand, isEnabled: hasTrack }),
+  spec("time", "untrack", ["Ctrl+Alt+U"], { ...noHand, isEnabled: hasTrack }),
+  spec("time", "outside_here", ["Ctrl+Alt+O"], { ...noHand, isEnabled: canEdit }),
+  spec("time", "occluded_here", ["Ctrl+Alt+K"], { ...noHand, isEnabled: hasTrack }),
+  spec("time", "interpolate", ["Ctrl+I"], { ...noHand, isEnabled: canEdit }),
 
   spec("view", "hide_masks", ["H"], held),
   spec("view", "toggle_masks", ["Shift+H"]),
@@ -174,6 +191,8 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("view", "zoom_out", ["-"], { ...repeated, isEnabled: hasFrame }),
   spec("view", "zoom_mask", ["J"], { isEnabled: hasSelection }),
   spec("view", "pan", ["Space"], held),
+  spec("view", "show_timeline", ["Shift+K"], { isEnabled: hasFrame }),
+  spec("view", "show_cameras", ["I"], { isEnabled: hasFrame }),
   spec("view", "show_history", ["U"]),
   spec("view", "show_dashboard", ["Ctrl+Shift+D"]),
   spec("view", "focus_filter", ["/"]),

@@ -116,6 +116,7 @@ function codecOf(): MaskCodec {
   const worker = startMaskWorker();
   return {
     decode: async (rles) => (await worker.ask("decode", rles)).patches,
+    interpolate: (from, to, shares) => worker.ask("interpolate", { from, to, shares }),
     encode: (patch) => worker.ask("encode", [patch]).then(([rle]) => rle ?? Promise.reject(new Error("no mask came back"))),
   };
 }

@@ -12,6 +12,7 @@ import { planCommit, planEach, planEdit, planMerge, planSave, planSplit, type Ma
 import { canBePart } from "./parts";
 import { nextRedo, nextUndo, nextUnreviewed, visibleMasks } from "./select";
 import type { Store } from "./store";
+import { tagOf } from "./tags";
 import { revertsOf, UNDONE_REASON } from "./undo";
 import type { Done } from "./values";
 
@@ -169,7 +170,8 @@ export function createDecide({ store, client, storage, maker, encode, openFrame,
     if (done.frame !== null && done.frame !== state().frame?.id) await openFrame(done.frame);
     const others = await readUnknown(done);
     const events = revertsOf(done);
-    const how = { isAtomic: done.isAtomic, others };
+    const tags = Object.fromEntries(done.saved.map((id) => [id, tagOf(0, null)])); // nobody else knows of them yet
+    const how = { isAtomic: done.isAtomic, others, tags };
     add(planEdit(state(), maker, done.name, events, how), { name: kind, of: done.group });
     const ids = [...new Set(events.map((event) => event.record_id))].filter((id) => state().masks.has(id));
     store.dispatch({ type: "selected", ids, how: "only" });

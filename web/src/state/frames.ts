@@ -12,6 +12,8 @@ export type Frames = ReturnType<typeof createFrames>;
 export type FrameFilter = { readonly dataset?: string; readonly episode?: string; readonly camera?: string };
 
 const PAGE = 200;
+const LONG_PAGE = 1000;
+const MOST_PAGES = 20; // that are read to have a frame in the list; farther on one goes without
 
 export function createFrames(parts: {
   readonly store: Store;
@@ -36,30 +38,37 @@ export function createFrames(parts: {
   }
 
   /** Read the next page of the list, if there is one. */
-  async function more(): Promise<boolean> {
+  async function more(limit = PAGE): Promise<boolean> {
     const cursor = store.get().frames.nextCursor;
-    return cursor !== null && page(cursor);
+    return cursor !== null && page(cursor, limit);
   }
 
-  async function page(cursor: string | null): Promise<boolean> {
+  /** Read the list again, as far as it was: frames were added. */
+  async function again(): Promise<void> {
+    const length = store.get().frames.items.length;
+    await page(null, Math.min(Math.max(length, PAGE), LONG_PAGE));
+    while (store.get().frames.items.length < length && (await more(LONG_PAGE)));
+  }
+
+  async function page(cursor: string | null, limit = PAGE): Promise<boolean> {
     const names = Object.fromEntries(Object.entries(filter).map(([name, value]) => [name, [value]]));
-    const answer = await client().call("list_frames", { query: { ...names, limit: PAGE, ...(cursor === null ? {} : { cursor }) } });
+    const answer = await client().call("list_frames", { query: { ...names, limit, ...(cursor === null ? {} : { cursor }) } });
     if (!answer.ok) notice("frames", text.problem(answer.problem));
     else store.dispatch({ type: "frames-told", items: answer.value.items, nextCursor: answer.value.next_cursor, isFirst: cursor === null });
     return answer.ok;
   }
 
   /** Open a frame. Only the last that was asked for is opened. */
-  function open(id: string): Promise<void> {
-    opened = load(id);
+  function open(id: string, seen?: FrameOut): Promise<void> {
+    opened = load(id, seen);
     return opened;
   }
 
-  async function load(id: string): Promise<void> {
+  async function load(id: string, seen?: FrameOut): Promise<void> {
     opening.abort();
     opening = new AbortController();
     const { signal } = opening;
-    const known = store.get().frames.items.find((one) => one.id === id);
+    const known = seen ?? store.get().frames.items.find((one) => one.id === id);
     const [told, records] = [
       client().call("open_frame", { path: { frame: id }, query: { ahead: 3 }, signal }),
       client().call("list_frame_records", { path: { frame: id }, query: { status: "any" }, signal }),
@@ -100,10 +109,37 @@ export function createFrames(parts: {
     store.dispatch({ type: "noticed", notice: { id: newId(), kind: "note", text: text.restoredHand } });
   }
 
+  /** Find a frame of the open recording by its number; where there is none, the next on the way. */
+  async function find(index: number, way: 1 | -1): Promise<FrameOut | null> {
+    const here = store.get().frame?.ref;
+    if (here == null) return null;
+    const isIt = ({ ref }: FrameOut): boolean =>
+      ref?.frame_index === index && ref.dataset === here.dataset && ref.episode === here.episode && ref.camera === here.camera;
+    const known = store.get().frames.items.find(isIt);
+    if (known !== undefined) return known;
+    const recording = { dataset: [here.dataset], episode: [here.episode], camera: [here.camera] };
+    const onward = { first_frame: Math.max(index, 0), limit: 1 };
+    const back = { first_frame: Math.max(index - LONG_PAGE + 1, 0), last_frame: Math.max(index, 0), limit: LONG_PAGE };
+    const answer = await client().call("list_frames", { query: { ...recording, ...(way > 0 ? onward : back) } });
+    return answer.ok ? (answer.value.items.at(-1) ?? null) : null;
+  }
+
+  /** Go to a frame of the open recording by its number. The list is read on until it has it, so that steps go on there. */
+  async function goTo(index: number, way: 1 | -1 = 1): Promise<boolean> {
+    const frame = await find(index, way);
+    if (frame === null) return false;
+    const isListed = (): boolean => store.get().frames.items.some((one) => one.id === frame.id);
+    if (frame.id !== store.get().frame?.id) await open(frame.id, frame);
+    for (let pages = 0; pages < MOST_PAGES && !isListed() && store.get().frame?.id === frame.id && (await more(LONG_PAGE)); pages++);
+    return true;
+  }
+
   /** Go so many frames on or back; the list is read on where it ends. */
   async function step(by: number): Promise<boolean> {
     const { items } = store.get().frames;
     const place = items.findIndex((one) => one.id === store.get().frame?.id);
+    const here = store.get().frame?.ref;
+    if (place < 0 && here != null) return goTo(here.frame_index + by, by > 0 ? 1 : -1);
     if (place + by >= items.length && (await more())) return step(by);
     const frame = frameBeside(store.get(), by);
     if (frame === null) return false;
@@ -127,5 +163,5 @@ export function createFrames(parts: {
   }
   /** The masks of the frame that is being opened are there. */
   const settled = (): Promise<void> => opened;
-  return { list, more, open, settled, step, stepUnfinished };
+  return { list, more, again, open, settled, goTo, step, stepUnfinished };
 }

@@ -1,4 +1,5 @@
-// Long work at the server: following an object through its recording, and exports. Progress comes as it goes.
+// Long work at the server: following an object through its recording, and exports. Progress comes as it goes; what was
+// begun before a reload is followed on.
 
 import type { Client } from "../api/client";
 import { follow } from "../api/stream";
@@ -60,24 +61,11 @@ export function createJobs(parts: {
     }
   }
 
-  /** Bring the track of the selected mask up to date, from this frame on or up to it. */
-  async function propagate(way: "forward" | "back"): Promise<JobOut | null> {
-    const { frame, masks, selection } = store.get();
-    const track = masks.get(selection.at(-1) ?? "")?.view.record.track ?? null;
-    const ref = frame?.ref ?? null;
-    if (ref === null || track === null) return null;
-    const range = way === "forward" ? { start: ref.frame_index } : { stop: ref.frame_index + 1 };
-    return begin({
-      kind: "track",
-      source: ref.dataset,
-      tracks: [track],
-      selection: { episodes: [ref.episode], cameras: [ref.camera], ...range },
-    });
-  }
-
   async function cancel(id: string): Promise<void> {
     const answer = await client().call("cancel_job", { path: { job_id: id } });
     if (answer.ok) store.dispatch({ type: "job-told", job: answer.value });
   }
-  return { begin, recall, propagate, cancel };
+  return { begin, recall, cancel };
 }
+
+export const isRunning = ({ state }: JobOut): boolean => !ENDED.includes(state);

@@ -10,12 +10,11 @@ import type { Tool } from "../tools/tool";
 import { fillHoles, smoothBoundary } from "../masks/cleanup";
 import type { Decide } from "./decide";
 import type { Frames } from "./frames";
-import type { Jobs } from "./jobs";
 import { canBePart, withParts } from "./parts";
 import type { View } from "./people";
 import type { Queue } from "./queue";
 import type { Search } from "./search";
-import { labelChoices, neighbour, nextUnreviewed, selectedMasks, visibleMasks } from "./select";
+import { labelChoices, neighbour, nextUnreviewed, visibleMasks } from "./select";
 import type { Store } from "./store";
 import type { State } from "./values";
 
@@ -23,7 +22,6 @@ export type PerformParts = {
   readonly store: Store;
   readonly decide: Decide;
   readonly frames: Frames;
-  readonly jobs: Jobs;
   readonly search: Search;
   readonly queue: Queue;
   readonly take: (base: string | null) => void;
@@ -34,7 +32,7 @@ type Handler = () => unknown;
 
 const COLOURS: readonly State["look"]["colourBy"][] = ["label", "track", "score", "status", "mask"];
 
-export function createPerform({ store, decide, frames, jobs, search, queue, take, pieces }: PerformParts) {
+export function createPerform({ store, decide, frames, search, queue, take, pieces }: PerformParts) {
   const registered = new Map<ActionId, Handler>();
   const state = store.get;
   const look = (change_: Partial<State["look"]>): void => store.dispatch({ type: "look-changed", look: change_ });
@@ -100,11 +98,6 @@ export function createPerform({ store, decide, frames, jobs, search, queue, take
     store.dispatch({ type: "collapsed", ids, isCollapsed: ids.some((id) => !state().collapsed.has(id)) });
   }
 
-  function mergeTracks(): void {
-    const [first] = selectedMasks(state()).flatMap(({ view }) => view.record.track ?? []);
-    if (first !== undefined) decide.retrack(first);
-  }
-
   /** Put down what is in hand; otherwise close the newest message, and then select nothing. */
   function drop(): void {
     const notice = state().notices.at(-1);
@@ -154,7 +147,6 @@ export function createPerform({ store, decide, frames, jobs, search, queue, take
     select_parts: () => select(withParts(state().masks, state().selection)),
     split: () => (selected() === null ? undefined : decide.split(selected() ?? "", pieces(selected() ?? ""))),
     segment_everything: search.everything,
-    merge_tracks: mergeTracks,
     tool_click: tool("click"),
     tool_box: tool("box"),
     tool_brush: tool("brush"),
@@ -167,8 +159,6 @@ export function createPerform({ store, decide, frames, jobs, search, queue, take
     point: () => store.dispatch({ type: "pointing-set", isPointing: !state().isPointing }),
     brush_smaller: brush(1 / 1.25),
     brush_larger: brush(1.25),
-    propagate_forward: () => jobs.propagate("forward"),
-    propagate_back: () => jobs.propagate("back"),
     toggle_masks: () => look({ areMasksHidden: !state().look.areMasksHidden }),
     toggle_fill: () => look({ isFilled: !state().look.isFilled }),
     less_opacity: opacity(-0.1),

@@ -27,6 +27,8 @@ export type How = {
   readonly others?: readonly RecordOut[];
   /** Where they are, if that is not the open frame. */
   readonly frame?: string;
+  /** The etags of further ones, as far as this page knows. */
+  readonly tags?: { readonly [recordId: string]: string };
 };
 
 /** The entries of some events. Atomic ones make sense only together; others may be taken one by one. */
@@ -46,7 +48,12 @@ export function planEdit(
       const other = others.get(id);
       return other === undefined ? [] : [[id, seenOf(other), other.etag]];
     });
-    const expects = Object.fromEntries(known.map(([id, , etag]) => [id, etag]));
+    const isKnown = new Set(known.map(([id]) => id));
+    const tags = namedBy(part).flatMap((id) => {
+      const tag = isKnown.has(id) ? undefined : (lastTag(state, id) ?? how.tags?.[id]);
+      return tag === undefined ? [] : [[id, tag] as const];
+    });
+    const expects = Object.fromEntries([...tags, ...known.map(([id, , etag]) => [id, etag] as const)]);
     return {
       ...headOf(state, maker, name, group),
       ...(how.frame === undefined ? {} : { frame: how.frame }),
@@ -55,6 +62,14 @@ export function planEdit(
       isAtomic: how.isAtomic,
     };
   });
+}
+
+/** The etag that our own newest edit gave a record, or expects: as edits before it are saved, it is raised. */
+function lastTag({ outbox }: State, id: string): string | undefined {
+  const waiting = outbox.waiting.findLast(({ request }) => request.kind === "edit" && request.expects[id] !== undefined);
+  if (waiting?.request.kind === "edit") return waiting.request.expects[id];
+  const given = [...outbox.pasts.values()].filter((one) => one.etags[id] !== undefined);
+  return given.toSorted((a, b) => a.order - b.order).at(-1)?.etags[id];
 }
 
 /** The entry that saves new records. */
@@ -138,7 +153,8 @@ function planPieces(state: State, maker: Maker, pieces: readonly RLE[], { label,
   return [planSave(state, maker, "commit", pieces.map((rle) => drawnRecord(state.frame, maker, rle, label, [of])), group)];
 }
 
-const newRecord = (given: NewRecord, maker: Maker): RecordOut => asPut(recordOf(given, maker.actor, maker.at()));
+/** A record that is about to be saved, as the server will tell it. */
+export const newRecord = (given: NewRecord, maker: Maker): RecordOut => asPut(recordOf(given, maker.actor, maker.at()));
 
 /** A record that a hand drew. */
 export function drawnRecord(

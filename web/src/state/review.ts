@@ -27,11 +27,14 @@ import { undecoded } from "./scene";
 import { createSearch } from "./search";
 import { createSegmenter } from "./segment";
 import { createStore, type Store } from "./store";
+import { createTime } from "./time";
 import type { Mask, State } from "./values";
 
 export type MaskCodec = {
   readonly encode: (patch: Patch) => Promise<Rle>;
   readonly decode: (rles: readonly Rle[]) => Promise<readonly Patch[]>;
+  /** A mask for each share of the way between two; on this thread where it is left out. */
+  readonly interpolate?: (from: Patch, to: Patch, shares: readonly number[]) => Promise<readonly Patch[]>;
 };
 
 export type ReviewParts = {
@@ -61,7 +64,7 @@ export function createReview(parts: ReviewParts) {
   const drafts = createDrafts({ store, storage, tabs, now: clock.now });
   const ahead = createAhead({ store, client, decode: codec.decode });
   const frames = createFrames({ store, client, drafts, ahead, newId });
-  const follower = createFollower({ store, client, clock });
+  const follower = createFollower({ store, client, clock, onPut: (put) => time.put(put) });
   const queue = createQueue({ store, client, openFrame: frames.open, takeAsPut });
   const decide = createDecide({ store, client, storage, maker, encode: codec.encode, openFrame: frames.open, goesOn: queue.goesOn });
   const desk = createDesk({ store, client, storage, tabs, clock, tidy: decide.tidy });
@@ -78,6 +81,7 @@ export function createReview(parts: ReviewParts) {
     void decide.restoreRecent();
     void desk.start(whole.signal);
     void follower.run(whole.signal);
+    void time.start();
     void tellPresence({ store, client, clock, page: tabs.id, isShown: parts.isShown }, whole.signal);
   }
 
@@ -140,10 +144,11 @@ export function createReview(parts: ReviewParts) {
     return patch === undefined ? [] : islands(patch);
   };
 
-  const perform = createPerform({ store, decide, frames, jobs, search, queue, take, pieces });
+  const perform = createPerform({ store, decide, frames, search, queue, take, pieces });
+  const time = createTime({ store, client, storage, clock, maker, decide, frames, jobs, codec, register: perform.register, signal: whole.signal });
   decodeAsNeeded(store, codec, whole.signal);
   return {
-    ...{ store, decide, frames, jobs, search, queue, start, take, onDraft, onPick, onHover, refresh },
+    ...{ store, decide, frames, jobs, search, queue, time, start, take, onDraft, onPick, onHover, refresh },
     ...perform,
     settle: desk.settle,
     /** The network is back, or somebody has signed in. */

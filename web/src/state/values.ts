@@ -48,6 +48,8 @@ export type Look = {
   readonly theme: "system" | "dark" | "light";
   readonly panel: "masks" | "history" | "tracks" | "queues";
   readonly isHelpOpen: boolean;
+  readonly isTimelineOpen: boolean;
+  readonly areCamerasShown: boolean;
 };
 
 export type Time = { readonly isPlaying: boolean; readonly framesPerSecond: number; readonly stride: number };
@@ -167,6 +169,8 @@ export const BEGIN: State = {
     theme: "system",
     panel: "masks",
     isHelpOpen: false,
+    isTimelineOpen: false,
+    areCamerasShown: false,
   },
   time: { isPlaying: false, framesPerSecond: 10, stride: 10 },
   outbox: EMPTY_OUTBOX,

@@ -23,8 +23,15 @@ export type Follower = {
   readonly refresh: (signal: AbortSignal) => Promise<void>;
 };
 
-export function createFollower(parts: { readonly store: Store; readonly client: () => Client; readonly clock: Clock }): Follower {
-  const { store, client, clock } = parts;
+export type FollowerParts = {
+  readonly store: Store;
+  readonly client: () => Client;
+  readonly clock: Clock;
+  /** Masks were added somewhere. */
+  readonly onPut?: (put: Put) => void;
+};
+
+export function createFollower({ store, client, clock, onPut }: FollowerParts): Follower {
   let isCatchingUp = false;
   let own: Own = new Map();
   let puts: readonly Put[] = [];
@@ -65,7 +72,11 @@ export function createFollower(parts: { readonly store: Store; readonly client: 
 
   function take({ event, data }: Message, signal: AbortSignal): void {
     if (event === "presence") presentOn(store, JSON.parse(data) as PresenceOut);
-    if (event === "record") void readNew(JSON.parse(data) as Put, signal);
+    if (event === "record") {
+      const put = JSON.parse(data) as Put;
+      onPut?.(put);
+      void readNew(put, signal);
+    }
     if (event !== "review") return;
     store.dispatch({ type: "log-followed", logged: JSON.parse(data) as LoggedEventOut });
     if (behindIn(store).length > 0) void catchUp(signal);

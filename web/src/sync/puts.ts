@@ -15,9 +15,12 @@ export type Put = {
 /** Whether some of it may be on a frame; a loose picture has no place, and may be meant wherever one is missing. */
 export function mayBeOn(put: Put, ref: FrameRef | null): boolean {
   if (ref === null) return put.dataset === null || put.frame_index === null;
-  const { dataset, episode, camera, frame_index } = put;
-  return within(dataset, ref.dataset) && within(episode, ref.episode) && within(camera, ref.camera) && within(frame_index, ref.frame_index);
+  return mayBeIn(put, ref) && within(put.frame_index, ref.frame_index);
 }
+
+/** Whether some of it may be in a recording. */
+export const mayBeIn = (put: Put, { dataset, episode, camera }: Pick<FrameRef, "dataset" | "episode" | "camera">): boolean =>
+  within(put.dataset, dataset) && within(put.episode, episode) && within(put.camera, camera);
 
 const within = <T extends string | number>(ends: Ends<T>, value: T): boolean => ends === null || (ends[0] <= value && value <= ends[1]);
 

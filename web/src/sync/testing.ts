@@ -142,6 +142,8 @@ export class FakeServer {
     }
     const other = this.others.get(operation);
     if (other !== undefined) return other(asked);
+    if (operation === "get_timeline") return good({ first_frame: 0, last_frame: 0, items: [] });
+    if (operation === "list_timeline_spans" || operation === "list_jobs") return good({ items: [], next_cursor: null });
     if (operation === "get_record_history") return this.#history(asked.path?.["record_id"] ?? "");
     throw new Error(`the test's server does not do ${operation}`);
   }
