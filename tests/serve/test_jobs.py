@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from annotate_data import EVERYTHING, pixels, write_pictures
 from maskwright.core import FrameRef, to_json
 from maskwright.core.errors import Cancelled, TooManyRequests
+from maskwright.masks import encode
 from maskwright.models import load_model
 from maskwright.serve import jobs as jobs_module
 from maskwright.serve.job_folder import JobFolder
@@ -237,7 +238,8 @@ def test_a_follower_hears_how_far_a_job_is_until_it_is_over(path):
     assert [one["progress"]["done"] for one in heard] == sorted(one["progress"]["done"] for one in heard)
 
 
-def test_tracks_are_brought_up_to_date(tmp_path):
+def keyframe_on_pictures(tmp_path):
+    """A store that knows three pictures, and a keyframe for the first, as a client sends it."""
     source = write_pictures(tmp_path / "pictures", range(3))
     footage = Footage.open(source)
     model = load_model("test-sam")
@@ -245,28 +247,23 @@ def test_tracks_are_brought_up_to_date(tmp_path):
     ref = FrameRef(dataset="pictures", episode=footage.source.episodes[0].key, camera="", frame_index=0)
     with open_store(tmp_path / "masks") as store:
         place = next(iter(store.seen_frames())).ref or ref
+    mask = pixels(0)[..., 0] > 300
+    mask[10:30, 10:40] = True
+    return {
+        "rle": to_json(encode(mask)),
+        "frame": to_json(place),
+        "track": "mug",
+        "provenance": {"method": "human_drawn"},
+        "track_point": {"kind": "TrackPoint", "source": "keyframe"},
+    }
+
+
+def test_tracks_are_brought_up_to_date(tmp_path):
+    keyframe = keyframe_on_pictures(tmp_path)
 
     async def work():
         async with store_client(tmp_path / "masks") as (client, _):
-            from maskwright.masks import encode
-
-            mask = pixels(0)[..., 0] > 300
-            mask[10:30, 10:40] = True
-            saved = await client.post(
-                "/v1/records",
-                json={
-                    "records": [
-                        {
-                            "rle": to_json(encode(mask)),
-                            "frame": to_json(place),
-                            "track": "mug",
-                            "provenance": {"method": "human_drawn"},
-                            "track_point": {"kind": "TrackPoint", "source": "keyframe"},
-                        }
-                    ]
-                },
-                headers=by(ANN),
-            )
+            saved = await client.post("/v1/records", json={"records": [keyframe]}, headers=by(ANN))
             assert saved.status_code == 201, saved.text
             begun = await client.post("/v1/jobs", json={"kind": "track", "source": "pictures"}, headers=by(ANN))
             return await until_over(client, begun.json()["id"])
@@ -277,6 +274,30 @@ def test_tracks_are_brought_up_to_date(tmp_path):
     assert (job["result"]["tracks"], job["result"]["num_masks"]) == (["mug"], 2)
     with open_store(tmp_path / "masks", read_only=True) as store:
         assert [one.record.frame.frame_index for one in store.query(Query(track="mug"))] == [0, 1, 2]
+
+
+def test_tracking_that_is_cancelled_skips_no_frames_but_ends(tmp_path):
+    keyframe = keyframe_on_pictures(tmp_path)
+
+    async def work():
+        async with store_client(tmp_path / "masks") as (client, service):
+            await client.post("/v1/records", json={"records": [keyframe]}, headers=by(ANN))
+            service.engine.gate.clear()
+            begun = await client.post("/v1/jobs", json={"kind": "track", "source": "pictures"}, headers=by(ANN))
+            job = begun.json()["id"]
+            while (await client.get(f"/v1/jobs/{job}")).json()["state"] == "queued":
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)  # its first turn waits at the gate
+            await client.post(f"/v1/jobs/{job}/cancel", headers=by(ANN))
+            service.engine.gate.set()
+            over = await until_over(client, job)
+            again = await client.post("/v1/jobs", json={"kind": "track", "source": "pictures"}, headers=by(ANN))
+            return over, await until_over(client, again.json()["id"])
+
+    over, again = run(work())
+
+    assert (over["state"], over["result"]) == ("cancelled", None)
+    assert (again["state"], again["result"]["num_masks"]) == ("done", 2)
 
 
 # Restarts

@@ -448,6 +448,7 @@ export const text = {
     notHere: (name: string): string => `${name} has masks on one side of this frame only, so there is nothing to split`,
     split: (old: string, at: number, fresh: string): string => `From frame ${at} on ${old} is called ${fresh}`,
     merged: (other: string, into: string): string => `${other} is part of ${into} now`,
+    noTrackInHand: "Select a mask of a track, or a lane of the timeline, first",
     noKeyframes: (name: string): string => `Interpolating needs a keyframe of ${name} with pixels before and one after this frame`,
     noMoreKeyframes: (name: string): string => `No keyframe of ${name} that way`,
     nothingBetween: (first: number, last: number): string => `There is no frame between the keyframes ${first} and ${last}`,

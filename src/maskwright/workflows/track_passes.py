@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from maskwright.core import RLE, Image, MaskPrompt, Prompt
-from maskwright.core.errors import MaskwrightError
+from maskwright.core.errors import MaskwrightError, ServeError
 from maskwright.datasets.backwards import backwards
 from maskwright.datasets.frame_source import Episode
 from maskwright.masks import empty_mask
@@ -192,6 +192,8 @@ class _Pass:
         if self._pending or self._tracker.tracks or self._finder is not None:
             try:
                 tracked = self._tracker.step(item.frame.image, self._pending)
+            except ServeError:
+                raise  # the job was stopped, or the server: no fault of the frame's
             except MaskwrightError as error:
                 return SkippedFrames(name=item.name, reason=str(error))
         prompts, self._pending = self._pending, {}

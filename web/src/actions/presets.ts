@@ -19,7 +19,6 @@ export const PRESET_KEYS: { readonly [preset in Preset]: PresetKeys } = {
     forward_frames: ["V"],
     back_frames: ["C"],
     play: ["Space"],
-    go_to_frame: ["~", "Ctrl+G"],
     pan: ["Shift"],
     commit: ["N", "Enter"],
     next_unreviewed: ["Shift+N"],

@@ -164,7 +164,7 @@ export const ACTIONS: readonly ActionSpec[] = [
   ...digits.map((digit) => spec("labels", `label_${digit}`, [digit], { isEnabled: canEdit })),
 
   spec("time", "play", ["K"], { isEnabled: hasFrame }),
-  spec("time", "go_to_frame", ["Ctrl+G"], { isEnabled: hasFrame }),
+  spec("time", "go_to_frame", ["Ctrl+J", "~"], { isEnabled: hasFrame }),
   spec("time", "previous_keyframe", ["Ctrl+ArrowLeft"], { isEnabled: hasFrame }),
   spec("time", "next_keyframe", ["Ctrl+ArrowRight"], { isEnabled: hasFrame }),
   spec("time", "propagate_forward", ["."], { isEnabled: canFollow }),
@@ -192,7 +192,7 @@ export const ACTIONS: readonly ActionSpec[] = [
   spec("view", "zoom_mask", ["J"], { isEnabled: hasSelection }),
   spec("view", "pan", ["Space"], held),
   spec("view", "show_timeline", ["Shift+K"], { isEnabled: hasFrame }),
-  spec("view", "show_cameras", ["I"], { isEnabled: hasFrame }),
+  spec("view", "show_cameras", ["Shift+I"], { isEnabled: hasFrame }),
   spec("view", "show_history", ["U"]),
   spec("view", "show_dashboard", ["Ctrl+Shift+D"]),
   spec("view", "focus_filter", ["/"]),

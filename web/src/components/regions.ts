@@ -1,7 +1,10 @@
 // Going round the parts of the page with the keyboard. Tab goes through the masks while the picture has the keyboard, so
 // another key leads out of it.
 
-const REGIONS = ["[role='application']", ".tools", "header", "aside", "nav", ".banners"] as const;
+const REGIONS = [
+  ...["[role='application']", ".cameras", ".tools", "header", "aside"],
+  ...[".time .bar", ".time-lanes:not(.isSingle)", "nav", ".banners"],
+] as const;
 const FOCUSABLE = "button:not(:disabled), input:not(:disabled), select:not(:disabled), summary, [tabindex='0']";
 
 /** Put the keyboard into the next part of the page, or the one before, that has something to take it. */

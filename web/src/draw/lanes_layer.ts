@@ -5,10 +5,10 @@
 import { xOf, type Axis } from "../time/axis";
 import { barsOf, type Bar } from "../time/bars";
 import type { Spans } from "../time/spans";
-import { css, nameColour, type Rgb } from "./colours";
+import { css, type Rgb } from "./colours";
 
 export type Row = {
-  readonly track: string;
+  readonly colour: Rgb;
   readonly spans: Spans;
   readonly isChosen: boolean;
   /** Frames that a job works on now, both included. */
@@ -27,8 +27,7 @@ export function drawLanes(context: CanvasRenderingContext2D, axis: Axis, rows: r
     const y = top + i * rowHeight;
     if (row.isChosen) fill(context, colours.chosen, 0, y, axis.width, rowHeight);
     fill(context, colours.line, 0, y + rowHeight - 1, axis.width, 1);
-    const rgb = nameColour(row.track);
-    for (const bar of barsOf(row.spans, axis)) drawBar(context, bar, y + PAD, rowHeight - 2 * PAD - 1, rgb, colours);
+    for (const bar of barsOf(row.spans, axis)) drawBar(context, bar, y + PAD, rowHeight - 2 * PAD - 1, row.colour, colours);
     if (axis.scale >= DIAMOND_SCALE) drawDiamonds(context, axis, row.spans, y + rowHeight / 2, colours);
     if (row.working !== null) drawWorking(context, axis, row.working, y, rowHeight, colours);
   });

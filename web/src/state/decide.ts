@@ -154,14 +154,22 @@ export function createDecide({ store, client, storage, maker, encode, openFrame,
     const { hand } = state();
     if (hand !== null && canUndo(hand.draft)) return store.dispatch({ type: "hand-undone" });
     if (hand !== null && isTouched(hand)) return;
-    await takeBack(nextUndo(state()), "undo");
+    await inTurn(() => takeBack(nextUndo(state()), "undo"));
   }
 
   async function redo(): Promise<void> {
     const { hand } = state();
     if (hand !== null && canRedo(hand.draft)) return store.dispatch({ type: "hand-redone" });
     if (hand !== null && isTouched(hand)) return;
-    await takeBack(nextRedo(state()), "redo");
+    await inTurn(() => takeBack(nextRedo(state()), "redo"));
+  }
+
+  // Two presses in quick succession are two things taken back, not twice the same.
+  let line: Promise<void> = Promise.resolve();
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const done = line.then(work);
+    line = done.catch(() => undefined);
+    return done;
   }
 
   // People see what they take back: it is done on the frame it belongs to, and with the masks' whole lives at hand.

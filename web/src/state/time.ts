@@ -69,6 +69,17 @@ export function createTime(parts: TimeParts) {
     else store.dispatch({ type: "noticed", notice: { id: "keyframe", kind: "note", text: text.time.noMoreKeyframes(track) } });
   }
 
+  /** Go to what another camera saw at the step that is open, whatever its tile shows yet. */
+  async function toCamera(camera: string): Promise<void> {
+    const ref = state().frame?.ref;
+    if (ref == null) return;
+    const { dataset, episode, frame_index } = ref;
+    const query = { dataset: [dataset], episode: [episode], camera: [camera], first_frame: frame_index, last_frame: frame_index };
+    const answer = await client().call("list_frames", { query });
+    const frame = answer.ok ? answer.value.items[0] : undefined;
+    if (frame !== undefined) await frames.open(frame.id, frame);
+  }
+
   /** Take the mask of a track on the open frame in hand, if it has one. */
   function showTrack(track: string | null): void {
     const ids = idsOfTrack(state(), track);
@@ -133,7 +144,7 @@ export function createTime(parts: TimeParts) {
   };
   for (const [id, handler] of Object.entries(handlers)) parts.register(id as ActionId, handler);
 
-  return { timeline, tracks, cameras, propagate, showTrack, put, start };
+  return { timeline, tracks, cameras, propagate, toCamera, showTrack, put, start };
 }
 
 const likedOf = ({ look, time }: State): readonly unknown[] => [look.isTimelineOpen, look.areCamerasShown, time.framesPerSecond, time.stride];

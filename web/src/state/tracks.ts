@@ -41,7 +41,10 @@ export function createTracks({ store, client, maker, timeline, encode, decode, i
   }
 
   /** The track in hand: of the selected mask, or of the lane that was chosen. */
-  const track = (): string | null => selectedMasks(state()).at(-1)?.view.record.track ?? timeline.get().track;
+  const track = (): string | null => {
+    const selected = selectedMasks(state()).at(-1);
+    return selected === undefined ? timeline.get().track : selected.view.record.track;
+  };
   /** Its mask on the open frame, if it has one. */
   const maskHere = (): RecordOut | null => {
     const selected = selectedMasks(state()).at(-1)?.view;
@@ -101,7 +104,7 @@ export function createTracks({ store, client, maker, timeline, encode, decode, i
   async function name(wanted: string): Promise<void> {
     const [mask, place, given] = [maskHere(), here(), wanted.trim()];
     if (given === "" || place === null) return;
-    const current = mask?.record.track ?? timeline.get().track;
+    const current = track();
     if (current === given) return;
     if (current === null) return void (mask !== null && begin(mask.record.id, given));
     if (names().has(given)) return void say("problem", text.time.nameTaken(given));
@@ -142,7 +145,8 @@ export function createTracks({ store, client, maker, timeline, encode, decode, i
 
   function outside(): void {
     const [mask, name_, { frame }] = [maskHere(), track(), state()];
-    if (name_ === null || frame === null) return;
+    if (name_ === null) return void say("note", text.time.noTrackInHand);
+    if (frame === null) return;
     const label = mask?.record.label ?? timeline.get().lanes.find((one) => one.track === name_)?.label ?? null;
     add(plans.planOutside(state(), maker, { frame, track: name_, label, mask }));
   }
@@ -159,7 +163,8 @@ export function createTracks({ store, client, maker, timeline, encode, decode, i
   /** The frames between the keyframes around the open one get masks between theirs. */
   async function between(): Promise<void> {
     const [name_, place] = [track(), here()];
-    if (name_ === null || place === null) return;
+    if (name_ === null) return void say("note", text.time.noTrackInHand);
+    if (place === null) return;
     const { recording, at } = place;
     const ends = await endsAround(name_, at);
     if (ends === null) return void say("problem", text.time.noKeyframes(name_));
