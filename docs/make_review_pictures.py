@@ -85,6 +85,14 @@ class Studio:
         assert box is not None
         return box["x"] + box["width"] * at[0], box["y"] + box["height"] * at[1]
 
+    def share_of(self, x: float, y: float) -> Share:
+        """Where a pixel of the demo's pictures is on the canvas, while the picture is fitted."""
+        box = self.page.get_by_role("application").bounding_box()
+        assert box is not None
+        scale = min((box["width"] - 32) / 320, (box["height"] - 32) / 240)
+        left, top = (box["width"] - 320 * scale) / 2, (box["height"] - 240 * scale) / 2
+        return (left + x * scale) / box["width"], (top + y * scale) / box["height"]
+
     def drag(self, *points: Share) -> None:
         """Press at the first point, go along the others, and let go."""
         self.page.mouse.move(*self.place(points[0]))
@@ -142,6 +150,30 @@ def shortcuts(studio: Studio) -> None:
     studio.open(1)
     studio.keys("?")
     studio.page.get_by_role("dialog", name="Shortcuts").wait_for()
+
+
+def time_(studio: Studio) -> None:
+    """A track over time: keyframes, what was propagated and where it ends; and the other camera."""
+    page = studio.open(1)
+    studio.keys("Shift+K", "w")
+    studio.drag(*(studio.share_of(*corner) for corner in ((102, 145), (132, 186))))
+    page.locator(".candidates").wait_for()
+    studio.keys("6", ".")
+    page.locator(".banner", has_text="propagated").wait_for()
+    for index, keys in ((40, ("Enter",)), (70, ("Control+Alt+k",)), (100, ("Control+Alt+o",)), (20, ("r",))):
+        studio.keys("Control+j")
+        page.get_by_role("spinbutton", name="Frame number").fill(str(index))
+        studio.keys("Enter")
+        page.locator(".frame-number", has_text=re.compile(rf"^{index} ")).wait_for()
+        page.get_by_role("button", name=re.compile(r"^mug 2 ")).click()
+        page.locator("[role=option][aria-selected=true]").wait_for()
+        studio.keys(*keys)
+        studio.saved()
+    studio.keys("Control+ArrowRight")
+    page.locator(".frame-number", has_text=re.compile(r"^40 ")).wait_for()
+    studio.keys("Shift+I")
+    page.get_by_role("group", name="Other cameras").get_by_role("button").wait_for()
+    page.locator(".banner").first.wait_for(state="detached")
 
 
 def conflict(studio: Studio) -> None:
@@ -232,6 +264,7 @@ VIEWS: dict[str, Callable[[Studio], None]] = {
     "click": click,
     "polygon": polygon,
     "history": history,
+    "time": time_,
     "shortcuts": shortcuts,
     "conflict": conflict,
     "dashboard": dashboard,

@@ -39,6 +39,7 @@ export function createTimeline(parts: { readonly store: Store; readonly client: 
   /** Blocks that are read and still as they were. */
   let fresh = new Set<number>();
   let areLanesFresh = false;
+  let isArriving = false;
   const told = new Set<(timeline: TimelineState) => void>();
 
   function set(next: Partial<TimelineState>): void {
@@ -149,15 +150,19 @@ export function createTimeline(parts: { readonly store: Store; readonly client: 
 
   store.observe((event, before, after) => {
     if (after.frame !== before.frame) enter(after.frame);
-    if (event.type === "selected") follow(trackOf(after));
+    if (after.frame?.id !== before.frame?.id) isArriving = true;
+    if (event.type === "selected") {
+      isArriving = false;
+      follow(trackOf(after));
+    }
     if (event.type === "log-followed") {
       const index = after.frame?.ref?.frame_index;
       if (before.masks.has(event.logged.event.record_id) && index !== undefined) touch(index, index);
       else touch();
     }
     if (event.type === "link-changed" && event.link.isFollowing === true) touch(); // what came meanwhile was not told
-    // What was chosen on the frame before is chosen on this one.
-    if (event.type === "records-told" && !before.isFrameLoaded && after.isFrameLoaded && after.selection.length === 0) {
+    // What was chosen on the frame before is chosen on this one, once its masks are told: first as they were, then as they are.
+    if (event.type === "records-told" && isArriving && after.selection.length === 0) {
       const ids = idsOfTrack(after, timeline.track);
       if (ids.length > 0) store.dispatch({ type: "selected", ids: ids.slice(-1), how: "only" });
     }
