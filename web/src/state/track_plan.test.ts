@@ -36,7 +36,7 @@ function mask(index: number, given: Given = {}, decided: Partial<RecordOut> = {}
 /** The state of a page on a frame, with the masks of it that are given. */
 const on = (index: number, masks: readonly RecordOut[] = [], scope: "annotate" | "admin" = "annotate"): State => ({
   ...BEGIN,
-  caller: { name: "ann", scope },
+  caller: { name: "ann", scope, store: "masks" },
   frame: frameAt(index),
   isFrameLoaded: true,
   masks: new Map(masks.filter((one) => one.record.frame?.frame_index === index).map((one) => [one.record.id, maskOf(one)])),
