@@ -199,6 +199,20 @@ def test_the_command_line_trains_on_what_is_no_sub_command(tmp_path, monkeypatch
     assert "maskwright train masks/ --from tiny" in capsys.readouterr().out
 
 
+def test_a_checkpoint_is_evaluated_on_what_it_was_not_trained_on(made, capsys):
+    root, found, _ = made
+    tuned, pictures = str(root / "checkpoint"), str(root / "pictures")
+
+    assert run(["evaluate", "-m", "test-sam", "-m", tuned, "--data", pictures, "--split", "test", "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["num_pictures"] == len(found.split.test)
+    assert run(["evaluate", "-m", "test-sam", "--data", pictures, "--split", "test"]) == 2
+    assert "--split is of one fine-tuned --model; got 0" in capsys.readouterr().err
+    assert run(["evaluate", "-m", tuned, "--data", pictures, "--split", "none"]) == 1
+    assert "a split has the sides train, validation, test" in capsys.readouterr().err
+
+
 def test_models_diff_tells_parts_and_scores(made, capsys):
     root, _, _ = made
 

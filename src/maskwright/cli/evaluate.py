@@ -5,7 +5,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,6 +14,9 @@ from maskwright.cli.report import progress_bar, tell
 from maskwright.cli.verbs import CONTEXT
 from maskwright.core import settings
 from maskwright.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from maskwright.evaluate import Dataset
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
 
@@ -28,7 +31,8 @@ def evaluate(
             "--data",
             metavar="FOLDER|FILE",
             help="images/ with masks/, JPEGImages/ with Annotations/, X.jpg with X_mask.png, a COCO .json, "
-            "or example:tabletop; for track also folders of these, or a mask store with tracks.",
+            "example:tabletop, or a mask store (accepted masks); for track also folders of these, or a store with "
+            "tracks.",
         ),
     ],
     model: Annotated[
@@ -65,6 +69,12 @@ def evaluate(
     images: Annotated[
         Path | None,
         typer.Option("--images", metavar="PATH", help="track: where the frames of a mask store are, if they moved."),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            "--split", metavar="NAME", help="test, validation or train: the side of a fine-tuned --model's episodes."
+        ),
     ] = None,
     limit: Annotated[
         int | None, typer.Option("--limit", metavar="N", min=1, help="Only the first N pictures, or videos.")
@@ -110,18 +120,17 @@ def evaluate(
         raise typer.BadParameter("--start, --budget and --images are for --tasks track")
 
     from maskwright.evaluate import check_tasks, open_baselines
-    from maskwright.workflows.labelled import open_labelled
 
     try:
         check_tasks(wanted)
         open_baselines(beside)
     except SettingError as error:
         raise typer.BadParameter(f"--tasks and --baselines: {error}") from error
-    dataset = open_labelled(data).take(limit)
+    names = model or [settings.MODEL.get()]
+    dataset = (_side_of(data, names, split) if split else _opened(data)).take(limit)
 
     from maskwright.workflows.scoring import score_models
 
-    names = model or [settings.MODEL.get()]
     models = {name: options.open_model(name, device, precision) for name in names}
     with progress_bar(dataset.name, quiet=as_json) as progress:
         scored = score_models(
@@ -141,6 +150,26 @@ def evaluate(
         return
     typer.echo(scored.as_text())
     tell(f"{scored.evaluation.num_pictures} pictures, {scored.evaluation.num_objects} objects -> {scored.report}")
+
+
+def _opened(data: str) -> "Dataset":
+    """Open labelled pictures, or the accepted masks of a store."""
+    from maskwright.workflows.labelled import open_labelled
+    from maskwright.workflows.training_data import read_training_data
+
+    is_store = (Path(data) / "store.json").is_file()
+    return read_training_data(data).dataset() if is_store else open_labelled(data)
+
+
+def _side_of(data: str, names: list[str], side: str) -> "Dataset":
+    """Open the episodes that the fine-tuned one of the models had on a side of its split."""
+    from maskwright.models.tuned import tuned_file
+    from maskwright.workflows.training_data import one_side, read_training_data
+
+    tuned = [path for name in names if (path := Path(name).expanduser()).exists() and tuned_file(path) is not None]
+    if len(tuned) != 1:
+        raise typer.BadParameter(f"--split is of one fine-tuned --model; got {len(tuned)} of these")
+    return one_side(read_training_data(data), tuned[0], side).dataset()
 
 
 @dataclass(frozen=True, slots=True)

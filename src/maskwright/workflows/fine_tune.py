@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from maskwright import __version__
 from maskwright.core import PointPrompt
 from maskwright.core.errors import UnsupportedPrompt
 from maskwright.core.settings import CACHE
@@ -33,20 +31,20 @@ from maskwright.evaluate import (
 )
 from maskwright.models import Model, load_model
 from maskwright.models.sam.model import SamModel
-from maskwright.models.tuned import TunedCard, changed_of, read_tuned_card, save_tuned, tuned_file
+from maskwright.models.tuned import TunedCard, read_tuned_card
 from maskwright.predict.cache import EmbeddingCache
 from maskwright.predict.embedding import embed
 from maskwright.predict.predict import predict
 from maskwright.predict.records import utc_now
-from maskwright.train.tune.examples import Example, fingerprint, labels_of
-from maskwright.train.tune.recipe import TuneRecipe
+from maskwright.train.tune.examples import Example, labels_of
 from maskwright.train.tune.run import Tuned, tune
 from maskwright.train.tune.split import Split, check_no_leak, split_by_group
+from maskwright.workflows.fine_tune_job import FineTuneJob, Makings, root_of
 from maskwright.workflows.fine_tune_report import RunFacts, fine_tune_report
 from maskwright.workflows.outputs import write_all
-from maskwright.workflows.retention import NUM_SCORED, SCORED, GeneralData, Retention, read_general, spread
+from maskwright.workflows.retention import SCORED, GeneralData, Retention, read_general, spread
 from maskwright.workflows.scoring import describe_making
-from maskwright.workflows.training_data import TrainingData, licence_of, read_training_data
+from maskwright.workflows.training_data import TrainingData, read_training_data
 
 logger = logging.getLogger(__name__)
 
@@ -55,26 +53,6 @@ TASKS = ("box", "click")
 _SHARED_BYTES = 256 << 20
 # Told with what is being done, how much of it is done, and of how much (None: nobody knows).
 Told = Callable[[str, int, int | None], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FineTuneJob:
-    """What to learn from, what to begin with, and where the result goes.
-
-    `test` is held-out data from elsewhere, `general` what must not be forgotten, `images` where a store's pictures are.
-    """
-
-    source: str
-    out: Path
-    base: str = "tiny"
-    recipe: TuneRecipe = dataclasses.field(default_factory=TuneRecipe)
-    statuses: tuple[str, ...] | None = None
-    test: str | None = None
-    general: str | None = None
-    images: Path | None = None
-    device: str = "cpu"
-    num_general: int = NUM_SCORED
-    command: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +81,7 @@ def fine_tune(job: FineTuneJob, *, told: Told | None = None, clock: Callable[[],
     """
     say = told or (lambda what, done, total: None)
     model = _load_base(job)
-    root = _root_of(job.base, model)
+    root = root_of(job.base, model)
     plain = model if root.name == job.base else load_model(root.name, precision="fp32")
     base_state = {name: tensor.detach().cpu().clone() for name, tensor in plain.state_dict().items()}
     data, split = _read(job, say)
@@ -115,7 +93,7 @@ def fine_tune(job: FineTuneJob, *, told: Told | None = None, clock: Callable[[],
         progress=lambda *at: say("general data", *at),
     )
     check_no_leak([*split.train, *split.validation, *general.mixed], general.scored)
-    makings = _Makings(job=job, root=root, data=data, split=split, base_state=base_state, clock=clock)
+    makings = Makings(job=job, root=root, data=data, split=split, base_state=base_state, clock=clock)
     tuned = tune(
         model,
         split.train,
@@ -158,51 +136,11 @@ def _read(job: FineTuneJob, say: Told) -> tuple[TrainingData, Split]:
     return data, split
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Makings:
-    """What a checkpoint's card tells, known before anything is learnt."""
-
-    job: FineTuneJob
-    root: "_Root"
-    data: TrainingData
-    split: Split
-    base_state: Mapping[str, torch.Tensor]
-    clock: Callable[[], datetime]
-
-    def save(self, state: Mapping[str, torch.Tensor], metrics: Mapping[str, Any], general: Mapping[str, Any]) -> Path:
-        """Write what changed, and the card."""
-        return save_tuned(self.job.out, changed_of(state, self.base_state), self.card(metrics, general))
-
-    def card(self, metrics: Mapping[str, Any], general: Mapping[str, Any]) -> TunedCard:
-        """Write the card of what was learnt so far."""
-        learnt = [*self.split.train, *self.split.validation]
-        return TunedCard(
-            base=self.root.name,
-            base_sha256=self.root.sha256,
-            parts=self.job.recipe.parts,
-            licence=licence_of(self.root.licence, self.data.licences),
-            created_at=self.clock().isoformat(timespec="seconds"),
-            command=self.job.command,
-            data={
-                "source": self.data.name,
-                "fingerprint": fingerprint(learnt),
-                "num_pictures": {side: len(getattr(self.split, side)) for side in ("train", "validation", "test")},
-                "num_masks": sum(len(one.masks) for one in learnt),
-                "labels": dict(labels_of(learnt).most_common(20)),
-                "licences": dict(self.data.licences),
-            },
-            metrics=metrics,
-            general=general,
-            recipe=dataclasses.asdict(self.job.recipe),
-            maskwright=__version__,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class _Finish:
     """Everything after the last epoch: the checkpoint, the scores, the report."""
 
-    makings: _Makings
+    makings: Makings
     general: GeneralData
     tuned: Tuned
     say: Told
@@ -351,26 +289,6 @@ def _labels(examples: Sequence[Example]) -> list[tuple[str, str]]:
 def _name(base: str) -> str:
     path = Path(base)
     return path.resolve().name if path.exists() else base
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Root:
-    """The checkpoint that a fine-tuned one changes in the end, and the terms so far."""
-
-    name: str
-    sha256: str
-    licence: str
-
-
-def _root_of(base: str, model: Model) -> _Root:
-    """Find the first base: checkpoints that are tuned again have no chains."""
-    path = Path(base).expanduser()
-    file = tuned_file(path) if path.exists() else None
-    if file is not None:
-        card = read_tuned_card(file)
-        return _Root(name=card.base, sha256=card.base_sha256, licence=card.licence)
-    name = str(path.resolve()) if path.is_file() else base
-    return _Root(name=name, sha256=model.checkpoint_sha256, licence=model.card.licence)
 
 
 def _known(summary: Summary) -> dict[str, float]:

@@ -4,13 +4,14 @@ What a person typed decides nothing but where to look: what lies there says what
 pictures are read again when they are encoded.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from maskwright.core.errors import ImageError, InputError, MaskError
+from maskwright.core.errors import ImageError, InputError, MaskError, SettingError
 from maskwright.core.image import FrameRef, Image
 from maskwright.core.resolved import ResolvedRecord
 from maskwright.datasets.formats import find_format
@@ -21,6 +22,7 @@ from maskwright.evaluate import Dataset, LabelledPicture, PictureSource, TrueObj
 from maskwright.masks import area
 from maskwright.store import ANY_STATUS, LISTED, MaskStore, Query, open_store
 from maskwright.train.tune.examples import Example, ExampleMask
+from maskwright.train.tune.split import SIDES
 from maskwright.workflows.labelled import open_labelled
 from maskwright.workflows.licences import terms_of
 from maskwright.workflows.recognise_format import recognise_format
@@ -241,6 +243,28 @@ def _source(example: Example) -> PictureSource:
     return PictureSource(name=example.name, read=read)
 
 
+def one_side(data: TrainingData, checkpoint: Path, side: str) -> TrainingData:
+    """Take the examples of the episodes that a fine-tuned checkpoint had on one side of its split.
+
+    Episodes that were labelled since, of which the checkpoint knows nothing, are on no side.
+
+    Raises:
+        InputError: the checkpoint keeps no split, or none of its episodes on that side are here.
+        SettingError: there is no such side.
+    """
+    if side not in SIDES:
+        raise SettingError(f"a split has the sides {', '.join(SIDES)}; got {side!r}")
+    path = (checkpoint if checkpoint.is_dir() else checkpoint.parent) / "split.json"
+    try:
+        groups = set(json.loads(path.read_bytes())[side])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"expected the split of a fine-tuned checkpoint, found none ({error}): {path}") from error
+    chosen = tuple(one for one in data.examples if one.group in groups)
+    if not chosen:
+        raise InputError(f"none of the {len(groups)} {side} episodes of the checkpoint are in {data.name}: {path}")
+    return replace(data, examples=chosen)
+
+
 def licence_of(base: str, licences: Sequence[tuple[str, int]]) -> str:
     """Roll up the terms of a fine-tuned checkpoint: the base's, and those that the masks' pictures name.
 
@@ -253,4 +277,4 @@ def licence_of(base: str, licences: Sequence[tuple[str, int]]) -> str:
     return f"{base}; trained on data under {', '.join(parts)}"
 
 
-__all__ = ["TrainingData", "licence_of", "read_training_data"]
+__all__ = ["TrainingData", "licence_of", "one_side", "read_training_data"]
