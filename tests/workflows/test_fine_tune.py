@@ -206,7 +206,7 @@ def test_a_checkpoint_is_evaluated_on_what_it_was_not_trained_on(made, capsys):
     assert run(["evaluate", "-m", "test-sam", "-m", tuned, "--data", pictures, "--split", "test", "--json"]) == 0
 
     told = json.loads(capsys.readouterr().out)
-    assert told["num_pictures"] == len(found.split.test)
+    assert told["data"]["num_pictures"] == len(found.split.test)
     assert run(["evaluate", "-m", "test-sam", "--data", pictures, "--split", "test"]) == 2
     assert "--split is of one fine-tuned --model; got 0" in capsys.readouterr().err
     assert run(["evaluate", "-m", tuned, "--data", pictures, "--split", "none"]) == 1
