@@ -38,7 +38,7 @@ _ROW_STEPS = 20
 # Told with what is being done, how much of it, and of how much.
 Told = Callable[[str, int, int], None]
 # Given all parameters whenever an epoch was the best so far, so that there is something to use at any moment.
-Keep = Callable[[Mapping[str, Tensor]], None]
+Keep = Callable[[Mapping[str, Tensor]], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
