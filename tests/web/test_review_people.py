@@ -1,6 +1,5 @@
 """Several people at one store: queues, second looks, disagreements, comments, roles, dashboard, exports, audits."""
 
-import json
 import re
 import zipfile
 from dataclasses import dataclass, replace
@@ -207,15 +206,11 @@ def test_the_dashboard_tells_how_far_it_is_exports_and_audits(new_page, team, st
     audits = page.get_by_role("region", name="Audit")
     audits.get_by_role("button", name="Run the audit").click()
     finding = audits.get_by_role("listitem").filter(has_text="no person has verified")
-    finding.get_by_role("button").first.click()
-    page.wait_for_url(lambda url: "mask=" in url and "view=" not in url)
+    example = finding.get_by_role("button").first
+    record_id = example.inner_text().split()[0]
+    example.click()
+    page.wait_for_url(lambda url: f"mask={record_id}" in url and "view=" not in url)
     page.locator("[role=option][aria-selected=true]").wait_for()
-    assert json.dumps(mask_of(page)) in json.dumps([one.record.id for one in records_of(store_folder)])
-
-
-def records_of(store_folder):
-    with open_store(store_folder, read_only=True) as store:
-        return list(store.query())
 
 
 def test_each_role_is_offered_what_it_may_do_and_told_why_not(new_page, team):
