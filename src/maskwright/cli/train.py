@@ -200,7 +200,10 @@ def text(
         Path | None, typer.Option("--words", metavar="FILE", help="Weights whose text path to begin with.")
     ] = None,
     minutes: Annotated[
-        float, typer.Option("--minutes", metavar="M", help="How long to learn; encoding and describing scenes come on top.", min=0.1)
+        float,
+        typer.Option(
+            "--minutes", metavar="M", help="How long to learn; encoding and describing scenes come on top.", min=0.1
+        ),
     ] = 30.0,
     validation: Annotated[
         Path | None, typer.Option("--validation", metavar="FOLDER", help="Labelled scenes to score on.")
