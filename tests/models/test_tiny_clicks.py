@@ -1,24 +1,26 @@
 from itertools import combinations
 
+import pytest
 import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from maskwright.models.protocol import Decoded, FramePrompts
-from maskwright.models.tiny.clicks import keep_clicks, shades_of
+from maskwright.models.tiny.clicks import corrects, keep_clicks, shades_of
 
 SIDE, CELLS = 128, 32
 
 
-def prompt(*clicks, box=None):
-    """Clicks are (x, y, label) in frame pixels."""
+def prompt(*clicks, box=None, earlier=None):
+    """Clicks are (x, y, label) in frame pixels; `earlier` are the logits of an earlier answer."""
     points = [[float(x), float(y)] for x, y, _ in clicks]
     labels = [label for _, _, label in clicks]
     if box is None:
         points, labels = [*points, [0.0, 0.0]], [*labels, -1]
     else:
         points, labels = [*points, list(box[:2]), list(box[2:])], [*labels, 2, 3]
-    return FramePrompts(points=torch.tensor([points]).float(), labels=torch.tensor([labels]))
+    masks = None if earlier is None else earlier[None, None]
+    return FramePrompts(points=torch.tensor([points]).float(), labels=torch.tensor([labels]), mask_logits=masks)
 
 
 def decoded(logits):
@@ -125,6 +127,43 @@ def test_each_candidate_is_bent_by_what_it_lacks():
 
     assert answer[0, 12, 8] == logits[12, 8]
     assert answer[1, 12, 8] > 0
+
+
+def blob(*boxes):
+    """Logits of rectangles (x1, y1, x2, y2), in cells."""
+    logits = torch.full((CELLS, CELLS), -3.0)
+    for x1, y1, x2, y2 in boxes:
+        logits[y1:y2, x1:x2] = 3.0
+    return logits
+
+
+FOUR = ((32, 32, 1), (48, 48, 1), (60, 60, 1), (70, 70, 1))
+
+
+def test_a_correction_of_many_clicks_keeps_half_of_the_earlier_answer():
+    earlier, anew = blob((6, 6, 20, 20)), blob((6, 6, 24, 20)) - 1
+
+    answer = kept(anew, torch.zeros(1, CELLS, CELLS, 3), prompt(*FOUR, earlier=3 * earlier))
+
+    assert answer[0, 0] == pytest.approx((-4 - 6) / 2)  # an earlier answer counts for 6 at most
+    assert not (answer > 0)[:, 20:].any()
+
+
+def test_a_correction_of_few_clicks_is_what_the_network_says():
+    earlier, anew = blob((6, 6, 20, 20)), blob((6, 6, 24, 20))
+
+    answer = kept(anew, torch.zeros(1, CELLS, CELLS, 3), prompt(*FOUR[:3], earlier=3 * earlier))
+
+    assert torch.equal(answer, anew)
+
+
+def test_a_prompt_corrects_if_its_newest_click_is_news():
+    earlier = blob((6, 6, 20, 20))
+
+    assert corrects(prompt((32, 32, 1), (90, 60, 1), earlier=earlier), SIDE).tolist() == [True]
+    assert corrects(prompt((32, 32, 1), (60, 60, 0), earlier=earlier), SIDE).tolist() == [True]
+    assert corrects(prompt((90, 60, 1), (32, 32, 1), earlier=earlier), SIDE).tolist() == [False]
+    assert corrects(prompt(box=(8, 8, 90, 90), earlier=earlier), SIDE).tolist() == [False]
 
 
 def test_shades_are_the_mean_colours_of_cells():

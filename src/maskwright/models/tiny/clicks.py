@@ -2,8 +2,9 @@
 
 A network this small forgets clicks when there are several, and paints whatever has the clicked thing's colour, however
 far away. So the logits are bent where a click is not honoured, as far as pixels near it have its colour, and islands
-that no click lies on are dropped. SAM's own decoder is left to itself; this belongs to `tiny` alone. Constants were
-chosen on real pictures: docs/log.md, "what a click promises".
+that no click lies on are dropped. It also redraws everything at each correction: after a few clicks half of the earlier
+logits is kept. SAM's own decoder is left to itself; this belongs to `tiny` alone. Constants were chosen on real
+pictures: docs/log.md, "what a click promises" and "what earlier clicks made".
 """
 
 import torch
@@ -19,6 +20,9 @@ _REACH, _LEAST_REACH = 0.25, 1.5  # how far it goes: in sides of the mask, and a
 _SHADE = 0.5  # how alike colours have to be; the frame's range is 2
 _DAMPING = 0.05  # of the equations: clicks that lie on each other must not blow up
 _SUNK = -1.0  # the highest logit of an island that was dropped
+# The share of earlier logits in a correction, from how many clicks on (first answers are often wrong altogether), and
+# how large they count at most.
+_KEPT, _KEPT_FROM, _MOST_KEPT = 0.5, 4, 6.0
 _ROWS_A_TIME = 8
 _NEGATIVE, _POSITIVE, _TOP_LEFT = 0, 1, 2
 
@@ -26,17 +30,21 @@ _NEGATIVE, _POSITIVE, _TOP_LEFT = 0, 1, 2
 def keep_clicks(decoded: Decoded, prompts: FramePrompts, shades: Float[Tensor, "_N h w 3"], side: int) -> Decoded:
     """Bend logits so that every click is honoured, and keep the islands that lie under positive ones.
 
-    `shades` are the frame's colours in the cells of the logits, of one image or one for each prompt; `side` is the
-    frame's, in pixels. Prompts without clicks come back as they were; where there is a box, islands stay.
+    Where prompts come with an earlier answer, what it made of earlier clicks is kept in part. `shades` are the frame's
+    colours in the cells of the logits, of one image or one for each prompt; `side` is the frame's, in pixels. Prompts
+    without clicks come back as they were; where there is a box, islands stay.
     """
-    is_click = (prompts.labels == _NEGATIVE) | (prompts.labels == _POSITIVE)
+    is_click = _is_click(prompts)
     N, M, h, w = decoded.logits.shape
     if not N * M or not is_click.any():
         return decoded
-    xy = (prompts.points * (h / side)).long().clamp(0, h - 1)
-    rows = torch.arange(N, device=xy.device).repeat_interleave(M)
-    at = (xy[..., 1] * w + xy[..., 0])[rows]  # Q K
+    rows = torch.arange(N, device=is_click.device).repeat_interleave(M)
+    at = _cells(prompts, h, side)[rows]  # Q K
     logits = decoded.logits.flatten(0, 1).float().clone()  # Q h w
+    if prompts.mask_logits is not None:
+        earlier = prompts.mask_logits[rows, 0].clamp(-_MOST_KEPT, _MOST_KEPT)
+        share = torch.where(is_click.sum(1)[rows] >= _KEPT_FROM, _KEPT, 0.0)
+        logits = torch.lerp(logits, earlier.float(), share[:, None, None])
     lacking = _lacking(logits, at, prompts.labels[rows], is_click[rows])
     for some in lacking.ne(0).any(1).nonzero()[:, 0].split(_ROWS_A_TIME):
         own = shades if len(shades) == 1 else shades[rows[some]]
@@ -49,6 +57,31 @@ def keep_clicks(decoded: Decoded, prompts: FramePrompts, shades: Float[Tensor, "
 def shades_of(pixels: Float[Tensor, "B 3 S S"], stride: int = 4) -> Float[Tensor, "B h w 3"]:
     """Mean colours of a frame's cells."""
     return F.avg_pool2d(pixels, stride).permute(0, 2, 3, 1).contiguous()
+
+
+def corrects(prompts: FramePrompts, side: int) -> Bool[Tensor, " N"]:
+    """Tell which prompts end with a click that their earlier answer does not know, so that they correct it.
+
+    An answer that knows a click honours it by the margin; half of that allows for logits that were moved.
+    """
+    assert prompts.mask_logits is not None
+    is_click = _is_click(prompts)
+    if not is_click.shape[1]:
+        return is_click.any(1)
+    newest = is_click.int().cumsum(1).argmax(1, keepdim=True)
+    at = _cells(prompts, prompts.mask_logits.shape[-1], side)
+    lacking = _lacking(prompts.mask_logits[:, 0], at, prompts.labels, is_click)
+    return lacking.gather(1, newest)[:, 0].abs() > _MARGIN / 2
+
+
+def _is_click(prompts: FramePrompts) -> Bool[Tensor, "N K"]:
+    return (prompts.labels == _NEGATIVE) | (prompts.labels == _POSITIVE)
+
+
+def _cells(prompts: FramePrompts, num_cells: int, side: int) -> Int[Tensor, "N K"]:
+    """Number the cells that points lie in, row by row."""
+    xy = (prompts.points * (num_cells / side)).long().clamp(0, num_cells - 1)
+    return xy[..., 1] * num_cells + xy[..., 0]
 
 
 def _lacking(
@@ -101,4 +134,4 @@ def _clicked_islands(
     return torch.where(gone, logits.neg().clamp(max=_SUNK), logits)
 
 
-__all__ = ["keep_clicks", "shades_of"]
+__all__ = ["corrects", "keep_clicks", "shades_of"]

@@ -16,7 +16,7 @@ from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
 from maskwright.models.sam.model import SamModel, prompts_per_step
-from maskwright.models.sam.prompt_encoder import BOX_TOP_LEFT, PromptEncoder
+from maskwright.models.sam.prompt_encoder import PromptEncoder
 from maskwright.models.tiny.answering import answer, answer_placed
 from maskwright.models.tiny.belief import believe
 from maskwright.models.tiny.box import keep_promises
@@ -103,10 +103,7 @@ class TinySam(SamModel):
         """Decode prompts as `SamModel` does, keep what boxes promise, and answer phrases by the things of one image."""
         if prompts.text is not None:
             return self._answer_phrases(features, prompts, num_masks=self.num_candidates if multimask else 1)
-        drawn = self._drawn(features, prompts, multimask=multimask)
-        if prompts.mask_logits is not None:
-            return drawn
-        return believe(drawn, (prompts.labels == BOX_TOP_LEFT).any(1))
+        return believe(self._drawn(features, prompts, multimask=multimask), prompts, self.frame.side)
 
     def _drawn(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
         """Decode prompts without text, keep what boxes and clicks promise, and leave belief to the decoder."""
