@@ -62,8 +62,8 @@ TINY = ModelCard(
     citation="Kirillov et al., Segment Anything, 2023; Tan and Le, EfficientNet, 2019",
     notes=(
         "Trained by this project on generated scenes, from ImageNet features; every source is in NOTICE. On 80 COCO "
-        "table-top objects: mIoU 0.81 by a box, 0.59 by a click, 5.8 clicks to 0.85. Weak at small and slender "
-        "things, containers with contents, people and plain surfaces; its predicted IoU is off by 0.13 on average. "
+        "table-top objects: mIoU 0.81 by a box, 0.59 by a click, 5.5 clicks to 0.85. Weak at small and slender "
+        "things, containers with contents, people and plain surfaces; its predicted IoU is off by 0.09 on average. "
         "See docs/tiny.md."
     ),
     looks_closer=True,
