@@ -84,6 +84,6 @@ def test_a_filled_box_says_what_filled_boxes_are_worth():
 
 
 def test_logits_are_left_alone():
-    logits = square(5.0, rim=0.5)
+    logits = square(5.0)
 
     assert torch.equal(believe(Decoded(logits=logits, predicted_iou=torch.ones(1, 1)), BOX, SIDE).logits, logits)
