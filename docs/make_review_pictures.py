@@ -160,7 +160,7 @@ def time_(studio: Studio) -> None:
     page.locator(".candidates").wait_for()
     studio.keys("6", ".")
     page.locator(".banner", has_text="propagated").wait_for()
-    for index, keys in ((40, ("Enter",)), (70, ("Control+Alt+k",)), (100, ("Control+Alt+o",)), (20, ("r",))):
+    for index, keys in ((40, ("Enter",)), (70, ("Control+Alt+k",)), (100, ("Control+Alt+o",)), (20, ("r",)), (40, ())):
         studio.keys("Control+j")
         page.get_by_role("spinbutton", name="Frame number").fill(str(index))
         studio.keys("Enter")
@@ -169,8 +169,6 @@ def time_(studio: Studio) -> None:
         page.locator("[role=option][aria-selected=true]").wait_for()
         studio.keys(*keys)
         studio.saved()
-    studio.keys("Control+ArrowRight")
-    page.locator(".frame-number", has_text=re.compile(r"^40 ")).wait_for()
     studio.keys("Shift+I")
     page.get_by_role("group", name="Other cameras").get_by_role("button").wait_for()
     page.locator(".banner").first.wait_for(state="detached")
