@@ -19,7 +19,8 @@ def address(store_folder):
         yield f"http://127.0.0.1:{port}"
 
 
-@pytest.fixture(scope="session")
+# Not for the session: playwright keeps an event loop running, and other files' tests begin their own.
+@pytest.fixture(scope="module")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api", reason="needs the dev extra: pip install -e .[dev]")
     with playwright.sync_playwright() as started:

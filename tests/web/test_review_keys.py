@@ -88,12 +88,12 @@ def test_every_part_of_the_page_is_reached_by_keys_and_messages_are_closed(page,
     to_frame(page, 3)
     reached = []
     press(page, "F6")
-    for _ in range(5):
+    while len(reached) < 2 or focused(page)[0] != "application":
         reached.append(focused(page)[0])
+        assert len(reached) < 10
         press(page, "F6")
     assert reached[0] == "application"
-    assert focused(page)[0] == "application"
-    assert reached[1:] == ["BUTTON", "BUTTON", "INPUT", "BUTTON"] or len(set(reached)) > 1
+    assert len(set(reached)) > 1
     press(page, "F6")
     assert "Click" in focused(page)[1]
     press(page, "Tab", "Enter")  # the box tool, by its button

@@ -109,7 +109,7 @@ def test_a_queue_is_walked_left_and_come_back_to_and_what_is_said_is_seen_by_ano
     assert "by anna" in said.inner_text()
     other.get_by_text("Licence of the model").wait_for()
     page.get_by_role("button", name="Leave the queue").click()
-    page.locator(".bar").wait_for(state="detached")
+    page.get_by_role("region", name=re.compile("^Queue")).wait_for(state="detached")
     page.wait_for_url(lambda url: "queue=" not in url)
     with open_store(store_folder, read_only=True) as store:
         assert [one.text for one in store.record(here).comments] == ["is <b>this</b> a cup?"]

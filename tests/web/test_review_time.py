@@ -44,7 +44,7 @@ def go_to(page, index):
 
 
 def wait_frame(page, index):
-    page.locator(".frame-number", has_text=re.compile(rf"^{index} / 119$")).wait_for()
+    page.locator(".controls button", has_text=re.compile(rf"^{index} / 119$")).wait_for()
     page.locator("[role=option]").first.wait_for()
 
 
@@ -218,7 +218,7 @@ def test_other_cameras_show_the_same_step_and_one_plays_and_jumps(page, address)
 
     page.get_by_role("combobox", name="Frames a second").select_option("30")
     page.keyboard.press("k")
-    eventually(lambda: int(page.locator(".frame-number").inner_text().split(" / ")[0]) > 12)
+    eventually(lambda: int(page.locator(".controls button", has_text=" / ").inner_text().split(" / ")[0]) > 12)
     page.keyboard.press("k")
     page.reload()
     cameras.get_by_role("button", name=re.compile(r"^front")).wait_for()  # as it was left

@@ -76,7 +76,7 @@ export async function beginReview(address = ""): Promise<Begun> {
     later: (run, ms) => void setTimeout(run, ms),
     now: Date.now,
   });
-  return { kind: "ready", review, keys, client, signIn: createSignIn(review, session, scope) };
+  return { kind: "ready", review, keys, client, signIn: createSignIn(review, session, caller.value.name) };
 }
 
 /** What a tab keeps across reloads; where the browser lets it keep nothing, as long as the page lives. */
