@@ -164,7 +164,7 @@ def time_(studio: Studio) -> None:
         studio.keys("Control+j")
         page.get_by_role("spinbutton", name="Frame number").fill(str(index))
         studio.keys("Enter")
-        page.locator(".controls button", has_text=re.compile(rf"^{index} ")).wait_for()
+        page.locator(".controls button", has_text=re.compile(rf"^\s*{index} ")).wait_for()
         page.get_by_role("button", name=re.compile(r"^mug 2 ")).click()
         page.locator("[role=option][aria-selected=true]").wait_for()
         studio.keys(*keys)

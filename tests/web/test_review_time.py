@@ -44,7 +44,7 @@ def go_to(page, index):
 
 
 def wait_frame(page, index):
-    page.locator(".controls button", has_text=re.compile(rf"^{index} / 119$")).wait_for()
+    page.locator(".controls button", has_text=re.compile(rf"^\s*{index} / 119\s*$")).wait_for()
     page.locator("[role=option]").first.wait_for()
 
 
