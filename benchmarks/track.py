@@ -14,7 +14,7 @@ import numpy as np
 from harness import Contender, Timing, compare, report
 
 SIZE_HW = (480, 640)
-FRAMES = 120
+FRAMES = 60
 MANY = 10_000
 OBJECTS = ("gripper", "mug", "bin")
 

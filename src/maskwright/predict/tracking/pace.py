@@ -5,8 +5,8 @@ from maskwright.predict.tracking.settings import TrackSettings
 _NEWEST = 0.3  # of the last frame in the averages
 # How much of a mask must be in doubt before a drawing is paid for.
 _DOUBT = 0.03
-# Frames' worth of budget that can be saved for when they are needed; a session begins with them.
-_SAVED_FRAMES = 10
+# Frames' worth of budget that can be saved for when they are needed, and those that a session begins with.
+_SAVED_FRAMES, _FIRST_FRAMES = 10, 5
 
 
 class Pace:
@@ -19,7 +19,7 @@ class Pace:
     def __init__(self, settings: TrackSettings) -> None:
         self._settings = settings
         self._since = 0
-        self._saved_ms = _SAVED_FRAMES * settings.budget_ms
+        self._saved_ms = _FIRST_FRAMES * settings.budget_ms
         self._drawn_ms = 0.0
         self._carried_ms = 0.0
 
