@@ -57,7 +57,7 @@ BUDGETS = {
 
 
 def tracker_settings(budget: str = "default") -> TrackSettings:
-    """Read a budget: default (95 ms a frame, so ten a second), fast (47 ms), accurate (the model on every frame), or milliseconds.
+    """Read a budget: default (95 ms a frame), fast (47 ms), accurate (the model on each), or milliseconds.
 
     Raises:
         SettingError: it is none of these.
