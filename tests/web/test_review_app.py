@@ -82,7 +82,7 @@ def test_a_stroke_a_polygon_and_a_box_are_kept_while_the_server_is_killed_and_be
         page.keyboard.press("Enter")
         wait_chip(page, "Accepted", 3)
         page.locator(".banner", has_text="The server does not answer").wait_for()
-        assert "2 changes kept here" in page.locator(".sync").inner_text()
+        page.locator(".sync", has_text="2 changes kept here").wait_for()
 
     with reviewing(demo, port):
         page.evaluate("window.dispatchEvent(new Event('online'))")  # otherwise up to half a minute until the next try

@@ -57,7 +57,7 @@ def test_a_server_that_dies_in_the_midst_of_work_loses_nothing_and_is_asked_agai
         wait_chip(page, "Rejected", 1)
         page.keyboard.press("d")
         page.get_by_role("alert").filter(has_text="The server does not answer").first.wait_for()
-        assert "2 changes kept here" in page.locator(".sync").inner_text()
+        page.locator(".sync", has_text="2 changes kept here").wait_for()
 
     with reviewing(demo, port):
         page.evaluate("window.dispatchEvent(new Event('online'))")  # otherwise up to half a minute until the next try
@@ -82,7 +82,7 @@ def test_over_a_slow_line_decisions_show_at_once_and_arrive(page, address, store
     page.keyboard.press("n")
     page.keyboard.press("Enter")
     wait_chip(page, "Accepted", 1)
-    assert page.locator(".sync").inner_text() == "Saving…"
+    page.locator(".sync", has_text="Saving…").wait_for()
     page.keyboard.press("r")
     wait_chip(page, "Rejected", 1)
     page.keyboard.press("d")
@@ -168,7 +168,7 @@ def test_a_token_that_is_taken_back_costs_nothing_and_another_goes_on_with_the_s
         drag(page, (0.2, 0.2), (0.3, 0.25))
         page.keyboard.press("Enter")
         wait_chip(page, "Accepted", 3)
-        assert "2 changes kept here" in page.locator(".sync").inner_text()
+        page.locator(".sync", has_text="2 changes kept here").wait_for()
 
         field, enter = page.get_by_label("Sign-in link or token"), page.get_by_role("button", name="Sign in")
         field.fill("mw_nonsense")
