@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
+from maskwright.train.average import follow
 from maskwright.train.dice import Dice
 
 logger = logging.getLogger(__name__)
@@ -75,10 +76,7 @@ class Lesson(Generic[_Module]):
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
-        decay = min(self.ema, self.step / (self.step + 10))
-        with torch.no_grad():
-            means, values = list[Tensor](self.average.parameters()), list[Tensor](self.module.parameters())
-            torch._foreach_lerp_(means, values, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+        follow(self.average.parameters(), self.module.parameters(), most=self.ema, step=self.step)
         return float(loss.detach())
 
     def study(self, loss_of: Callable[[Dice, _Module], Tensor], *, minutes: float, save: Callable[[], object]) -> None:

@@ -13,6 +13,7 @@ from maskwright.models.protocol import Decoded, Features, FramePrompts
 from maskwright.models.tiny import TinySam
 from maskwright.models.tiny.clicks import keep_clicks
 from maskwright.models.tiny.model import SHADES
+from maskwright.train.average import follow
 from maskwright.train.dice import Dice
 from maskwright.train.distill import distillation_loss
 from maskwright.train.interaction import Targets, choose_targets, correct, first_prompts
@@ -143,10 +144,7 @@ def update(trainer: Trainer, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
     norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
     trainer.optimizer.step()
     trainer.step += 1
-    decay = min(recipe.ema, trainer.step / (trainer.step + 10))
-    with torch.no_grad():
-        means, values = list[Tensor](trainer.average.parameters()), list[Tensor](model.parameters())
-        torch._foreach_lerp_(means, values, 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
+    follow(trainer.average.parameters(), model.parameters(), most=recipe.ema, step=trainer.step)
     return norm.detach()
 
 

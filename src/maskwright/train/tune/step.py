@@ -15,6 +15,7 @@ from maskwright.models.protocol import Decoded, Features, FramePrompts
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tiny.clicks import keep_clicks
 from maskwright.models.tiny.model import SHADES, TinySam
+from maskwright.train.average import follow
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import Targets, correct, first_prompts
 from maskwright.train.losses import prompt_loss
@@ -50,7 +51,8 @@ def tune_step(tuner: Tuner, cache: FeatureCache | None, batch: SampleBatch, dice
         raise LossIsNoNumber(f"the gradient's length is {float(norm)}")
     tuner.optimizer.step()
     tuner.step += 1
-    _follow(tuner)
+    means = [p for p in tuner.average.parameters() if p.requires_grad]
+    follow(means, tuner.learning(), most=tuner.recipe.ema, step=tuner.step)
     return {"loss": loss, "norm": norm.detach(), **measured}
 
 
@@ -158,14 +160,6 @@ def _shown(
     one = Decoded(logits=logits[:, None], predicted_iou=decoded.predicted_iou.detach()[rows, shown][:, None])
     shades = features.extra[SHADES].detach()[targets.image_index]
     return keep_clicks(one, prompts, shades, model.prompt_encoder.side).logits[:, 0]
-
-
-@torch.no_grad()
-def _follow(tuner: Tuner) -> None:
-    """Move the average towards the weights; early on it follows faster."""
-    decay = min(tuner.recipe.ema, tuner.step / (tuner.step + 10))
-    means: list[Tensor] = [p for p in tuner.average.parameters() if p.requires_grad]
-    torch._foreach_lerp_(means, list[Tensor](tuner.learning()), 1 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
 
 __all__ = ["LossIsNoNumber", "rate_at", "tune_step"]
