@@ -154,10 +154,15 @@ export function createTracks({ store, client, maker, timeline, encode, decode, i
   function occluded(): void {
     const mask = maskHere();
     if (mask?.record.track == null) return;
-    const entries = plans.planState(state(), maker, mask, mask.record.track_point?.state === "occluded" ? "visible" : "occluded");
-    const saved = entries.flatMap(({ request }) => (request.kind === "save" ? request.records.map((one) => one.id) : []));
+    addAndTake(plans.planState(state(), maker, mask, mask.record.track_point?.state === "occluded" ? "visible" : "occluded"));
+  }
+
+  /** Do it, and take in hand what replaces the mask that was. */
+  function addAndTake(entries: readonly Entry[]): void {
+    const here = entries.filter(({ frame }) => frame !== null && frame === state().frame?.id);
+    const saved = here.flatMap(({ request }) => (request.kind === "save" ? request.records.map((one) => one.id) : []));
     add(entries);
-    store.dispatch({ type: "selected", ids: saved, how: "only" });
+    if (saved.length > 0) store.dispatch({ type: "selected", ids: saved, how: "only" });
   }
 
   /** The frames between the keyframes around the open one get masks between theirs. */
@@ -183,7 +188,9 @@ export function createTracks({ store, client, maker, timeline, encode, decode, i
       const rle = rles[i];
       return rle === undefined ? [] : [{ frame, rle, old: here_(frame.ref?.frame_index ?? -1) }];
     });
-    add(plans.planInterpolation(state(), maker, { before, after, frames: each }));
+    const entries = plans.planInterpolation(state(), maker, { before, after, frames: each });
+    if (track() === name_) addAndTake(entries);
+    else add(entries);
     say("note", text.time.interpolated(each.length, first, last));
   }
 
