@@ -109,7 +109,8 @@ def test_two_who_change_one_mask_are_asked_and_a_list_is_accepted_and_named_at_o
     answer = httpx.post(f"{address}/v1/events", json={"events": [event]}, headers={"If-Match": "*"})
     assert answer.status_code == 201
     page.context.set_offline(False)
-    page.get_by_role("button", name="Take theirs").click()
+    card = page.get_by_role("alertdialog").filter(has_text="By anna")  # whoever rejected it is told by its history
+    card.get_by_role("button", name="Take theirs").click()
     wait_chip(page, "Rejected", 1)
     wait_saved(page)
 

@@ -9,9 +9,9 @@ import { currentItem, isHidden, numLeft } from "./people";
 import { createReview, type Review } from "./review";
 
 /** A server with three masks, all of them in a queue that has pages of two. */
-function serverWith(): FakeServer {
+function serverWith(method: "sam_raw" | "human_drawn" = "sam_raw"): FakeServer {
   const server = new FakeServer(chanceOf(1));
-  ["a", "b", "c"].forEach((id) => server.put(id));
+  ["a", "b", "c"].forEach((id) => server.put(id, method));
   server.others.set("get_queue", ({ query }: LooseAsked): Answer<unknown> => {
     const cursor = query?.["cursor"];
     const begin = cursor === undefined ? 0 : Number(cursor) + 1;
@@ -112,6 +112,27 @@ test("a blind second look has the mask in hand as it was put, and hides what the
   expect(server.lines.slice(-2).map(({ event }) => event.action.kind)).toEqual(["Edit", "Accept"]);
   expect(people(bob).lastLook).toEqual({ recordId: "a", other: "ann", iou: 0.04, difference: "pixels" });
   expect(here(bob)).toBe("b");
+  bob.stop();
+});
+
+test("of a mask that was drawn by hand a blind second look shows what the model makes of its box, and not its pixels", async () => {
+  const server = serverWith("human_drawn");
+  const record = server.records()[0]?.record;
+  const asked: unknown[] = [];
+  server.others.set("segment", ({ body }: LooseAsked) => {
+    asked.push(body);
+    const rle = { kind: "RLE", ...encodeRle(boxPatch(FRAME.size_hw, [0, 0, 5, 5])) };
+    return good({ masks: [{ record: { ...record, id: "answer", rle } }] });
+  });
+  const bob = await open(server);
+
+  await bob.queue.start("second_look", { isBlind: true });
+  expect(bob.store.get().hand?.draft.work.patch.box).toEqual([0, 0, 0, 0]);
+  await turns(20);
+
+  expect(asked).toMatchObject([{ prompts: [{ kind: "BoxPrompt", box_xyxy: record?.box_xyxy }] }]);
+  expect(bob.store.get().hand?.base).toBe("a");
+  expect(bob.store.get().hand?.draft.work.patch.box).toEqual([0, 0, 5, 5]);
   bob.stop();
 });
 

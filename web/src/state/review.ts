@@ -15,6 +15,7 @@ import type { Clock } from "../sync/sender";
 import type { Storage } from "../sync/storage";
 import type { Tabs } from "../sync/tabs";
 import { canRedo, isUntouched, newDraft, type Draft, type Effect } from "../tools/draft";
+import { box } from "../tools/prompting";
 import { createAhead } from "./ahead";
 import { createDecide } from "./decide";
 import { createFrames } from "./frames";
@@ -96,16 +97,26 @@ export function createReview(parts: ReviewParts) {
     store.dispatch({ type: "hand-taken", hand: takeHand(tool, given, frame.size_hw, patch) });
   }
 
-  /** Take a record in hand as it was put, whatever was done to it since. */
+  /**
+   * Take a record in hand as it was put, whatever was done to it since. Pixels that somebody drew are the first one's: of
+   * such a mask its box asks the model.
+   */
   async function takeAsPut(id: string): Promise<void> {
     const answer = await client().call("get_record_history", { path: { record_id: id } });
     if (!answer.ok) return;
-    const { rle, label } = answer.value.record;
+    const { rle, label, box_xyxy, provenance } = answer.value.record;
     const [patch] = await codec.decode([rle]);
     const { frame, tool, selection } = store.get();
     if (frame === null || patch === undefined || selection.at(-1) !== id) return;
     const given = { id: newId(), frame: frame.id, base: id, label };
-    store.dispatch({ type: "hand-taken", hand: takeHand(tool, given, frame.size_hw, patch) });
+    if (provenance.method !== "human_drawn") {
+      store.dispatch({ type: "hand-taken", hand: takeHand(tool, given, frame.size_hw, patch) });
+      return;
+    }
+    const hand = takeHand(tool, given, frame.size_hw);
+    store.dispatch({ type: "hand-taken", hand });
+    const asked = box(hand.draft, box_xyxy, false);
+    onDraft(asked.draft, asked.effects);
   }
 
   /** The canvas made another draft, and asks what its effects say. */

@@ -87,8 +87,8 @@ export class FakeServer {
 
   constructor(private readonly chance: Chance) {}
 
-  put(id: string): void {
-    const record = recordOf({ id, rle: RLES[0] ?? never(), provenance: { method: "human_drawn" }, frame: FRAME.ref, label: "cup" }, "model", at(0));
+  put(id: string, method: MaskRecord["provenance"]["method"] = "sam_raw"): void {
+    const record = recordOf({ id, rle: RLES[0] ?? never(), provenance: { method }, frame: FRAME.ref, label: "cup" }, "model", at(0));
     this.saves.push({ caller: "model", key: `put-${id}`, record });
   }
 
