@@ -103,10 +103,11 @@ def test_colours_survive_full_range_odd_sizes_and_ten_bits(tmp_path, pix_fmt, si
     assert all(frame.image.size_hw == size_hw and shows(frame.image.pixels, number) for number, frame in frames)
 
 
-def test_a_truncated_video_gives_the_frames_it_has_and_then_says_so(tmp_path):
+@pytest.mark.parametrize("kind", ["mp4", "mkv"])
+def test_a_truncated_video_gives_the_frames_it_has_and_then_says_so(tmp_path, kind):
     noise = np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8)
-    whole = write_video(tmp_path / "whole.mp4", noise, faststart=True).read_bytes()
-    path = tmp_path / "cut.mp4"
+    whole = write_video(tmp_path / f"whole.{kind}", noise, faststart=kind == "mp4").read_bytes()
+    path = tmp_path / f"cut.{kind}"
     path.write_bytes(whole[: len(whole) * 6 // 10])
 
     source = open_source(path)
@@ -118,6 +119,15 @@ def test_a_truncated_video_gives_the_frames_it_has_and_then_says_so(tmp_path):
     assert 10 < len(given) < 20
     assert [frame.ref.frame_index for frame in given] == list(range(len(given)))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("times", [None, [0, 0.1, 0.2, 0.3, 5.0], [2.0, 2.1, 2.2, 9.0, 9.1]])
+def test_a_whole_mkv_is_whole_at_any_rate_and_from_any_beginning(tmp_path, times):
+    path = write_video(tmp_path / "whole.mkv", map(picture, range(5)), times=times)
+
+    index = index_video(path)
+
+    assert (index.num_frames, index.num_promised) == (5, 5)
 
 
 def test_a_video_without_its_index_is_refused_in_one_line(tmp_path):

@@ -1,9 +1,11 @@
 """`VideoIndex`: where each frame of a video file stands, found by reading its packets without decoding any.
 
 Frame numbers count pictures in the order in which they are shown, so they are exact for B-frames and for variable frame
-rates. Headers are not believed, except where they promise more frames than the file holds: then it is truncated.
+rates. Headers are not believed, except where they promise more frames than the file holds: then it is truncated. MP4
+promises a number of frames, Matroska and WebM a duration.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,7 +89,7 @@ def index_video(path: Path) -> VideoIndex:
     from av.error import FFmpegError
 
     shown: list[tuple[int | None, int | None, bool]] = []
-    num_hidden = 0
+    num_hidden, end = 0, 0
     with open_video(path) as (container, stream):
         try:
             for packet in container.demux(stream):
@@ -97,13 +99,14 @@ def index_video(path: Path) -> VideoIndex:
                     num_hidden += 1
                     continue
                 shown.append((packet.pts, packet.dts, packet.is_keyframe))
+                end = max(end, (packet.pts or 0) + (packet.duration or 0))
         except FFmpegError:
             pass  # cut off; what was read so far is the index
-        promised = max(len(shown), stream.frames - num_hidden)
         if not shown:
             raise ImageError(f"the video holds no frame: {path}")
         rate, time_base, size_hw = stream.average_rate, stream.time_base, (stream.height, stream.width)
-    pts, keyframes, key_dts = _in_shown_order(shown)
+        pts, keyframes, key_dts = _in_shown_order(shown)
+        promised = max(len(shown), stream.frames - num_hidden, _num_by_duration(container, stream, pts, end))
     return VideoIndex(
         path=path,
         num_frames=len(shown),
@@ -115,6 +118,18 @@ def index_video(path: Path) -> VideoIndex:
         keyframes=keyframes,
         key_dts=key_dts,
     )
+
+
+def _num_by_duration(container: "InputContainer", stream: "VideoStream", pts: Int[np.ndarray, " T"], end: int) -> int:
+    """Give how many frames the duration that Matroska states stands for; 0 if no more than there are until `end`."""
+    stated = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d*)?)\0*", stream.metadata.get("DURATION", ""))
+    if stated is None or len(pts) < 2 or not stream.time_base or "matroska" not in container.format.name:
+        return 0
+    end_s = int(stated[1]) * 3600 + int(stated[2]) * 60 + float(stated[3])
+    frame_s = float((pts[-1] - pts[0]) * stream.time_base) / (len(pts) - 1)
+    missing = round((end_s - float(max(end, pts[-1]) * stream.time_base)) / frame_s)
+    # With a variable frame rate the number is a guess.
+    return len(pts) + missing if missing > max(2, len(pts) / 100) else 0
 
 
 def _in_shown_order(
