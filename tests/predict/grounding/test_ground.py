@@ -162,14 +162,21 @@ def test_arguments_that_are_no_chance_or_no_depth_are_refused():
         ground(finder(mug=block(9, 60)), "the mug", depth_m=np.zeros(SIZE, np.uint16))  # pyright: ignore
 
 
+_TEXTS = (
+    "the mug",
+    "the mug on the left",
+    "the second mug from the right",
+    "the mug next to the bowl",
+    "the mug in the bowl",
+    "the mug between the bowl and the mug",
+    "the mug nearest to the bowl",
+    "the smallest mug behind the bowl",
+)
 _PLACES = st.tuples(st.integers(10, 150), st.integers(20, 118))
 
 
 @settings(max_examples=40, deadline=None)
-@given(places=st.lists(_PLACES, min_size=1, max_size=5, unique=True), text=st.sampled_from(
-    ["the mug", "the mug on the left", "the second mug from the right", "the mug next to the bowl", "the mug in the bowl",
-     "the mug between the bowl and the mug", "the mug nearest to the bowl", "the smallest mug behind the bowl"]
-))  # fmt: skip
+@given(places=st.lists(_PLACES, min_size=1, max_size=5, unique=True), text=st.sampled_from(_TEXTS))
 def test_scores_are_chances_in_falling_order_whatever_stands_where(places, text):
     find = finder(mug=[block(x, y) for x, y in places], bowl=block(80, 70, 30, 12))
 
