@@ -2,14 +2,16 @@
 
 python benchmarks/tune.py --frames 16 --model tiny
 
-Frames are painted, two masks each. Times are processor seconds of one thread, so other work on the machine counts
-little; what 1,000 frames and 10 epochs take on two cores is reckoned from them and says so.
+Frames are painted, one mask each is asked for. Times are processor seconds of one thread, the two kinds of epoch in
+turn, so other work on the machine counts little. Each round draws other prompts: clicks take longer than boxes. What
+1,000 frames and 10 epochs take on two cores is reckoned from them and says so.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -42,13 +44,13 @@ class Encoding(FeatureCache):
         return Features.side_by_side([features for _, features in encoded(self._model, views)])
 
 
-def epoch(tuner: Tuner, cache: FeatureCache, samples: Sequence[Sample]) -> None:
-    """Learn from every sample once."""
+def epoch(tuner: Tuner, cache: FeatureCache, samples: Sequence[Sample], number: int) -> None:
+    """Learn from every sample once; prompts follow from the number."""
     size = tuner.recipe.batch
     for start in range(0, len(samples), size):
         batch = batch_of(samples[start : start + size], tuner.model.frame, "cpu")
         if batch is not None:
-            tune_step(tuner, cache, batch, Dice(start))
+            tune_step(tuner, cache, batch, Dice(1_000 * number + start))
 
 
 def taken(work: Callable[[], object]) -> tuple[float, float]:
@@ -63,6 +65,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=16)
     parser.add_argument("--model", default="tiny")
+    parser.add_argument("--rounds", type=int, default=6, help="epochs of each kind")
     parser.add_argument("--corrections", type=int, default=TuneRecipe().corrections)
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -78,9 +81,12 @@ def main() -> None:
         cache = FeatureCache(root / "features", model)
         filling, _ = taken(lambda: cache.fill(model, samples.views()))
         tuner = make_tuner(model, recipe, num_steps=100)
-        epoch(tuner, cache, drawn[: recipe.batch])  # warm
-        kept, kept_clock = taken(lambda: epoch(tuner, cache, drawn))
-        anew, anew_clock = taken(lambda: epoch(tuner, Encoding(model), drawn))
+        epoch(tuner, cache, drawn[: recipe.batch], 0)  # warm
+        times: list[tuple[float, float, float, float]] = []
+        for number in range(args.rounds):
+            kept, anew = (taken(partial(epoch, tuner, source, drawn, number)) for source in (cache, Encoding(model)))
+            times.append((*kept, *anew))
+        kept, kept_clock, anew, anew_clock = (sum(column) / args.rounds for column in zip(*times, strict=True))
     n = len(drawn)
     print(f"{args.model}, {n} frames with one mask each, batch {recipe.batch}, corrections up to {args.corrections}")
     print(f"encoding once: {filling / n:.3f} s a frame; {cache.view_bytes / 1e6:.1f} MB kept a frame")

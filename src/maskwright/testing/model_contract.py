@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from maskwright.models.protocol import Decoded, Features, FramePrompts, Model
+from maskwright.models.sam.draft import in_cells, take_cells
 
 
 class ModelContract:
@@ -111,6 +112,20 @@ class ModelContract:
             decoded.logits.square().mean() + decoded.predicted_iou.mean(), [training.mask_decoder.mask_tokens.weight]
         )
         assert bool(gradient.any())
+
+    def test_a_draft_draws_in_part_what_it_draws_in_whole(
+        self, model: Model, pixels: Tensor, prompts: FramePrompts
+    ) -> None:
+        training: Any = model
+        index = torch.tensor([1, 0], device=model.device)
+        chosen = torch.tensor([[3, 0, 7], [5, 6, 1]], device=model.device)
+
+        with torch.no_grad():
+            draft = training.draft(model.encode(pixels), index, prompts[:2])
+            whole = draft.draw_all()
+
+            self.assert_close(draft.draw_cells(chosen), take_cells(in_cells(whole), chosen))
+            self.assert_close(draft.draw_one(torch.tensor([2, 0], device=model.device))[0], whole[0, 2])
 
     @pytest.mark.parametrize("multimask", [False, True])
     def test_decoding_gives_logits_of_the_frame_and_one_score_each(

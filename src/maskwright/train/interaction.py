@@ -12,7 +12,7 @@ from torch import Tensor
 
 from maskwright.models.protocol import FramePrompts
 from maskwright.train.dice import Dice
-from maskwright.train.pooling import box_mean
+from maskwright.train.pooling import small_box_mean
 from maskwright.train.scenes import Scenes
 
 _LEAST_PIXELS = 40  # of a half-side mask; smaller visible remains are not asked about
@@ -59,15 +59,17 @@ def click_in(dice: Dice, region: Bool[Tensor, "N s s"]) -> Float[Tensor, "N 2"]:
     half = F.avg_pool2d(inside[:, None], 2)
     depth = half
     for size in (3, 5, 9):  # how much of the neighbourhood is inside, near and far: highest in the middle
-        depth = depth + box_mean(half, size)
-    coarse = box_mean(F.avg_pool2d(half, 4), 5)
+        depth = depth + small_box_mean(half, size)
+    coarse = small_box_mean(F.avg_pool2d(half, 4), 5)
     depth = depth + F.interpolate(coarse, size=half.shape[-2:], mode="bilinear") * 2
     depth = F.interpolate(depth, size=(s, s), mode="bilinear")[:, 0] * inside
     focus = torch.where(dice.chance(0.5, N) > 0, 24.0, 0.0)[:, None]
-    score = focus * (depth / depth.amax((1, 2), keepdim=True).clamp(min=1e-3)).flatten(1)
-    noise = -torch.log(-torch.log(dice.uniform(1e-6, 1 - 1e-6, N, s * s)))
-    allowed = inside.flatten(1) > 0
-    index = torch.where(allowed, score + noise, score + noise - 1e4).argmax(1)
+    score = focus * (depth / depth.amax((1, 2), keepdim=True).clamp(min=1e-3) - 1).flatten(1)
+    likely = score.exp() * inside.flatten(1)
+    likely = torch.where(likely.amax(1, keepdim=True) > 0, likely, torch.ones_like(likely))
+    passed = likely.cumsum(1)
+    at = dice.uniform(0, 1 - 1e-6, N, 1) * passed[:, -1:]
+    index = torch.searchsorted(passed, at, right=True)[:, 0].clamp(max=s * s - 1)
     xy = torch.stack([index % s, index // s], 1).float()
     return xy * MASK_STRIDE + dice.uniform(0, MASK_STRIDE, N, 2) - 0.5
 

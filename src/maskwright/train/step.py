@@ -56,7 +56,7 @@ def answer_and_correct(trainer: Trainer, batch: Batch) -> tuple[Float[Tensor, ""
         is_ambiguous = one_click if turn == 0 else torch.zeros_like(one_click)
         with torch.set_grad_enabled(learns), half_precision(trainer):
             small = trainer.model.decode_training(features, targets.image_index, prompts)
-        shown = best_believed(small, is_ambiguous)
+        shown = best_believed(small.predicted_iou, is_ambiguous)
         if learns:
             decoded = enlarged(small, targets.masks.shape[-1])
             loss, true_iou = prompt_loss(
@@ -118,11 +118,11 @@ def enlarged(decoded: Decoded, side: int) -> Decoded:
     return Decoded(logits=logits, predicted_iou=decoded.predicted_iou.float())
 
 
-def best_believed(decoded: Decoded, is_ambiguous: Bool[Tensor, " N"]) -> Int[Tensor, " N"]:
+def best_believed(predicted_iou: Float[Tensor, "N M1"], is_ambiguous: Bool[Tensor, " N"]) -> Int[Tensor, " N"]:
     """Choose the candidate that a user would be shown: 0, or for one click the best of the others by predicted IoU."""
-    if decoded.predicted_iou.shape[1] == 1:
+    if predicted_iou.shape[1] == 1:
         return torch.zeros_like(is_ambiguous, dtype=torch.long)
-    return torch.where(is_ambiguous, 1 + decoded.predicted_iou[:, 1:].argmax(1), 0)
+    return torch.where(is_ambiguous, 1 + predicted_iou[:, 1:].argmax(1), 0)
 
 
 def measurements(turn: int, iou: Float[Tensor, " N"], one_click: Bool[Tensor, " N"]) -> dict[str, Tensor]:

@@ -82,7 +82,7 @@ def _answers(model: TinySam, scenes: Scenes, seed: int, per_image: int) -> Answe
     after, last = prompts, first
     for turn in range(_CORRECTIONS):
         ambiguous = one_click if turn == 0 else torch.zeros_like(one_click)
-        logits = seen(model, features, targets, after, last, best_believed(last, ambiguous))
+        logits = seen(model, features, targets, after, last, best_believed(last.predicted_iou, ambiguous))
         after = correct(dice, after, logits, targets.masks)
         last = model.decode_training(features, targets.image_index, after)
     _, corrected, error_after = _shown(last, targets, torch.zeros_like(one_click))
@@ -101,7 +101,7 @@ def _answers(model: TinySam, scenes: Scenes, seed: int, per_image: int) -> Answe
 def _shown(decoded: Decoded, targets: Targets, is_ambiguous: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The mask that a user would see of each prompt, its IoU, and how wrong its predicted IoU is."""
     large = enlarged(decoded, targets.masks.shape[-1])
-    chosen = best_believed(decoded, is_ambiguous)
+    chosen = best_believed(decoded.predicted_iou, is_ambiguous)
     rows = torch.arange(len(chosen), device=chosen.device)
     masks = large.logits[rows, chosen] > 0
     iou = mask_iou(masks[:, None], targets.masks > 0.5)[:, 0]

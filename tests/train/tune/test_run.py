@@ -102,7 +102,8 @@ def test_pieces_of_a_batch_learn_the_same(run, quick, weights):
     run("pieces", recipe=replace(once, at_once=2))
 
     for name, tensor in weights("whole").items():
-        assert torch.allclose(tensor, weights("pieces")[name], atol=2e-3), name
+        if not name.endswith("k_proj.bias"):  # cancels in the softmax: its gradient is rounding, which Adam enlarges
+            assert torch.allclose(tensor, weights("pieces")[name], atol=2e-3), name
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(run, monkeypatch):
@@ -126,14 +127,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(run, monkeyp
 
 
 def test_out_of_memory_says_how_many_prompts_fit(run, monkeypatch):
-    honest = step_module._decode
+    honest = step_module._draft
 
-    def small_machine(model, features, targets, prompts):
-        if len(targets.masks) > 2:
+    def small_machine(model, asked):
+        if len(asked.image_index) > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return honest(model, features, targets, prompts)
+        return honest(model, asked)
 
-    monkeypatch.setattr(step_module, "_decode", small_machine)
+    monkeypatch.setattr(step_module, "_draft", small_machine)
 
     with pytest.raises(ModelError, match=r"out of memory with 5 prompts at a time; 2 fit\. Go on with --set at_once=2"):
         run()

@@ -5,6 +5,8 @@ predicted IoU, plus the high-quality correction. `hq_token_only` drops SAM's par
 to how a model is used for a whole job, not to one prompt.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.hq_sam.mask_decoder import HqMaskDecoder
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
+from maskwright.models.sam.draft import Draft, in_cells, take_cells
 from maskwright.models.sam.mask_decoder import Decoding
 from maskwright.models.sam.model import SamModel
 from maskwright.models.sam.prompt_encoder import PromptEncoder
@@ -92,20 +95,47 @@ class HqSamModel(SamModel):
             mask_index=torch.zeros_like(prompt_index),
         )
 
-    def _draw_all(
-        self, features: Features, image_index: Int[Tensor, " N"], decoding: Decoding
-    ) -> Float[Tensor, "N M1 h w"]:
-        """Draw every candidate with the high-quality correction, as a user would see it."""
-        (fused,) = features.extra
-        N, M = decoding.predicted_iou.shape
-        rows = torch.arange(N, device=self.device).repeat_interleave(M)
-        candidates = torch.arange(M, device=self.device).repeat(N)
-        drawn = self.mask_decoder.draw_hq(decoding, fused[image_index], rows, candidates, token_only=self.hq_token_only)
-        return drawn.unflatten(0, (N, M))
+    def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> "HqDraft":
+        """Do of `decode_training` what comes before drawing."""
+        return HqDraft(
+            decoder=self.mask_decoder,
+            decoding=self._decoding(self.prompt_encoder, self.mask_decoder, features, image_index, prompts),
+            image_index=image_index,
+            fused=features.extra[0],
+            token_only=self.hq_token_only,
+        )
 
     def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
         (fused,) = features.extra
         return self.mask_decoder.draw_hq(decoding, fused, rows, candidates, token_only=self.hq_token_only)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HqDraft(Draft):
+    """Draws as a user would see it, with the high-quality correction, which sees beyond single cells."""
+
+    decoder: HqMaskDecoder
+    fused: Float[Tensor, "B C h w"]
+    token_only: bool
+
+    def draw_all(self) -> Float[Tensor, "N M1 h w"]:
+        """Draw every candidate of every prompt."""
+        N, M = self.predicted_iou.shape
+        rows = torch.arange(N, device=self.image_index.device).repeat_interleave(M)
+        candidates = torch.arange(M, device=self.image_index.device).repeat(N)
+        return self._drawn(rows, candidates).unflatten(0, (N, M))
+
+    def draw_one(self, candidates: Int[Tensor, " N"]) -> Float[Tensor, "N h w"]:
+        """Draw one candidate of each prompt."""
+        return self._drawn(torch.arange(len(candidates), device=candidates.device), candidates)
+
+    def draw_cells(self, chosen: Int[Tensor, "N K"]) -> Float[Tensor, "N M1 K p"]:
+        """Draw every candidate, and take some cells of each prompt."""
+        return take_cells(in_cells(self.draw_all()), chosen)
+
+    def _drawn(self, rows: Tensor, candidates: Tensor) -> Float[Tensor, "Q h w"]:
+        fused = self.fused[self.image_index]
+        return self.decoder.draw_hq(self.decoding, fused, rows, candidates, token_only=self.token_only)
 
 
 def _choose(predicted_iou: Float[Tensor, "N M1"], *, multimask: bool) -> tuple[Float[Tensor, "N 1"], Tensor]:
@@ -116,4 +146,4 @@ def _choose(predicted_iou: Float[Tensor, "N M1"], *, multimask: bool) -> tuple[F
     return best.values, best.indices[:, 0] + 1
 
 
-__all__ = ["HqSamModel"]
+__all__ = ["HqDraft", "HqSamModel"]

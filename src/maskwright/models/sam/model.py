@@ -11,6 +11,7 @@ from maskwright.core.errors import UnsupportedPrompt
 from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
+from maskwright.models.sam.draft import Draft
 from maskwright.models.sam.mask_decoder import PIECE_BYTES, Decoding, MaskDecoder
 from maskwright.models.sam.prompt_encoder import PADDING, PromptEncoder
 
@@ -104,17 +105,28 @@ class SamModel(nn.Module):
 
         Whole batches at once, with what backpropagation needs.
         """
-        cells = features.image_embedding.flatten(2).transpose(1, 2)[image_index]
-        sparse = self.prompt_encoder.tokens(prompts.points, prompts.labels)
-        cells = cells + self.prompt_encoder.dense(prompts.mask_logits)
-        decoding = self.mask_decoder.run(cells, self.prompt_encoder.positions(), sparse)
-        logits = self._draw_all(features, image_index, decoding)
-        return Decoded(logits=logits, predicted_iou=decoding.predicted_iou)
+        draft = self.draft(features, image_index, prompts)
+        return Decoded(logits=draft.draw_all(), predicted_iou=draft.predicted_iou)
 
-    def _draw_all(
-        self, features: Features, image_index: Int[Tensor, " N"], decoding: Decoding
-    ) -> Float[Tensor, "N M1 h w"]:
-        return self.mask_decoder.draw_all(decoding)
+    def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Draft:
+        """Do of `decode_training` what comes before drawing."""
+        return Draft(
+            decoder=self.mask_decoder,
+            decoding=self._decoding(self.prompt_encoder, self.mask_decoder, features, image_index, prompts),
+            image_index=image_index,
+        )
+
+    def _decoding(
+        self,
+        encoder: PromptEncoder,
+        decoder: MaskDecoder,
+        features: Features,
+        image_index: Int[Tensor, " N"],
+        prompts: FramePrompts,
+    ) -> Decoding:
+        cells = features.image_embedding.flatten(2).transpose(1, 2)[image_index]
+        sparse = encoder.tokens(prompts.points, prompts.labels)
+        return decoder.run(cells + encoder.dense(prompts.mask_logits), encoder.positions(), sparse)
 
     def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
         """Decode candidates 1..3 of each prompt and draw only those whose predicted IoU `keep` accepts."""

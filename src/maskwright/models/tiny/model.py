@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
+from maskwright.models.sam.draft import Draft
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
 from maskwright.models.sam.model import SamModel, prompts_per_step
 from maskwright.models.sam.prompt_encoder import PromptEncoder
@@ -84,20 +85,16 @@ class TinySam(SamModel):
         )
         return Features(image_embedding=embedding.float(), extra=extra)
 
-    def decode_training(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Decoded:
-        """Decode N prompts on several images, prompt i on image `image_index[i]`.
-
-        All four candidates, 0 first; of corrections the one that there is.
-        """
+    def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Draft:
+        """Do of `decode_training` what comes before drawing; corrections go to the decoder that is theirs."""
         assert prompts.text is None, "phrases are answered by the things that are found, which no decoder learns"
         encoder, decoder = self._decoder_for(prompts)
-        cells = features.image_embedding.flatten(2).transpose(1, 2)[image_index]
-        skip8, skip4 = (skip[image_index] for skip in features.extra[:2])
-        sparse = encoder.tokens(prompts.points, prompts.labels)
-        cells = cells + encoder.dense(prompts.mask_logits)
-        decoding = decoder.run(cells, encoder.positions(), sparse)
-        logits = decoder.draw_all(decoding, (skip8, skip4))
-        return Decoded(logits=logits, predicted_iou=decoding.predicted_iou)
+        return Draft(
+            decoder=decoder,
+            decoding=self._decoding(encoder, decoder, features, image_index, prompts),
+            image_index=image_index,
+            skips=(features.extra[0], features.extra[1]),
+        )
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
         """Decode prompts as `SamModel` does, keep what boxes promise, and answer phrases by the things of one image."""

@@ -29,6 +29,7 @@ class TuneRecipe:
     per_picture: int = option(8, "most masks of one picture in an epoch")
     mirror: int = option(1, "1: pictures are seen mirrored too, encoded once; 0: as they are")
     crops: int = option(2, "crops of each picture around small objects, encoded once, for models that look closer")
+    drawn_share: float = option(0.25, "share of the cells of a frame that a loss looks at; 1: all, which takes longer")
     replay: float = option(0.0, "general pictures mixed in, as a share of the training pictures")
     focal_weight: float = option(20.0, "weight of the focal loss")
     dice_weight: float = option(1.0, "weight of the Dice loss")

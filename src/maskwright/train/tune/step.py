@@ -5,24 +5,28 @@ The first answer learns and the last one, as `train.step` has it. A batch goes t
 """
 
 import math
+from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from maskwright.core.errors import ModelError
 from maskwright.models.protocol import Decoded, Features, FramePrompts
+from maskwright.models.sam.draft import Draft
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tiny.clicks import keep_clicks
 from maskwright.models.tiny.model import SHADES, TinySam
 from maskwright.train.average import follow
 from maskwright.train.dice import Dice
-from maskwright.train.interaction import Targets, correct, first_prompts
+from maskwright.train.interaction import correct, first_prompts
 from maskwright.train.losses import prompt_loss
-from maskwright.train.step import best_believed, enlarged
+from maskwright.train.step import best_believed
 from maskwright.train.tune.features import FeatureCache, encoded, frame_of
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import SampleBatch
+from maskwright.train.tune.sampling import ChosenCells, choose_cells
 from maskwright.train.tune.tuner import Tuner
 
 
@@ -91,75 +95,115 @@ def _answer_and_correct(
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
     recipe, N = tuner.recipe, len(batch.samples)
     prompts, one_click = first_prompts(dice, batch.masks)
+    inside = F.avg_pool2d(batch.masks, batch.masks.shape[-1] // tuner.model.frame.logits_side)
     last = 0 if not recipe.corrections else 1 + int(dice.integers(recipe.corrections, 1))
     size = recipe.at_once or N
     total = torch.zeros((), device=tuner.device)
     measured: dict[str, Tensor] = {}
     for turn in range(last + 1):
-        learns = turn in (0, last)
         ambiguous = one_click if turn == 0 else torch.zeros_like(one_click)
+        offset = dice.uniform(0, 1, N, 1)
         seen, reached = [], []
         for start in range(0, N, size):
             piece = slice(start, start + size)
-            with torch.set_grad_enabled(learns):
-                small = _decode(tuner.model, features, batch.targets(piece), prompts[piece])
-                decoded = enlarged(small, batch.masks.shape[-1])
-                loss, iou = _loss(recipe, decoded, batch.masks[piece], ambiguous[piece])
-                if learns:
-                    share = loss.sum() / N / (2 if last else 1)
-                    share.backward()
-                    total += share.detach()
-            shown = best_believed(small, ambiguous[piece])
-            rows = torch.arange(len(shown), device=shown.device)
-            reached.append(iou[rows, shown])
-            if turn < last:
-                with torch.no_grad():
-                    seen.append(_shown(tuner.model, features, batch.targets(piece), prompts[piece], small, shown))
-        name = f"iou_turn{min(turn, 1)}" if turn else f"iou_{'click' if bool(one_click[0]) else 'box'}"
-        measured[name] = torch.cat(reached).mean()
+            asked = _Asked(
+                features=features,
+                image_index=batch.view_index[piece],
+                prompts=prompts[piece],
+                inside=inside[piece],
+                ambiguous=ambiguous[piece],
+                offset=offset[piece],
+            )
+            answer, learnt = _answer(tuner, asked, learns=turn in (0, last), is_shown=turn < last)
+            if learnt is not None:
+                loss, iou = learnt
+                share = loss.sum() / N / (2 if last else 1)
+                share.backward()
+                total += share.detach()
+                reached.append(iou)
+            seen.append(answer)
+        if reached:
+            name = "iou_turn1" if turn else f"iou_{'click' if bool(one_click[0]) else 'box'}"
+            measured[name] = torch.cat(reached).mean()
         if turn < last:
             with torch.no_grad():
                 prompts = correct(dice, prompts, torch.cat(seen), batch.masks)
     return total, measured
 
 
-def _decode(model: SamModel, features: Features, targets: Targets, prompts: FramePrompts) -> Decoded:
-    half = torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda")
-    with half:
-        return model.decode_training(features, targets.image_index, prompts)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A piece of a batch in one turn. `inside` is how much of each pixel of the logits is in the mask."""
+
+    features: Features
+    image_index: Int[Tensor, " N"]
+    prompts: FramePrompts
+    inside: Float[Tensor, "N 1 h w"]
+    ambiguous: Bool[Tensor, " N"]
+    offset: Float[Tensor, "N 1"]
+
+
+def _answer(
+    tuner: Tuner, asked: _Asked, *, learns: bool, is_shown: bool
+) -> tuple[Float[Tensor, "N h w"], tuple[Float[Tensor, " N"], Float[Tensor, " N"]] | None]:
+    """Answer prompts; give what a user would see, where that is wanted, and loss and IoU, where they are learnt from.
+
+    The loss looks at some cells, chosen by the answer at hand: this one, or the one that it corrects.
+    """
+    model, earlier = tuner.model, asked.prompts.mask_logits
+    with torch.set_grad_enabled(learns), _half(model):
+        draft = _draft(model, asked)
+        shown = best_believed(draft.predicted_iou, asked.ambiguous)
+        with torch.no_grad():
+            answer = _shown(model, asked, draft, shown) if is_shown else asked.offset.new_zeros(0)
+            if not learns:
+                return answer, None
+            at_hand = answer if is_shown else None if earlier is None else earlier[:, 0]
+            chosen = choose_cells(tuner.recipe.drawn_share, asked.inside, at_hand, asked.offset)
+            target = chosen.of(asked.inside)
+        logits = draft.draw_cells(chosen.index)
+    loss, iou = _loss(tuner.recipe, logits.float(), draft.predicted_iou.float(), target, chosen, asked.ambiguous)
+    return answer, (loss, iou[torch.arange(len(shown), device=shown.device), shown])
+
+
+def _half(model: SamModel) -> torch.autocast:
+    return torch.autocast(model.device.type, torch.bfloat16, enabled=model.device.type == "cuda")
+
+
+def _draft(model: SamModel, asked: _Asked) -> Draft:
+    return model.draft(asked.features, asked.image_index, asked.prompts)
 
 
 def _loss(
-    recipe: TuneRecipe, decoded: Decoded, masks: Float[Tensor, "N 1 s s"], ambiguous: Bool[Tensor, " N"]
+    recipe: TuneRecipe,
+    logits: Float[Tensor, "N M1 K p"],
+    predicted_iou: Float[Tensor, "N M1"],
+    target: Float[Tensor, "N 1 K p"],
+    chosen: ChosenCells,
+    ambiguous: Bool[Tensor, " N"],
 ) -> tuple[Float[Tensor, " N"], Float[Tensor, "N M1"]]:
     return prompt_loss(
-        decoded.logits,
-        decoded.predicted_iou,
-        masks,
+        logits,
+        predicted_iou,
+        target,
         ambiguous,
         focal_weight=recipe.focal_weight,
         dice_weight=recipe.dice_weight,
         bce_weight=recipe.bce_weight,
         iou_weight=recipe.iou_weight,
+        weight=chosen.weight[:, None, :, None],
     )
 
 
-def _shown(
-    model: SamModel,
-    features: Features,
-    targets: Targets,
-    prompts: FramePrompts,
-    decoded: Decoded,
-    shown: Int[Tensor, " N"],
-) -> Float[Tensor, "N h w"]:
+def _shown(model: SamModel, asked: _Asked, draft: Draft, shown: Int[Tensor, " N"]) -> Float[Tensor, "N h w"]:
     """The logits that a user would see; `tiny` keeps what clicks promise."""
-    rows = torch.arange(len(shown), device=shown.device)
-    logits = decoded.logits.detach().float()[rows, shown]
+    logits = draft.draw_one(shown).float()
     if not isinstance(model, TinySam):
         return logits
-    one = Decoded(logits=logits[:, None], predicted_iou=decoded.predicted_iou.detach()[rows, shown][:, None])
-    shades = features.extra[SHADES].detach()[targets.image_index]
-    return keep_clicks(one, prompts, shades, model.prompt_encoder.side).logits[:, 0]
+    rows = torch.arange(len(shown), device=shown.device)
+    one = Decoded(logits=logits[:, None], predicted_iou=draft.predicted_iou.detach()[rows, shown][:, None])
+    shades = asked.features.extra[SHADES].detach()[asked.image_index]
+    return keep_clicks(one, asked.prompts, shades, model.prompt_encoder.side).logits[:, 0]
 
 
 __all__ = ["LossIsNoNumber", "rate_at", "tune_step"]
