@@ -31,6 +31,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="demo", help="A robot episode with true masks, to try everything on."),
     Verb(name="evaluate", help="Score models on pictures with true masks, beside GrabCut."),
     Verb(name="train", help="Fine-tune a model on corrected masks; train the embedded one, make scenes for it."),
+    Verb(name="loop", help="The data engine: propose, review, train, propose again, with a report of each round."),
     Verb(name="audit", help="Check the masks of a store, or tell one mask's whole life."),
     Verb(name="card", help="A data set card and Croissant metadata of a store, all numbers computed."),
     Verb(name="catalog", help="List stores by method, model, verification, licence, robot, task and coverage."),

@@ -15,7 +15,7 @@ from maskwright.evaluate.layouts import open_dataset
 from maskwright.evaluate.phrases import Phrase, phrases_of
 from maskwright.evaluate.plots import colour_of, line_plot
 from maskwright.evaluate.proposals import average_recall
-from maskwright.evaluate.report import html_report, html_table
+from maskwright.evaluate.report import html_page, html_report, html_table
 from maskwright.evaluate.results import results_json
 from maskwright.evaluate.segmenter import Answer, ModelSegmenter, Segmenter, Session
 from maskwright.evaluate.sequences import LabelledSequence, MissedFrame, SequenceFrame, open_sequences
@@ -83,6 +83,7 @@ __all__ = [
     "format_slices",
     "format_table",
     "format_tracking",
+    "html_page",
     "html_report",
     "html_table",
     "line_plot",

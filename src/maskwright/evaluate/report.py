@@ -63,6 +63,11 @@ def html_report(
         "<h2>How this was made</h2>",
         _made_by(made_by),
     ]
+    return html_page(title, parts)
+
+
+def html_page(title: str, parts: Sequence[str]) -> str:
+    """Put parts of HTML together into a page that needs nothing else."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -163,4 +168,4 @@ def _made_by(made_by: Mapping[str, Any]) -> str:
     return html_table(["", ""], rows, last_left=True)
 
 
-__all__ = ["html_report", "html_table"]
+__all__ = ["html_page", "html_report", "html_table"]

@@ -23,6 +23,7 @@ Mode = Literal["assisted_manual", "semi_automatic", "fully_automatic"]
 Fate = Literal["accepted", "audited", "shown", "dropped"]
 Verdict = Literal["go_on", "enough", "fall_back"]
 Z_95 = 1.959963984540054  # two-sided, 95 %
+RULE = "rule:"  # how the names of actors begin that are no people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,11 @@ class EngineSettings:
         for name in ("audit_share", "max_error_rate"):
             if not 0 < getattr(self, name) <= 1:
                 raise SettingError(f"{name} is a share above 0 and up to 1, got {getattr(self, name):g}")
+
+
+def is_person(actor: str) -> bool:
+    """Tell whether an actor is somebody who looked, and no rule."""
+    return not actor.startswith(RULE)
 
 
 def fates(records: Sequence[MaskRecord], settings: EngineSettings) -> tuple[Fate, ...]:
@@ -175,6 +181,7 @@ def _is_drawn(record_id: str, settings: EngineSettings) -> bool:
 
 
 __all__ = [
+    "RULE",
     "Audit",
     "Bar",
     "EngineSettings",
@@ -185,5 +192,6 @@ __all__ = [
     "audit_of",
     "bar_of",
     "fates",
+    "is_person",
     "wilson",
 ]

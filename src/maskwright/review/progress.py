@@ -3,7 +3,7 @@
 Time is read from the log: what somebody did counts for the time since his act before, unless that is so long that he
 was elsewhere (`IDLE_S`); such a pause counts for nothing, and the act after it begins a new spell. So a bulk acceptance
 of a thousand masks costs what it took, and nobody's lunch is work. Acts are masks drawn by hand and review events but
-comments, whose time is that of the decision after them.
+comments, whose time is that of the decision after them. What a rule did (`engine.RULE`) is nobody's work.
 """
 
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from maskwright.core.provenance import Method
 from maskwright.core.resolved import Status
+from maskwright.review.engine import RULE
 from maskwright.store.pages import Pages
 from maskwright.store.query import ANY_STATUS, Query
 
@@ -199,19 +200,19 @@ def _groups(pages: Pages, query: Query, columns: str) -> list[Group]:
 
 
 _MODEL_FIELDS = ("name", "checkpoint_sha256", "num_masks", "num_accepted", "num_corrected", "num_rejected")
-_MODELS = """
+_MODELS = f"""
     SELECT model_name, coalesce(model_sha256, ''), count(*),
-        count(*) FILTER (status = 'accepted' AND edited_by IS NULL),
+        count(*) FILTER (status = 'accepted' AND edited_by IS NULL AND verified_by NOT LIKE '{RULE}%'),
         count(*) FILTER (status = 'accepted' AND edited_by IS NOT NULL),
         count(*) FILTER (status = 'rejected')
     FROM masks WHERE model_name IS NOT NULL GROUP BY ALL ORDER BY ALL
 """
 _ACT_FIELDS = ("actor", "at", "method", "is_new", "is_new_to_actor")
 # A mask drawn by hand is an act of its own; of other masks the wait for the machine is not anybody's work.
-_ACTS = """
+_ACTS = f"""
     , acts AS (
         SELECT s.actor, CAST(s.done_at AS TIMESTAMPTZ) AS done_at, s.position, m.id, m.method
-        FROM steps s JOIN masks m ON m.id = s.record_id WHERE s.kind <> 'comment'
+        FROM steps s JOIN masks m ON m.id = s.record_id WHERE s.kind <> 'comment' AND s.actor NOT LIKE '{RULE}%'
         UNION ALL
         SELECT actor, created_at, 0, id, method FROM masks WHERE method = 'human_drawn' AND actor IS NOT NULL
     )

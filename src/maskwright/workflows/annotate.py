@@ -6,6 +6,7 @@ store knows the frames of each run: after a kill the same command does what is l
 """
 
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from maskwright.core.errors import StoreBusy, StoreError
+from maskwright.datasets.frame_source import Episode
 from maskwright.models import Model
 from maskwright.predict.embedding import model_ref
 from maskwright.predict.records import utc_now
@@ -77,6 +79,7 @@ def annotate(
     *,
     selection: Selection | None = None,
     engine: Engine | None = None,
+    skips_known: bool = False,
     notes: Iterable[str] = (),
     command: str | None = None,
     progress: Callable[[Progress], None] | None = None,
@@ -84,8 +87,9 @@ def annotate(
 ) -> AnnotatedSource:
     """Annotate the frames of a source into the store at `out`, which is made if nothing is there.
 
-    Frames that the same run has are not done again. Ctrl+C, an error or a kill leaves a whole store. `notes` are what
-    the caller has to say of the input (entries of a file that were left out); they go into the manifest.
+    Frames that the same run has are not done again, nor those of any other where `skips_known`. Ctrl+C, an error or a
+    kill leaves a whole store. `notes` are what the caller has to say of the input (entries of a file that were left
+    out); they go into the manifest.
 
     Raises:
         SettingError: the selection names what is not there, or leaves nothing.
@@ -104,7 +108,7 @@ def annotate(
         with manifest.lock():
             check_same_frames(store, run, footage)
             other_runs = _other_runs(store, run, footage)
-            plan = _plan(store, run, footage, selection, recipe)
+            plan = _plan(store, run, footage, selection, recipe, skips_known=skips_known)
             session = Session(plan, progress, list(notes))
             facts = _facts(footage, settings, recipe)
             content = manifest.begin(facts, _about(selection, engine, command, recipe, clock()))
@@ -136,14 +140,20 @@ def _other_runs(store: MaskStore, run: str, footage: Footage) -> tuple[str, ...]
     return tuple(one["run"] for one in found if one.get("settings", {}).get("dataset") == footage.source.name)
 
 
-def _plan(store: MaskStore, run: str, footage: Footage, selection: Selection, recipe: Recipe) -> Plan:
+def _plan(
+    store: MaskStore, run: str, footage: Footage, selection: Selection, recipe: Recipe, *, skips_known: bool
+) -> Plan:
     dataset = footage.source.name
-    return plan_frames(
-        footage,
-        selection,
-        recipe.task,
-        lambda episode, camera: store.done_frames(run, dataset=dataset, episode=episode.key, camera=camera),
-    )
+    known: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for ref in (frame.ref for frame in store.seen_frames()) if skips_known else ():
+        if ref is not None and ref.dataset == dataset:
+            known[ref.episode, ref.camera].add(ref.frame_index)
+
+    def done(episode: Episode, camera: str) -> set[int]:
+        of_run = store.done_frames(run, dataset=dataset, episode=episode.key, camera=camera)
+        return of_run | known[episode.key, camera]
+
+    return plan_frames(footage, selection, recipe.task, done)
 
 
 def _run(

@@ -118,7 +118,11 @@ def _load_base(job: FineTuneJob) -> SamModel:
 def _read(job: FineTuneJob, say: Told) -> tuple[TrainingData, Split]:
     """Read the data and split it; test data that come from elsewhere must not be trained on."""
     data = read_training_data(
-        job.source, statuses=job.statuses, images=job.images, progress=lambda *at: say("reading", *at)
+        job.source,
+        statuses=job.statuses,
+        images=job.images,
+        as_of=job.as_of,
+        progress=lambda *at: say("reading", *at),
     )
     recipe = job.recipe
     split = split_by_group(

@@ -12,6 +12,7 @@ import torch
 from maskwright import __version__
 from maskwright.models import Model
 from maskwright.models.tuned import TunedCard, changed_of, read_tuned_card, save_tuned, tuned_file
+from maskwright.store import Moment
 from maskwright.train.tune.examples import fingerprint, labels_of
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.split import Split
@@ -23,7 +24,8 @@ from maskwright.workflows.training_data import TrainingData, licence_of
 class FineTuneJob:
     """What to learn from, what to begin with, and where the result goes.
 
-    `test` is held-out data from elsewhere, `general` what must not be forgotten, `images` where a store's pictures are.
+    `test` is held-out data from elsewhere, `general` what must not be forgotten, `images` where a store's pictures are,
+    `as_of` the moment of a store whose masks are learnt from.
     """
 
     source: str
@@ -34,6 +36,7 @@ class FineTuneJob:
     test: str | None = None
     general: str | None = None
     images: Path | None = None
+    as_of: Moment = None
     device: str = "cpu"
     num_general: int = NUM_SCORED
     command: str | None = None

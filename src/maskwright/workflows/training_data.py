@@ -20,7 +20,8 @@ from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
 from maskwright.evaluate import Dataset, LabelledPicture, PictureSource, TrueObject
 from maskwright.masks import area
-from maskwright.store import ANY_STATUS, LISTED, MaskStore, Query, open_store
+from maskwright.review.engine import is_person
+from maskwright.store import ANY_STATUS, LISTED, MaskStore, Moment, Query, open_store
 from maskwright.train.tune.examples import Example, ExampleMask
 from maskwright.train.tune.split import SIDES
 from maskwright.workflows.labelled import open_labelled
@@ -55,9 +56,16 @@ class TrainingData:
 
 
 def read_training_data(
-    source: str, *, statuses: Sequence[str] | None = None, images: Path | None = None, progress: Progress | None = None
+    source: str,
+    *,
+    statuses: Sequence[str] | None = None,
+    images: Path | None = None,
+    as_of: Moment = None,
+    progress: Progress | None = None,
 ) -> TrainingData:
     """Read the masks of a source: accepted ones of a store, listed ones of files, or those of the `statuses` named.
+
+    `as_of` is the moment of a store.
 
     Raises:
         InputError: there is nothing there, no mask has such a status, or no picture can be read.
@@ -68,7 +76,7 @@ def read_training_data(
     if not source.startswith("example:") and not path.exists():
         raise InputError(f"there is no such file or folder: {path}")
     if (path / "store.json").is_file():
-        return _of_store(path, tuple(statuses or ("accepted",)), images, progress)
+        return _of_store(path, tuple(statuses or ("accepted",)), images, as_of, progress)
     if source.startswith("example:") or (path / "objects.json").is_file():
         return _of_dataset(open_labelled(source), source, progress)
     log = LossLog()
@@ -87,12 +95,14 @@ def read_training_data(
     return gathered.finish()
 
 
-def _of_store(path: Path, statuses: tuple[str, ...], images: Path | None, progress: Progress | None) -> TrainingData:
+def _of_store(
+    path: Path, statuses: tuple[str, ...], images: Path | None, as_of: Moment, progress: Progress | None
+) -> TrainingData:
     query = Query(status=statuses)
     with open_store(path, read_only=True) as store:
         gathered = _Gathered(store.name, str(path), statuses)
         pictures = StorePictures(store, images)
-        for number, found in enumerate(store.frames(query), 1):
+        for number, found in enumerate(store.frames(query, as_of=as_of), 1):
             if found.masks:
                 frame = found.frame
                 gathered.take(
@@ -227,7 +237,13 @@ class _Gathered:
 
 def _mask(resolved: ResolvedRecord) -> ExampleMask:
     record = resolved.record
-    return ExampleMask(key=record.id, rle=record.rle, label=record.label, licence=record.provenance.licence)
+    return ExampleMask(
+        key=record.id,
+        rle=record.rle,
+        label=record.label,
+        licence=record.provenance.licence,
+        is_checked=resolved.verified_by is None or is_person(resolved.verified_by),
+    )
 
 
 def _source(example: Example) -> PictureSource:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from maskwright.core import RLE
 from maskwright.core.errors import InputError
-from maskwright.train.tune.examples import Example
+from maskwright.train.tune.examples import Example, ExampleMask
 from maskwright.train.tune.split import check_no_leak, split_by_group
 
 
@@ -61,6 +62,25 @@ def test_with_test_data_from_elsewhere_only_validation_is_held_out():
 
     assert found.test == ()
     assert len(found.validation) == 3
+
+
+def test_masks_that_nobody_looked_at_are_learnt_from_and_never_scored_by():
+    def masked(one, *flags):
+        rle = RLE(size_hw=(1, 1), counts=b"01")
+        return replace(
+            one, masks=tuple(ExampleMask(key=str(i), rle=rle, is_checked=flag) for i, flag in enumerate(flags))
+        )
+
+    seen = [masked(one, True, False) for one in episodes(*(f"e{i}" for i in range(20)), frames=1)]
+    unseen = [masked(one, False) for one in episodes(*(f"e{i}" for i in range(20, 40)), frames=1)]
+
+    found = split(seen + unseen)
+    later = split([masked(one, True) for one in seen + unseen])
+
+    assert all(mask.is_checked for one in (*found.validation, *found.test) for mask in one.masks)
+    assert any(len(one.masks) == 2 for one in found.train)
+    assert {one.group for one in unseen} & set(found.groups()["train"])
+    assert not set(found.groups()["train"]) & {*later.groups()["test"], *later.groups()["validation"]}
 
 
 def test_a_leaking_episode_is_named():

@@ -16,6 +16,7 @@ from maskwright.masks import decode
 from maskwright.review.active import geometry, rivals, signals
 from maskwright.review.active.kinds import Signal
 from maskwright.review.active.novelty import novelty
+from maskwright.review.engine import is_person
 from maskwright.store import SeenFrame, StoredFrame
 
 Recording = tuple[str, ...]
@@ -130,6 +131,8 @@ def _item(mask: ResolvedRecord, frame: SeenFrame, values: Sequence[float | None]
 
 def _was_wrong(mask: ResolvedRecord) -> bool | None:
     if mask.record.provenance.method not in _MODELS or mask.status not in ("accepted", "rejected"):
+        return None
+    if mask.verified_by is not None and not is_person(mask.verified_by):
         return None
     return mask.status == "rejected" or mask.edited_by is not None
 

@@ -10,7 +10,10 @@ from maskwright.core import RLE, Image
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleMask:
-    """One true mask and what is known of it; `key` names it within its picture."""
+    """One true mask and what is known of it; `key` names it within its picture.
+
+    `is_checked` False: nobody looked at it, a rule accepted it. It may be learnt from; nothing is scored by it.
+    """
 
     key: str
     rle: RLE
@@ -18,6 +21,7 @@ class ExampleMask:
     material: str | None = None
     occlusion: float | None = None
     licence: str | None = None
+    is_checked: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

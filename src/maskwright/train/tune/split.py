@@ -7,7 +7,7 @@ data set is held out in the next. Episodes that share a picture count as one.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from maskwright.core.errors import InputError
 from maskwright.train.tune.examples import Example
@@ -36,9 +36,30 @@ def split_by_group(
 ) -> Split:
     """Split examples; `has_test` where what is tested on comes from elsewhere, so that none is held out for it.
 
+    Masks that nobody looked at are only learnt from, and only in episodes whose place is not held out, so that what is
+    held out once is not learnt from before.
+
     Raises:
         InputError: there are too few episodes to hold any out.
     """
+    if all(mask.is_checked for one in examples for mask in one.masks):
+        return _split(examples, validation=validation, test=test, seed=seed, has_test=has_test)
+    checked = [one for one in map(_checked, examples) if one.masks]
+    split = _split(checked, validation=validation, test=test, seed=seed, has_test=has_test)
+    held = {one.group for one in (*split.validation, *split.test)}
+    unseen = {name for names in _bundles(examples) if not held & set(names) for name in names}
+    below = validation if has_test else validation + test
+    known = {one.group for one in split.train}
+    late = {name for name in unseen - known if _place((name,), seed) < below}
+    return replace(split, train=tuple(one for one in examples if one.group in unseen - late))
+
+
+def _checked(example: Example) -> Example:
+    """The example without the masks that nobody looked at."""
+    return replace(example, masks=tuple(one for one in example.masks if one.is_checked))
+
+
+def _split(examples: Sequence[Example], *, validation: float, test: float, seed: int, has_test: bool) -> Split:
     bundles = _bundles(examples)
     wanted = 2 if has_test else 3
     if len(bundles) < wanted:
