@@ -69,9 +69,9 @@ FLAGS = {
     "train scenes": ("--count", "--seed", "--workers", "--frames", "--assets", "--textures", "--split"),
     "train assets": (),
     "loop": (
-        "--source", "--text", "--mode", "--budget", "--rounds", "--goal", "--tolerance", "--sure", "--max-error", "--now",
-        "--test", "--general", "--set", "--wage", "--machine-price", "--images", "--model", "--device", "--out",
-        "--status", "--dry-run", "--json",
+        "--source", "--text", "--mode", "--budget", "--rounds", "--goal", "--tolerance", "--sure", "--max-error",
+        "--now", "--test", "--general", "--set", "--wage", "--machine-price", "--images", "--model", "--device",
+        "--out", "--status", "--dry-run", "--json",
     ),
     "audit": ("--mask", "--strict", "--json"),
     "card": ("--out", "--licence", "--json"),
