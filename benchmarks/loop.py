@@ -27,7 +27,7 @@ from maskwright.workflows.annotate_plan import Footage
 from maskwright.workflows.annotate_recipe import ObjectPrompt, PromptsTask, Recipe
 from maskwright.workflows.loop.call import Surroundings
 from maskwright.workflows.loop.run import run_loop
-from maskwright.workflows.loop.settings import LoopSettings
+from maskwright.workflows.loop.settings import LoopSettings, mode_of
 from maskwright.workflows.loop.standing import Standing, table, text_table
 
 _OFF = 0.1
@@ -103,9 +103,8 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="changes")
     asked = parser.parse_args()
     truth = propose(asked.scenes, asked.out / "masks", asked.model, asked.seed)
-    mode = {"automatic": "fully_automatic"}.get(asked.mode, asked.mode.replace("-", "_"))
     settings = LoopSettings(
-        mode=mode,
+        mode=mode_of(asked.mode),
         model=asked.model,
         out=asked.out / "checkpoints",
         budget=asked.budget,

@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
 
-_MODES = {
-    "assisted-manual": "assisted_manual",
-    "semi-automatic": "semi_automatic",
-    "automatic": "fully_automatic",
-    "fully-automatic": "fully_automatic",
-}
-
 
 @app.command(epilog="Example: maskwright loop masks --source video.mp4 --budget 200", no_args_is_help=True)
 def loop(
@@ -116,7 +109,6 @@ def loop(
     given = {
         "source": source,
         "text": tuple(text) if text else None,
-        "mode": None if mode is None else _mode(mode),
         "budget": budget,
         "rounds": rounds,
         "goal": goal,
@@ -129,7 +121,7 @@ def loop(
         "model": model,
         "out": out,
     }
-    asked = _asked(store, given, changes or [], wage, machine_price)
+    asked = _asked(store, given, changes or [], mode, wage, machine_price)
     if status or dry_run:
         from maskwright.workflows.loop.standing import planned, read_standing
 
@@ -157,25 +149,24 @@ def loop(
     _show(found, as_json, None)
 
 
-def _mode(name: str) -> str:
-    wanted = _MODES.get(name.replace("_", "-"))
-    if wanted is None:
-        raise typer.BadParameter(f"--mode is assisted-manual, semi-automatic or automatic; got {name!r}")
-    return wanted
-
-
 def _asked(
-    store: Path, given: dict[str, Any], changes: list[str], wage: str | None, machine_price: str | None
+    store: Path,
+    given: dict[str, Any],
+    changes: list[str],
+    mode: str | None,
+    wage: str | None,
+    machine_price: str | None,
 ) -> "LoopSettings":
     """Take what was said now over what was said before."""
     from maskwright.train.recipe import changed
     from maskwright.workflows.costs import parse_span
     from maskwright.workflows.loop.book import Book
-    from maskwright.workflows.loop.settings import LoopSettings
+    from maskwright.workflows.loop.settings import LoopSettings, mode_of
 
     before = Book(store).settings() or LoopSettings(model=settings.MODEL.get())
     try:
         said: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        said |= {"mode": mode_of(mode)} if mode is not None else {}
         said |= {"wage": parse_span(wage)} if wage is not None else {}
         said |= {"machine_price": parse_span(machine_price)} if machine_price is not None else {}
         return replace(before, **said, recipe=changed(before.recipe, changes))

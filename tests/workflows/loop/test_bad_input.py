@@ -144,7 +144,7 @@ def test_the_command_line_tells_mistakes(root, capsys):
     store = str(root / "masks")
 
     assert run(["loop", store, "--mode", "manual"]) == 2
-    assert "--mode is assisted-manual, semi-automatic or automatic" in capsys.readouterr().err
+    assert "a mode is assisted-manual, semi-automatic or automatic" in capsys.readouterr().err
     assert run(["loop", store, "--goal", "2"]) == 2
     assert "goal is a share above 0" in capsys.readouterr().err
     assert run(["loop", store, "--wage", "much"]) == 2

@@ -100,9 +100,21 @@ def settings_of(told: Mapping[str, Any]) -> LoopSettings:
     return LoopSettings(**{**values, "text": tuple(values.get("text", ()))})
 
 
+def mode_of(text: str) -> Mode:
+    """Read a mode as people type it: assisted-manual, semi-automatic, automatic.
+
+    Raises:
+        SettingError: it is none.
+    """
+    for mode in MODES:
+        if text.replace("_", "-") in (dashed(mode), dashed(mode).removeprefix("fully-")):
+            return mode
+    raise SettingError(f"a mode is assisted-manual, semi-automatic or automatic; got {text!r}")
+
+
 def dashed(mode: str) -> str:
     """Write a mode as people type it: semi-automatic."""
     return mode.replace("_", "-")
 
 
-__all__ = ["MODES", "LoopSettings", "dashed", "settings_of"]
+__all__ = ["MODES", "LoopSettings", "dashed", "mode_of", "settings_of"]
