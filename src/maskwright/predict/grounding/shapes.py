@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from maskwright import masks
-from maskwright.core import RLE
+from maskwright.core import RLE, MaskRecord
 
 # Neighbourhoods are judged on a grid of at most so many cells a side.
 _MOST_CELLS = 256
@@ -18,11 +18,15 @@ _LEAST_SIDE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Thing:
-    """A mask that may be meant, and how likely the words that were asked for hold of it (0 to 1)."""
+    """A mask that may be meant, and how likely the words that were asked for hold of it (0 to 1).
+
+    `record` says where it comes from, if it comes from a model or a store.
+    """
 
     rle: RLE
     belief: float
     name: str | None = None
+    record: MaskRecord | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
