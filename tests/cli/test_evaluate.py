@@ -88,6 +88,24 @@ def test_what_is_wrong_is_said_before_a_model_is_read(arguments, code, message, 
     assert message in " ".join(capsys.readouterr().err.split())
 
 
+def test_a_baseline_comes_first_and_a_column_tells_the_difference(tmp_path, capsys):
+    code = run([*EVALUATE, "--baseline", "box-fill"])
+
+    lines = capsys.readouterr().out.splitlines()
+    assert code == 0
+    assert lines[0].split() == ["|", "|", "box-fill", "|", "test-sam", "|", "change", "|"]
+    box = next([float(cell) for cell in line.split("|")[2:5]] for line in lines if line.startswith("| box "))
+    assert box[2] == pytest.approx(box[1] - box[0], abs=0.0011)
+    assert "<th>change</th>" in (tmp_path / "evaluation" / "report.html").read_text()
+    assert json.loads((tmp_path / "evaluation" / "results.json").read_text())["baseline"] == "box-fill"
+
+
+def test_a_model_is_no_baseline_of_itself(capsys):
+    assert run([*EVALUATE, "--baseline", "test-sam"]) == 2
+
+    assert "--baseline is the --model itself (test-sam)" in " ".join(capsys.readouterr().err.split())
+
+
 def test_one_model_is_not_evaluated_twice(capsys):
     code = run([*EVALUATE, "--baselines", "box-fill,box-fill"])
 

@@ -55,8 +55,8 @@ FLAGS = {
     "import": ("--format", "--images", "--actor", "--collector", "--licence", "--out", "--json"),
     "demo": ("--out", "--model", "--device", "--precision", "--json"),
     "evaluate": (
-        "--data", "--model", "--tasks", "--baselines", "--start", "--budget", "--images", "--split", "--limit",
-        "--closer", "--device", "--precision", "--out", "--json",
+        "--data", "--model", "--tasks", "--baseline", "--baselines", "--start", "--budget", "--images", "--split",
+        "--limit", "--closer", "--device", "--precision", "--out", "--json",
     ),
     "train tune": (
         "--from", "--out", "--status", "--test", "--general", "--replay", "--set", "--images", "--device", "--json",

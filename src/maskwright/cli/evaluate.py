@@ -51,6 +51,14 @@ def evaluate(
             "--tasks", metavar="NAMES", help="Some of box, click, noc (20 clicks), random, everything, text; or track."
         ),
     ] = "box,click",
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="NAME|FILE",
+            help="A model, grabcut or box-fill to compare with; a column tells the difference.",
+        ),
+    ] = None,
     baselines: Annotated[
         str | None,
         typer.Option(
@@ -101,6 +109,8 @@ def evaluate(
     wanted, beside = _names(tasks), _names(baselines or "")
     where = out or (None if as_json else DEFAULT_OUT)
     if "track" in wanted:
+        if baseline is not None:
+            raise typer.BadParameter("--baseline is for pictures; with track, give --model twice")
         if wanted != ["track"]:
             raise typer.BadParameter("--tasks: track is asked by itself, because its data are videos")
         chosen = _Chosen(model or [settings.MODEL.get()], device, precision, closer is True)
@@ -119,10 +129,12 @@ def evaluate(
     if images is not None or budget is not None or start != "mask":
         raise typer.BadParameter("--start, --budget and --images are for --tasks track")
 
-    from maskwright.evaluate import check_tasks, open_baselines
+    from maskwright.evaluate import BASELINES, check_tasks, open_baselines
 
     try:
         check_tasks(wanted)
+        if baseline in BASELINES:
+            beside = list(dict.fromkeys([*beside, baseline]))
         open_baselines(beside)
     except SettingError as error:
         raise typer.BadParameter(f"--tasks and --baselines: {error}") from error
@@ -131,6 +143,10 @@ def evaluate(
 
     from maskwright.workflows.scoring import score_models
 
+    if baseline is not None and baseline not in BASELINES:
+        names = [baseline, *(name for name in names if name != baseline)]
+        if len(names) == 1:
+            raise typer.BadParameter(f"--baseline is the --model itself ({baseline}); name another to compare with it")
     models = {name: options.open_model(name, device, precision) for name in names}
     with progress_bar(dataset.name, quiet=as_json) as progress:
         scored = score_models(
@@ -138,6 +154,7 @@ def evaluate(
             dataset,
             tasks=wanted,
             baselines=beside,
+            baseline=baseline,
             closer=closer,
             out=where,
             command=shlex.join(["maskwright", *sys.argv[1:]]),

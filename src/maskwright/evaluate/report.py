@@ -13,7 +13,7 @@ from maskwright.evaluate.dataset import Dataset
 from maskwright.evaluate.evaluation import Evaluation
 from maskwright.evaluate.plots import calibration, click_curves, colour_of
 from maskwright.evaluate.summary import METRICS, Summary
-from maskwright.evaluate.table import format_score
+from maskwright.evaluate.table import format_score, score_cells, score_heads
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -41,8 +41,9 @@ def html_report(
     *,
     title: str | None = None,
     lead: str = "",
+    baseline: str | None = None,
 ) -> str:
-    """Write the page; `lead` is HTML that comes before the scores.
+    """Write the page; `lead` is HTML that comes before the scores, `baseline` the segmenter to compare the others with.
 
     Raises:
         ImageError, InputError: a picture of a case can no longer be read.
@@ -55,7 +56,7 @@ def html_report(
         *(f"<p>Note: {escape(note)}.</p>" for note in evaluation.notes),
         lead,
         "<h2>Scores</h2>",
-        _score_table(summaries),
+        _score_table(summaries, baseline),
         _plots(summaries),
         "<h2>Slices</h2>",
         *(_slice_table(one) for one in summaries if one.slices),
@@ -77,17 +78,17 @@ def html_page(title: str, parts: Sequence[str]) -> str:
     )
 
 
-def _score_table(summaries: Sequence[Summary]) -> str:
+def _score_table(summaries: Sequence[Summary], baseline: str | None) -> str:
     present = [m for m in METRICS if any(one.scores[m] is not None for one in summaries)]
     rows = [
         [
             escape(m),
-            *(format_score(m, one.scores[m]) for one in summaries),
+            *score_cells(m, summaries, baseline),
             f'<span class="muted">{escape(METRICS[m])}</span>',
         ]
         for m in present
     ]
-    return html_table(["", *(escape(one.segmenter) for one in summaries), "what it is"], rows, last_left=True)
+    return html_table(["", *map(escape, score_heads(summaries, baseline)), "what it is"], rows, last_left=True)
 
 
 def _slice_table(summary: Summary) -> str:

@@ -13,15 +13,43 @@ def format_score(metric: str, value: float | None) -> str:
     return "-" if value is None else f"{value:.{_DECIMALS.get(metric, 3)}f}"
 
 
-def format_table(summaries: Sequence[Summary], *, metrics: Sequence[str] | None = None) -> str:
-    """Write the scores of segmenters side by side; numbers that nobody has are left out."""
+def format_change(metric: str, value: float | None, before: float | None) -> str:
+    """Write by how much a score differs, with its sign; a dash where one of both is not there."""
+    return "-" if value is None or before is None else f"{value - before:+.{_DECIMALS.get(metric, 3)}f}"
+
+
+def format_table(
+    summaries: Sequence[Summary], *, metrics: Sequence[str] | None = None, baseline: str | None = None
+) -> str:
+    """Write the scores of segmenters side by side; numbers that nobody has are left out.
+
+    The segmenter that is the `baseline` comes first, and each other is followed by its difference from it.
+    """
     wanted = summaries[0].scores if metrics is None else metrics
     lines = [
-        [metric, *(format_score(metric, one.scores.get(metric)) for one in summaries)]
+        [metric, *score_cells(metric, summaries, baseline)]
         for metric in wanted
         if any(one.scores.get(metric) is not None for one in summaries)
     ]
-    return markdown(["", *(one.segmenter for one in summaries)], lines)
+    return markdown(["", *score_heads(summaries, baseline)], lines)
+
+
+def score_heads(summaries: Sequence[Summary], baseline: str | None) -> list[str]:
+    """The heads of the columns that `score_cells` fills."""
+    if baseline is None:
+        return [one.segmenter for one in summaries]
+    others = [one.segmenter for one in summaries if one.segmenter != baseline]
+    return [baseline, *(text for name in others for text in (name, "change"))]
+
+
+def score_cells(metric: str, summaries: Sequence[Summary], baseline: str | None) -> list[str]:
+    """Write one score of all segmenters, and how it differs from the baseline's, if there is one."""
+    scores = {one.segmenter: one.scores.get(metric) for one in summaries}
+    if baseline is None:
+        return [format_score(metric, value) for value in scores.values()]
+    before = scores.pop(baseline)
+    pairs = [(format_score(metric, x), format_change(metric, x, before)) for x in scores.values()]
+    return [format_score(metric, before), *(text for pair in pairs for text in pair)]
 
 
 def format_slices(summary: Summary) -> str:
@@ -50,4 +78,12 @@ def _present(scores: Sequence[Mapping[str, float | None]]) -> list[str]:
     return [metric for metric in (scores[0] if scores else ()) if any(one[metric] is not None for one in scores)]
 
 
-__all__ = ["format_score", "format_slices", "format_table", "markdown"]
+__all__ = [
+    "format_change",
+    "format_score",
+    "format_slices",
+    "format_table",
+    "markdown",
+    "score_cells",
+    "score_heads",
+]

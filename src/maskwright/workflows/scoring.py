@@ -44,11 +44,12 @@ class Scored:
     summaries: tuple[Summary, ...]
     results: Mapping[str, Any]
     report: Path | None
+    baseline: str | None = None
 
     def as_text(self) -> str:
-        """The tables: scores side by side, then the slices of each segmenter."""
+        """The tables: scores side by side, with differences from the baseline; then the slices of each segmenter."""
         slices = [f"{one.segmenter}\n\n{format_slices(one)}" for one in self.summaries if one.slices]
-        return "\n\n".join([format_table(self.summaries), *slices])
+        return "\n\n".join([format_table(self.summaries, baseline=self.baseline), *slices])
 
 
 def score_models(
@@ -57,6 +58,7 @@ def score_models(
     *,
     tasks: Sequence[str],
     baselines: Sequence[str] = (),
+    baseline: str | None = None,
     closer: bool | None = None,
     out: Path | None = None,
     command: str | None = None,
@@ -65,7 +67,8 @@ def score_models(
 ) -> Scored:
     """Evaluate models, by the names they should have in tables, beside baselines; write to `out` if there is one.
 
-    `closer` is whether models look at small objects again; None is as their cards say.
+    `baseline` is the model, by its name, that the others are compared with. `closer` is whether models look at small
+    objects again; None is as their cards say.
 
     Raises:
         SettingError: a task or baseline is unknown, nothing could be asked, or the folder cannot be written.
@@ -78,9 +81,9 @@ def score_models(
     evaluation = evaluate(segmenters, dataset, tasks=tasks, progress=progress)
     summaries = summarise(evaluation)
     made_by = describe_making(models, command, clock())
-    results = results_json(evaluation, summaries, made_by)
+    results = results_json(evaluation, summaries, made_by) | ({} if baseline is None else {"baseline": baseline})
     if out is not None:
-        page = html_report(evaluation, summaries, dataset, made_by)
+        page = html_report(evaluation, summaries, dataset, made_by, baseline=baseline)
         contents = {
             out / ROWS: to_csv(evaluation.trials).encode(),
             out / REPORT: page.encode(),
@@ -92,6 +95,7 @@ def score_models(
         summaries=tuple(summaries),
         results=results,
         report=None if out is None else out / REPORT,
+        baseline=baseline,
     )
 
 
