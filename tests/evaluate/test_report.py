@@ -112,6 +112,20 @@ def test_the_page_holds_scores_slices_curves_and_cases(dataset: MakeDataset) -> 
     assert "maskwright evaluate" in text
 
 
+def test_what_another_answered_better_than_the_baseline_is_drawn_beside_it(dataset: MakeDataset) -> None:
+    square = TrueObject(key="square", mask=encode(bitmap((slice(10, 30), slice(10, 30)))))
+    data = dataset(square, num_pictures=3)
+    weak = Scripted(name="weak", can=frozenset({"box"}), box=Answer(mask=HALF, predicted_iou=0.7))
+    evaluation = evaluate([weak, BoxFill()], data, tasks=["box"])
+
+    text = html_report(evaluation, summarise(evaluation), data, {}, baseline="weak")
+
+    assert len(evaluation.changes) == 3
+    assert all(one.before.segmenter == "weak" and one.gain > 0.4 for one in evaluation.changes)
+    assert text.count('<div class="pair"><p>+0.50</p>') == 3
+    assert "What changed most" not in html_report(evaluation, summarise(evaluation), data, {})
+
+
 def test_names_are_escaped(dataset: MakeDataset) -> None:
     text = _report(dataset, key="<b>&", name='m"<i>')
 

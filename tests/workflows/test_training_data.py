@@ -110,6 +110,26 @@ def test_a_mask_of_another_size_is_left_out_and_told(tmp_path):
     assert any("1 items were left out" in note and "both must agree" in note for note in found.notes)
 
 
+def test_masks_that_are_all_of_another_size_are_told_with_the_first(tmp_path):
+    write_pair(tmp_path, "a", mask_hw=(40, 40))
+
+    with pytest.raises(InputError, match=r"no mask can be used; 1 items were left out; the first: .*both must agree"):
+        read_training_data(str(tmp_path))
+
+
+def test_an_empty_folder_is_told(tmp_path):
+    with pytest.raises(InputError, match="the folder is empty"):
+        read_training_data(str(tmp_path))
+
+
+def test_a_list_beside_images_and_masks_does_not_hide_them(tmp_path):
+    for name in ("a", "b", "c"):
+        write_pair(tmp_path, name)
+    (tmp_path / "manifest.json").write_text('[{"image": "images/a.png"}]')
+
+    assert read_training_data(str(tmp_path)).num_masks == 3
+
+
 def test_a_folder_of_empty_masks_has_nothing_to_learn_from(tmp_path):
     write_pair(tmp_path, "a", value=0)
 

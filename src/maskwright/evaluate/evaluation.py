@@ -15,7 +15,7 @@ import numpy as np
 
 from maskwright.core import RLE, MaskRecord, Prompt, TextPrompt
 from maskwright.core.errors import ImageError, InputError, PromptError, SettingError
-from maskwright.evaluate.cases import Case, CaseBook
+from maskwright.evaluate.cases import Case, CaseBook, ChangedCase
 from maskwright.evaluate.clicks import ChooseClick, middle_click, random_click
 from maskwright.evaluate.dataset import Dataset, Facts, LabelledPicture
 from maskwright.evaluate.interaction import box_answers, click_through, corrected_boxes, score, score_clicks
@@ -58,6 +58,7 @@ class Evaluation:
     segmenters: tuple[str, ...]
     trials: tuple[Trial, ...]
     cases: tuple[Case, ...]
+    changes: tuple[ChangedCase, ...] = ()
     timings: dict[str, Timing]
     num_kept: dict[str, float]
     notes: tuple[str, ...]
@@ -198,6 +199,7 @@ class _Run:
             segmenters=tuple(segmenter.name for segmenter in segmenters),
             trials=tuple(self.trials),
             cases=self.book.cases(),
+            changes=self.book.changes(),
             timings=dict(self.timings),
             num_kept={name: float(np.mean(counts)) for name, counts in self.num_kept.items()},
             notes=tuple(self.notes),

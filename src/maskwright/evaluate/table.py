@@ -44,9 +44,9 @@ def score_heads(summaries: Sequence[Summary], baseline: str | None) -> list[str]
 
 def score_cells(metric: str, summaries: Sequence[Summary], baseline: str | None) -> list[str]:
     """Write one score of all segmenters, and how it differs from the baseline's, if there is one."""
-    scores = {one.segmenter: one.scores.get(metric) for one in summaries}
     if baseline is None:
-        return [format_score(metric, value) for value in scores.values()]
+        return [format_score(metric, one.scores.get(metric)) for one in summaries]
+    scores = {one.segmenter: one.scores.get(metric) for one in summaries}
     before = scores.pop(baseline)
     pairs = [(format_score(metric, x), format_change(metric, x, before)) for x in scores.values()]
     return [format_score(metric, before), *(text for pair in pairs for text in pair)]

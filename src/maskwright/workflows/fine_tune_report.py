@@ -76,7 +76,9 @@ def fine_tune_report(
         "data fingerprint": data["fingerprint"],
         "recipe": told.card["recipe"],
     }
-    return html_report(evaluation, [before, after], dataset, made_by, title=told.title, lead=lead)
+    return html_report(
+        evaluation, [before, after], dataset, made_by, title=told.title, lead=lead, baseline=before.segmenter
+    )
 
 
 def _without_times(summary: Summary) -> Summary:
@@ -162,7 +164,7 @@ def _curves(told: RunFacts) -> str:
         for name in ("held_out_box", "held_out_click", "held_out_corrected")
     }
     figures = [line_plot("Held-out mIoU over epochs", "epochs", "mIoU", lines, most_x=most)]
-    if losses:
+    if len(losses) > 1:
         top = max(row["loss"] for row in losses) or 1.0
         steps = max(row["step"] for row in losses)
         points = [(row["step"], row["loss"] / top) for row in losses]

@@ -69,6 +69,8 @@ def _of_folder(path: Path) -> str | None:
         return "yolo"
     if _has_palettes(path):
         return "davis"
+    if all((path / name).is_dir() for name in ("images", "masks")):
+        return "png"  # whatever else lies there, a list of its pictures for instance
     return _of_files(path)
 
 

@@ -81,6 +81,8 @@ def read_training_data(
         return _of_dataset(open_labelled(source), source, progress)
     log = LossLog()
     wanted = tuple(statuses or LISTED)
+    if path.is_dir() and not any(one.is_file() for one in path.rglob("*")):
+        raise InputError(f"expected pictures with masks, or a mask store; the folder is empty: {path}")
     frames = find_format(recognise_format(path)).read(path, images=images, log=log)
     gathered = _Gathered(path.resolve().name, str(path), wanted)
     for number, frame in enumerate(frames, 1):
@@ -224,6 +226,8 @@ class _Gathered:
     def _why_empty(self) -> str:
         if self.unreadable:
             return f"no picture with masks can be used; the first: {self.unreadable[0]}"
+        if self.notes and not self.seen:
+            return f"no mask can be used; {self.notes[0]}"
         others = {status: count for status, count in self.seen.items() if count and status not in self.statuses}
         wanted = " or ".join(self.statuses)
         if not others:
