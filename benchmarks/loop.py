@@ -73,9 +73,7 @@ def propose(scenes: Path, store: Path, model: str, seed: int) -> dict[str, list[
     recipe = Recipe(
         task=PromptsTask(kind="boxes", by_place=boxes), closer=network.card.looks_closer, actor="simulated detector"
     )
-    annotate(
-        network, footage, recipe, store, progress=lambda at: print(f"\r{at.num_done} proposed", end="", flush=True)
-    )
+    annotate(network, footage, recipe, store)
     return truth
 
 
@@ -95,6 +93,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--test", help="labelled scenes to score on, instead of some of --scenes")
+    parser.add_argument("--general", help="what must not be forgotten; without, painted scenes")
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--mode", default="assisted-manual")
     parser.add_argument("--rounds", type=int, default=3)
@@ -106,6 +106,8 @@ def main() -> None:
     settings = LoopSettings(
         mode=mode_of(asked.mode),
         model=asked.model,
+        test=asked.test,
+        general=asked.general,
         out=asked.out / "checkpoints",
         budget=asked.budget,
         rounds=asked.rounds,

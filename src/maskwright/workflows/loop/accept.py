@@ -40,6 +40,8 @@ class Rule:
 
 def rule_of(store: MaskStore, settings: LoopSettings) -> Rule:
     """Find the rule of a round. A bar that nothing can reach stands for: nothing is sure enough."""
+    if settings.mode == "assisted_manual":
+        return Rule(bar=Bar(), origin="people see everything", audit_share=_LEAST_SHARE)
     bar, origin = _bar(store, settings)
     num_passing = sum(1 for one in store.query(Query(status=("proposed",), method=_METHODS)) if bar.passes(one.record))
     needed = audit_needed(settings.engine(bar, _LEAST_SHARE)) or num_passing

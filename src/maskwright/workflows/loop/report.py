@@ -219,7 +219,8 @@ def _asked(standing: Standing, at: datetime) -> Iterator[list[str]]:
     settings = standing.settings.as_json()
     for name, value in settings.items():
         if name != "recipe" and value not in (None, []):
-            yield [escape(name.replace("_", " ")), escape(str(value))]
+            shown = dashed(value) if name == "mode" else str(value)
+            yield [escape(name.replace("_", " ")), escape(shown)]
     yield ["recipe", escape(", ".join(f"{name}={value}" for name, value in settings["recipe"].items()))]
     yield ["written", at.isoformat(timespec="seconds")]
 
