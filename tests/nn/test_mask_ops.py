@@ -1,6 +1,7 @@
 """The torch twins beside the numpy reference."""
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +35,28 @@ def test_box_nms_keeps_what_the_reference_keeps_in_its_order(corners: np.ndarray
     kept = mask_ops.box_nms(torch.from_numpy(boxes), torch.from_numpy(scores), threshold)
 
     assert kept.tolist() == masks.box_nms(boxes, scores, iou_threshold=threshold).tolist()
+
+
+def test_agreement_is_the_mean_iou_of_each_two_candidates() -> None:
+    wide, narrow, none = torch.zeros(3, 4, 6, dtype=torch.bool)
+    wide[:, :4], narrow[:, :2] = True, True
+    same, apart = torch.stack([wide, wide, wide]), torch.stack([wide, narrow, none])
+
+    found = mask_ops.agreement_score(torch.stack([same, apart, torch.stack([none, none, none])]))
+
+    assert found.tolist() == pytest.approx([1, 0.5 / 3, 1])
+    assert mask_ops.agreement_score(same[:1]).isnan()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_agreement_is_that_of_the_run_lengths(seed: int) -> None:
+    drawn = np.random.default_rng(seed).random((3, 9, 7)) < 0.4
+    rles = [masks.encode(one) for one in drawn]
+
+    ious = masks.iou_matrix(rles, rles)
+
+    found = mask_ops.agreement_score(torch.from_numpy(drawn))
+    assert float(found) == pytest.approx(ious[np.triu_indices(3, 1)].mean())
 
 
 def test_stability_is_the_iou_of_the_masks_at_both_thresholds() -> None:

@@ -95,6 +95,8 @@ def test_records_hold_exclusive_boxes_scores_and_the_point_that_found_them(model
         assert record.box_xyxy == box_xyxy(record.rle)
         assert record.area == area(record.rle)
         assert record.scores.predicted_iou is not None
+        assert record.scores.agreement is not None
+        assert 0 <= record.scores.agreement <= 1
         assert record.provenance.method == "sam_raw"
         assert record.provenance.steps == ()
         assert record.provenance.model is not None

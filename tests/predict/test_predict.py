@@ -9,7 +9,7 @@ import torch
 from maskwright.core import BoxPrompt, CombinedPrompt, Image, MaskPrompt, PointPrompt, TextPrompt, from_json, to_json
 from maskwright.core.errors import ModelError, PromptError, PromptOutsideImage, SettingError, UnsupportedPrompt
 from maskwright.core.record import MaskRecord
-from maskwright.masks import FillHoles, decode, encode
+from maskwright.masks import FillHoles, decode, encode, iou_matrix
 from maskwright.predict import embed, predict, refine, to_records
 
 POINT, BOX = PointPrompt([(20, 30)]), BoxPrompt((5, 4, 60, 40))
@@ -56,6 +56,19 @@ def test_candidates_come_best_first(model, embedding):
 
     assert batch.logits.shape[:2] == (2, 3)
     assert torch.equal(batch.predicted_iou, batch.predicted_iou.sort(dim=1, descending=True).values)
+
+
+def test_a_record_says_how_alike_the_candidates_of_its_prompt_were(model, embedding):
+    three = predict(model, embedding, [POINT], num_masks=3)
+    masks = [one.rle for one in to_records(three)]
+
+    (alone,) = to_records(predict(model, embedding, [POINT]))
+    (box,) = to_records(predict(model, embedding, [BOX]))
+
+    expected = iou_matrix(masks, masks)[np.triu_indices(3, 1)].mean()
+    assert alone.scores.agreement == pytest.approx(expected, abs=0.05)  # at the size of the logits
+    assert {one.scores.agreement for one in to_records(three)} == {alone.scores.agreement}
+    assert box.scores.agreement is None  # one mask, which has nothing to agree with
 
 
 def test_a_single_click_is_answered_with_the_best_of_three_and_a_box_with_the_single_mask(model, embedding):

@@ -13,10 +13,15 @@ from maskwright.core.track import TrackPoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """What the model thinks of its own mask: predicted IoU and stability, about 0 to 1, None where not computed."""
+    """What the model thinks of its own mask, about 0 to 1, None where not computed.
+
+    `agreement` is how alike the candidates were of which this mask is one: the mean IoU of each two. It is None where
+    the model made one mask of the prompt.
+    """
 
     predicted_iou: float | None = None
     stability: float | None = None
+    agreement: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ from maskwright.masks import empty_mask
 
 FILE = "annotations.xml"
 _ID, _TRACK, _STATUS = "maskwright_id", "track", "status"
-_SCORES = ("predicted_iou", "stability")
+_SCORES = ("predicted_iou", "stability", "agreement")
 _OURS = (_ID, _TRACK, _STATUS, *_SCORES)
 _MOMENT = ("track_source", "track_state", "track_confidence")  # of videos
 ILLEGAL = "labels with characters that XML cannot write"

@@ -26,7 +26,7 @@ from maskwright.masks import from_runs
 
 NUMBERED = "names of frames, which are numbered in a video"
 _ATTRIBUTES = (
-    *("maskwright_id", "track", "status", "predicted_iou", "stability"),
+    *("maskwright_id", "track", "status", "predicted_iou", "stability", "agreement"),
     *("track_source", "track_state", "track_confidence"),
 )
 _MOST_BUFFERED = 1 << 16

@@ -54,6 +54,7 @@ COLUMNS: dict[str, Kind] = {
     "model_precision": "text",
     "predicted_iou": "float",
     "stability": "float",
+    "agreement": "float",
     "licence": "text",
     "actor": "text",
     "collector": "text",
@@ -114,6 +115,7 @@ def mask_rows(frame: LabelledFrame, number: int) -> Iterator[dict[str, Any]]:
             "model_precision": model and model.precision,
             "predicted_iou": record.scores.predicted_iou,
             "stability": record.scores.stability,
+            "agreement": record.scores.agreement,
             **{name: getattr(provenance, name) for name in ("licence", "actor", "collector", "source")},
             "captured_at": provenance.captured_at,
             "created_at": provenance.created_at,
@@ -204,7 +206,7 @@ def _place(row: Row) -> FrameRef | None:
 
 def _mask(row: Row, importer: Importer, item: str, ref: FrameRef | None) -> ResolvedRecord:
     rle = from_coco({"size": [row["height"], row["width"]], "counts": row["rle"]})
-    scores = Scores(predicted_iou=row.get("predicted_iou"), stability=row.get("stability"))
+    scores = Scores(**{name: row.get(name) for name in ("predicted_iou", "stability", "agreement")})
     statuses: dict[Any, Status] = {one: one for one in get_args(Status)}
     status = statuses.get(row.get("status"), "proposed")
     if row.get("method") not in get_args(Method) or row.get("created_at") is None:

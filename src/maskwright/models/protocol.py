@@ -111,12 +111,17 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodedSome:
-    """The masks that `keep` chose, flattened: mask i belongs to prompt `prompt_index[i]`, candidate `mask_index[i]`."""
+    """The masks that `keep` chose, flattened: mask i belongs to prompt `prompt_index[i]`, candidate `mask_index[i]`.
+
+    `agreement` is how alike all candidates of its prompt were, those that were not chosen included, in the model's
+    frame and before anything was made of them (`nn.mask_ops.agreement_score`); NaN where there was one.
+    """
 
     logits: Float[Tensor, "Q h w"]
     predicted_iou: Float[Tensor, " Q"]
     prompt_index: Int[Tensor, " Q"]
     mask_index: Int[Tensor, " Q"]
+    agreement: Float[Tensor, " Q"]
 
 
 @runtime_checkable

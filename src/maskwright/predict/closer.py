@@ -19,7 +19,6 @@ from maskwright.core import (
     PointPrompt,
     ProcessingStep,
     Prompt,
-    Scores,
     SinglePrompt,
     SizeHW,
     TextPrompt,
@@ -152,7 +151,7 @@ def _asked_again(
         rle=rle,
         area=area(rle),
         box_xyxy=box_xyxy(rle),
-        scores=Scores(predicted_iou=answer.scores.predicted_iou, stability=answer.scores.stability),
+        scores=answer.scores,
         provenance=replace(record.provenance, method="sam_refined", steps=(step,)),
     )
 

@@ -38,7 +38,7 @@ from maskwright.models.protocol import DecodedSome, Features, FramePrompts, Mode
 from maskwright.predict.cache import EmbeddingCache
 from maskwright.predict.embedding import ImageEmbedding, embed, model_ref
 from maskwright.predict.everything_settings import CropBox, EverythingSettings, preset_for
-from maskwright.predict.records import utc_now
+from maskwright.predict.records import known_agreement, utc_now
 from maskwright.predict.upscale import masks_from_logits
 
 # A mask this close to the edge of its crop, where that is not the image's, is probably cut off.
@@ -57,6 +57,7 @@ class Candidate:
     box: InclusiveBox
     predicted_iou: float
     stability: float
+    agreement: float | None
     point_xy: tuple[float, float]
     crop_box: CropBox
 
@@ -96,7 +97,11 @@ def everything(
             box_xyxy=_exclusive(candidate),
             area=candidate.area,
             frame=frame,
-            scores=Scores(predicted_iou=candidate.predicted_iou, stability=candidate.stability),
+            scores=Scores(
+                predicted_iou=candidate.predicted_iou,
+                stability=candidate.stability,
+                agreement=candidate.agreement,
+            ),
             provenance=Provenance(
                 method="sam_refined" if steps else "sam_raw",
                 created_at=created_at,
@@ -210,9 +215,8 @@ def _process_batch(
     # Compared in float32, like the reference's tensors.
     least_stability = np.float32(settings.stability_score_thresh)
     candidates: list[Candidate] = []
-    for mask, predicted_iou, i in zip(
-        drawn, decoded.predicted_iou.tolist(), decoded.prompt_index.tolist(), strict=True
-    ):
+    columns = (decoded.predicted_iou, decoded.agreement, decoded.prompt_index)
+    for mask, predicted_iou, agreement, i in zip(drawn, *(one.tolist() for one in columns), strict=True):
         is_stable = settings.stability_score_thresh <= 0 or np.float32(mask.stability) >= least_stability
         x1, y1, x2, y2 = (int(edge) for edge in mask.box_xyxy)
         box = (x1, y1, x2 - 1, y2 - 1) if mask.area else (x, y, x, y)
@@ -226,6 +230,7 @@ def _process_batch(
                 box=box,
                 predicted_iou=predicted_iou,
                 stability=mask.stability,
+                agreement=known_agreement(agreement),
                 point_xy=(point_x + x, point_y + y),
                 crop_box=crop_box,
             )
@@ -263,6 +268,7 @@ def _decode(
         predicted_iou=decoded.predicted_iou[rows, masks],
         prompt_index=rows,
         mask_index=masks,
+        agreement=torch.full(rows.shape, torch.nan, device=rows.device),
     )
     return some, num_candidates
 

@@ -12,10 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from maskwright.core import ModelRef, Prompt, SizeHW
+from maskwright.core import ModelRef, Prompt, SizeHW, TextPrompt, prompt_parts
 from maskwright.core.errors import ModelError, PromptError, SettingError
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Decoded, Model
+from maskwright.nn.mask_ops import agreement_score
 from maskwright.predict.embedding import ImageEmbedding
 from maskwright.predict.frame_prompts import group_prompts
 
@@ -26,11 +27,13 @@ STABILITY_OFFSET = 1.0  # of SAM's automatic mask generator
 class MaskBatch:
     """Candidate masks of N prompts, best first, as logits of the model's frame on the model's device.
 
-    `to_records` turns them into masks of the image; `len` is N.
+    `to_records` turns them into masks of the image; `len` is N. `agreement` is how alike the candidates of each prompt
+    were, also those that are left out here; NaN where the model made one.
     """
 
     logits: Float[Tensor, "N M h w"]
     predicted_iou: Float[Tensor, "N M"]
+    agreement: Float[Tensor, " N"]
     prompts: tuple[Prompt, ...]
     frame: ModelFrame
     image_digest: str
@@ -98,6 +101,7 @@ def unanswered(
     return MaskBatch(
         logits=torch.empty(N, num_masks, side, side, device=model.device, dtype=torch.float32),
         predicted_iou=torch.empty(N, num_masks, device=model.device, dtype=torch.float32),
+        agreement=torch.full((N,), torch.nan, device=model.device),
         prompts=tuple(prompts),
         frame=embedding.frame,
         image_digest=embedding.image_digest,
@@ -113,6 +117,10 @@ def fill(batch: MaskBatch, indices: Sequence[int], decoded: Decoded) -> None:
     rows = torch.arange(len(indices), device=best.device)[:, None]
     batch.logits[list(indices)] = decoded.logits[rows, best].float()
     batch.predicted_iou[list(indices)] = decoded.predicted_iou[rows, best].float()
+    if not any(isinstance(part, TextPrompt) for part in prompt_parts(batch.prompts[indices[0]])):
+        # What answers a phrase are several things, and not several masks of one.
+        h, w = batch.frame.logits_hw
+        batch.agreement[list(indices)] = agreement_score(decoded.logits[..., :h, :w] > batch.threshold)
 
 
 def refine(

@@ -1,5 +1,6 @@
 """`to_records`: logits of the model's frame become masks of the image. The only place where tensors become numpy."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -39,6 +40,7 @@ def to_records(
     drawn = masks_from_logits(batch.logits.flatten(0, 1), batch.frame, batch.threshold)
     scores = batch.predicted_iou.flatten().tolist()
     stability = batch.stability.flatten().tolist()
+    agreement = batch.agreement.tolist()
     created_at = clock()
     records: list[MaskRecord] = []
     for i in range(N * M):
@@ -62,10 +64,17 @@ def to_records(
             frame=frame,
             label=None if labels is None else labels[i // M],
             parent=parent,
-            scores=Scores(predicted_iou=scores[i], stability=stability[i]),
+            scores=Scores(
+                predicted_iou=scores[i], stability=stability[i], agreement=known_agreement(agreement[i // M])
+            ),
         )
         records.append(record)
     return records
 
 
-__all__ = ["to_records", "utc_now"]
+def known_agreement(value: float) -> float | None:
+    """None where there was nothing to agree."""
+    return None if math.isnan(value) else value
+
+
+__all__ = ["known_agreement", "to_records", "utc_now"]

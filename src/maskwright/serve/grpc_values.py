@@ -208,7 +208,7 @@ def _box(box: BoxXYXY) -> pb.Box:
 
 
 def _scores(scores: Scores) -> pb.Scores:
-    return pb.Scores(predicted_iou=scores.predicted_iou, stability=scores.stability)
+    return pb.Scores(predicted_iou=scores.predicted_iou, stability=scores.stability, agreement=scores.agreement)
 
 
 __all__ = [

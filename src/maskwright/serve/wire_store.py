@@ -112,6 +112,7 @@ class ScoresIn(_In):
     kind: Literal["Scores"] = "Scores"
     predicted_iou: FiniteFloat | None = None
     stability: FiniteFloat | None = None
+    agreement: FiniteFloat | None = None
 
 
 class FrameRefIn(_In):

@@ -5,7 +5,8 @@ its own (prompt, steps, ancestors, anchors) is JSON text. `ordinal` names a row 
 it was first written in, and its place there; `added` is the moment when it was put, null in a segment whose rows were
 all put at the segment's own moment.
 
-Segments of before version 2 of the store lack the `TRACK_COLUMNS`; `completed` adds them.
+Segments of before version 2 of the store lack the `TRACK_COLUMNS`, those of before version 4 agreement; `completed`
+adds what is missing.
 """
 
 import json
@@ -57,6 +58,7 @@ SCHEMA = pa.schema(
         pa.field("model_precision", _TEXT),
         pa.field("predicted_iou", pa.float64()),
         pa.field("stability", pa.float64()),
+        pa.field("agreement", pa.float64()),
         pa.field("licence", _TEXT),
         pa.field("actor", _TEXT),
         pa.field("collector", _TEXT),
@@ -70,6 +72,8 @@ SCHEMA = pa.schema(
     ]
 )
 TRACK_COLUMNS = ("track_source", "track_state", "track_confidence", "track_anchors")
+# Columns that came later, by the one whose presence tells of them: what lacks it was written before, and lacks them.
+LATER_COLUMNS = {"track_source": TRACK_COLUMNS, "agreement": ("agreement",)}
 # The columns that a record is made of; a query fetches these and the outcome's.
 RECORD_COLUMNS = tuple(name for name in SCHEMA.names if name not in ("ordinal", "added"))
 # Columns whose values repeat; the others are not worth a dictionary.
@@ -77,7 +81,8 @@ REPEATING = tuple(
     name
     for name in SCHEMA.names
     if name
-    not in ("ordinal", "id", "area", "predicted_iou", "stability", "track_confidence", "timestamp_s", "prompt", "rle")
+    not in ("ordinal", "id", "area", "predicted_iou", "stability", "agreement", "track_confidence", "timestamp_s")
+    and name not in ("prompt", "rle")
 )
 
 
@@ -110,6 +115,7 @@ def table_of(records: Sequence[MaskRecord], segment: int) -> pa.Table:
         "parent": [record.parent for record in records],
         "predicted_iou": [record.scores.predicted_iou for record in records],
         "stability": [record.scores.stability for record in records],
+        "agreement": [record.scores.agreement for record in records],
         "prompt": [None if p.prompt is None else _prompt_text(p.prompt) for p in provenances],
         "steps": _texts_of_steps(provenances),
         "derived_from": [json.dumps(p.derived_from) if p.derived_from else None for p in provenances],
@@ -175,7 +181,7 @@ def record_of(values: Sequence[Any]) -> MaskRecord:
         label=row["label"],
         track=row["track"],
         parent=row["parent"],
-        scores=Scores(predicted_iou=row["predicted_iou"], stability=row["stability"]),
+        scores=Scores(**{name: row[name] for name in ("predicted_iou", "stability", "agreement")}),
         track_point=None if row["track_source"] is None else _track_point(row),
     )
 
@@ -261,6 +267,7 @@ _MODEL_COLUMNS = (
 )
 
 __all__ = [
+    "LATER_COLUMNS",
     "RECORD_COLUMNS",
     "REPEATING",
     "ROW_BITS",

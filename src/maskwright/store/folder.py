@@ -30,8 +30,9 @@ from maskwright.core.errors import (
 )
 
 FORMAT = "maskwright-store"
-# 1: without the columns of tracks and without Retrack; 2: without Reparent and Comment. A write makes it the newest.
-VERSION = 3
+# 1: without the columns of tracks and without Retrack; 2: without Reparent and Comment; 3: without agreement. A write
+# makes it the newest.
+VERSION = 4
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_WRITING = (errno.EROFS, errno.EACCES, errno.EPERM)
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 from maskwright.core.codec import from_json, to_json
 from maskwright.core.errors import RecordError, StoreDamaged, StoreMissing, StoreVersionError
 from maskwright.core.review_event import ReviewEvent
-from maskwright.store.columns import SCHEMA, TRACK_COLUMNS, completed, records_of, table_of
+from maskwright.store.columns import LATER_COLUMNS, SCHEMA, completed, records_of, table_of
 from maskwright.store.folder import told_plainly, write_whole
 from maskwright.store.frame_log import SeenFrame
 from maskwright.store.hdf5_content import Content
@@ -89,7 +89,8 @@ def _write(file: Any, content: Content) -> None:
 
 def _read(file: Any) -> Content:
     group = file["records"]
-    present = pa.schema([field for field in SCHEMA if field.name in group or field.name not in TRACK_COLUMNS])
+    later = [name for names in LATER_COLUMNS.values() for name in names]
+    present = pa.schema([field for field in SCHEMA if field.name in group or field.name not in later])
     table = completed(pa.table([_read_column(group, field) for field in present], schema=present))
     moments = table.column("added").to_pylist()
     return Content(

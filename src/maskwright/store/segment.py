@@ -21,11 +21,12 @@ from jaxtyping import UInt64
 
 from maskwright.core.errors import StoreDamaged
 from maskwright.core.record import MaskRecord
-from maskwright.store.columns import REPEATING, SCHEMA, completed, records_of
+from maskwright.store.columns import LATER_COLUMNS, REPEATING, SCHEMA, completed, records_of
 from maskwright.store.folder import StoreFolder, publish_file, told_plainly
 
 ROWS_PER_GROUP = 5_000  # a mask is found by reading one group; fewer rows make scans slow
-_BOUNDED = ("dataset", "episode", "camera", "frame_index", "track_source")
+# What frames are found by, and what tells that a file has the columns that came later.
+_BOUNDED = ("dataset", "episode", "camera", "frame_index", *LATER_COLUMNS)
 
 Bounds = dict[str, tuple[Any, Any] | None]
 Keys = UInt64[np.ndarray, "3 N"]
@@ -47,9 +48,9 @@ class SegmentRef:
     bounds: Bounds
 
     @property
-    def has_track_columns(self) -> bool:
-        """Whether its file has the `TRACK_COLUMNS`, which came with version 2 of the store."""
-        return "track_source" in self.bounds
+    def absent(self) -> tuple[str, ...]:
+        """The columns that its file lacks, as an earlier version of the store wrote it."""
+        return tuple(name for sign, names in LATER_COLUMNS.items() if sign not in self.bounds for name in names)
 
 
 def key_of_id(record_id: str) -> int:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from maskwright.store.columns import SCHEMA, TRACK_COLUMNS
+from maskwright.store.columns import LATER_COLUMNS, SCHEMA
 from maskwright.store.folder import StoreFolder
 from maskwright.store.query import Query
 from maskwright.store.segment import SegmentRef, segment_path
@@ -23,7 +23,8 @@ _EDITED = ("x1", "y1", "x2", "y2", "area", "rle")
 _COLUMNS = [str(name) for name in SCHEMA.names if name != "added"]
 _ABSENT: dict[str, str] = {
     name: f"CAST(NULL AS {'DOUBLE' if SCHEMA.field(name).type == 'double' else 'VARCHAR'}) AS {name}"
-    for name in TRACK_COLUMNS
+    for names in LATER_COLUMNS.values()
+    for name in names
 }
 
 
@@ -42,11 +43,9 @@ def records_sql(folder: StoreFolder, files: Sequence[SegmentRef], *, has_tail: b
     between = f"added > {after} AND added <= {until}"
     selects = [f"SELECT {_columns()} FROM tail WHERE {between}"] if has_tail or not (whole or part) else []
     for those, condition in ((whole, ""), (part, f" WHERE {between}")):
-        for has_tracks in (True, False):  # files of before version 2 lack columns
-            alike = [one for one in those if one.has_track_columns == has_tracks]
-            if alike:
-                columns = _columns(has_tracks=has_tracks)
-                selects.append(f"SELECT {columns} FROM {_parquet(folder, alike)}{condition}")
+        for absent in sorted({one.absent for one in those}):  # files of earlier versions lack columns
+            alike = [one for one in those if one.absent == absent]
+            selects.append(f"SELECT {_columns(absent)} FROM {_parquet(folder, alike)}{condition}")
     return " UNION ALL ".join(reversed(selects))
 
 
@@ -75,9 +74,8 @@ def connect(**settings: Any) -> Any:
     return connection
 
 
-def _columns(*, has_tracks: bool = True) -> str:
-    absent: dict[str, str] = {} if has_tracks else _ABSENT
-    return ", ".join(absent.get(name, name) for name in _COLUMNS)
+def _columns(absent: Sequence[str] = ()) -> str:
+    return ", ".join(_ABSENT[name] if name in absent else name for name in _COLUMNS)
 
 
 def _parquet(folder: StoreFolder, files: Sequence[SegmentRef]) -> str:

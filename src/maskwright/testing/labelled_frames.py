@@ -84,7 +84,7 @@ def resolved_records(draw: st.DrawFn, rle: RLE, *, track: str | None = None, ima
         label=draw(st.none() | st.sampled_from(_LABELS)),
         track=track,
         parent=draw(st.sampled_from([None, "parent-1"])),
-        scores=Scores(predicted_iou=draw(scored), stability=draw(scored)),
+        scores=Scores(predicted_iou=draw(scored), stability=draw(scored), agreement=draw(scored)),
         track_point=draw(st.none() | track_points()) if track is not None else None,
     )
     reviewed = draw(st.booleans())

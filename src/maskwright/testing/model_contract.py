@@ -216,6 +216,11 @@ class ModelContract:
         assert torch.equal(some.mask_index, candidates)
         self.assert_close(some.logits, everything.logits[rows, candidates])
         self.assert_close(some.predicted_iou, everything.predicted_iou[rows, candidates])
+        assert some.agreement.shape == rows.shape
+        if model.num_candidates == 1:
+            assert some.agreement.isnan().all()
+        else:
+            assert ((some.agreement >= 0) & (some.agreement <= 1)).all()
 
     def test_drawing_no_mask_gives_empty_tensors(self, model: Model, features: Features, prompts: FramePrompts) -> None:
         with torch.no_grad():
@@ -223,7 +228,9 @@ class ModelContract:
 
         side = model.frame.logits_side
         assert none.logits.shape == (0, side, side)
-        assert none.predicted_iou.shape == none.prompt_index.shape == none.mask_index.shape == (0,)
+        assert (
+            none.predicted_iou.shape == none.prompt_index.shape == none.mask_index.shape == none.agreement.shape == (0,)
+        )
 
     def test_decoding_leaves_features_alone(self, model: Model, features: Features, prompts: FramePrompts) -> None:
         before = features.image_embedding.clone()

@@ -71,7 +71,7 @@ def make_record(ref: FrameRef | None = None, rle: RLE | None = None, **changes: 
         label="cup",
         track="track 1",
         parent="a parent",
-        scores=Scores(predicted_iou=0.1 + 0.2, stability=None),
+        scores=Scores(predicted_iou=0.1 + 0.2, stability=None, agreement=2 / 3),
         track_point=TrackPoint(source="segmented", state="occluded", confidence=0.7, anchors=("0:ab", "9:cd")),
     )
     return replace(made, **changes)

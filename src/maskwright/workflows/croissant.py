@@ -83,6 +83,7 @@ _COLUMNS = {
     "model_precision": "number format it ran in",
     "predicted_iou": "the model's own guess of the mask's IoU",
     "stability": "how little the mask changes with its threshold",
+    "agreement": "mean IoU of each two of the candidates of which the mask is one; null where there was one",
     "licence": "terms of the frame and its mask",
     "actor": "who made or ran it",
     "collector": "who recorded the frame",

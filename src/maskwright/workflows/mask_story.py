@@ -154,7 +154,8 @@ def _made(record: MaskRecord) -> str:
         told.append(f"asked with {describe_prompt(provenance.prompt)}")
     if scores.predicted_iou is not None:
         stability = "" if scores.stability is None else f", stability {scores.stability:.2f}"
-        told.append(f"predicted IoU {scores.predicted_iou:.2f}{stability}")
+        agreement = "" if scores.agreement is None else f", candidates agree {scores.agreement:.2f}"
+        told.append(f"predicted IoU {scores.predicted_iou:.2f}{stability}{agreement}")
     for step in provenance.steps:
         parameters = ", ".join(f"{name} {value}" for name, value in step.parameters.items())
         told.append(f"then {step.name}{f' ({parameters})' if parameters else ''}")

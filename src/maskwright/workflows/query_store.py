@@ -15,7 +15,8 @@ COLUMNS = (
     *("id", "dataset", "episode", "camera", "frame_index", "timestamp_s", "image_digest", "height", "width"),
     *("x1", "y1", "x2", "y2", "area", "label", "track", "track_source", "track_state", "track_confidence"),
     *("parent", "status", "verified_by", "verified_at", "edited_by"),
-    *("method", "model", "model_sha256", "predicted_iou", "stability", "actor", "collector", "licence"),
+    *("method", "model", "model_sha256", "predicted_iou", "stability", "agreement"),
+    *("actor", "collector", "licence"),
     *("captured_at", "created_at", "source"),
 )
 VIEWS = ("masks", "records", "events", "frames", "tags")
@@ -44,6 +45,7 @@ def row_of(mask: ResolvedRecord) -> dict[str, Any]:
         "model_sha256": provenance.model and provenance.model.checkpoint_sha256,
         "predicted_iou": record.scores.predicted_iou,
         "stability": record.scores.stability,
+        "agreement": record.scores.agreement,
         "captured_at": provenance.captured_at and provenance.captured_at.isoformat(),
         "created_at": provenance.created_at.isoformat(),
     }

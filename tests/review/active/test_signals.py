@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from maskwright.core.errors import SettingError
-from maskwright.masks import box_xyxy, encode, iou_matrix, shift
+from maskwright.masks import box_xyxy, encode, shift
 from maskwright.review.active import geometry, rivals, signals
 from maskwright.review.active.kinds import GROUPS, SIGNALS, signals_of
 
@@ -95,13 +95,10 @@ def test_dark_and_see_through_are_seen_in_the_picture():
     assert geometry.see_through(pixels, np.ones((40, 60), bool)) is None
 
 
-def test_candidates_that_agree_do_not_disagree():
-    same = iou_matrix([drawn(0, 0, 9, 9)] * 3, [drawn(0, 0, 9, 9)] * 3)
-    unlike = iou_matrix([drawn(0, 0, 9, 9), drawn(20, 0, 29, 9)], [drawn(0, 0, 9, 9), drawn(20, 0, 29, 9)])
-
-    assert rivals.candidate_disagreement(same) == 0
-    assert rivals.candidate_disagreement(unlike) == 1
-    assert rivals.candidate_disagreement(same[:1, :1]) is None
+def test_candidates_that_agree_are_not_ambiguous():
+    assert signals.ambiguity(1.0) == 0
+    assert signals.ambiguity(0.25) == 0.75
+    assert signals.ambiguity(None) is None
 
 
 def test_a_part_is_no_rival_and_a_half_of_each_is():

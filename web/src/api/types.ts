@@ -831,11 +831,12 @@ export interface SavedOut {
   readonly items: readonly RecordOut[];
 }
 
-/** What the model thinks of its own mask: predicted IoU and stability, about 0 to 1, None where not computed. */
+/** What the model thinks of its own mask, about 0 to 1, None where not computed. */
 export interface Scores {
   readonly kind: "Scores";
   readonly predicted_iou: number | null;
   readonly stability: number | null;
+  readonly agreement: number | null;
 }
 
 /** What the model thinks of its own mask. */
@@ -843,6 +844,7 @@ export interface ScoresIn {
   readonly kind?: "Scores";
   readonly predicted_iou?: number | null;
   readonly stability?: number | null;
+  readonly agreement?: number | null;
 }
 
 /** Masks of prompts. */

@@ -192,7 +192,12 @@ export function recordOf(given: RecordIn & { readonly id: string }, actor: strin
     label: given.label ?? null,
     track: given.track ?? null,
     parent: given.parent ?? null,
-    scores: { kind: "Scores", predicted_iou: scores?.predicted_iou ?? null, stability: scores?.stability ?? null },
+    scores: {
+      kind: "Scores",
+      predicted_iou: scores?.predicted_iou ?? null,
+      stability: scores?.stability ?? null,
+      agreement: scores?.agreement ?? null,
+    },
     track_point: given.track_point ?? null,
   };
 }

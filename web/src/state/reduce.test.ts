@@ -71,7 +71,7 @@ test("tool, filter and look stay from frame to frame, selection and hand do not"
 
 test("the list is filtered and ordered, uncertain first", () => {
   const scored = (id: string, predicted_iou: number | null, label: string | null) =>
-    recordWith(id, { label, scores: { kind: "Scores", predicted_iou, stability: null } });
+    recordWith(id, { label, scores: { kind: "Scores", predicted_iou, stability: null, agreement: null } });
   const state = opened(scored("a", 0.9, "cup"), scored("b", 0.6, null), scored("c", null, "lid"));
   const shown = (filter: Partial<State["filter"]>, sort: State["sort"] = "put") =>
     visibleMasks({ ...state, filter: { ...NO_FILTER, ...filter }, sort }).map(({ view }) => view.record.id);

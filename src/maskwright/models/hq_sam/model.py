@@ -93,6 +93,7 @@ class HqSamModel(SamModel):
             predicted_iou=torch.cat(scores),
             prompt_index=prompt_index,
             mask_index=torch.zeros_like(prompt_index),
+            agreement=torch.full(prompt_index.shape, torch.nan, device=device),
         )
 
     def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> "HqDraft":

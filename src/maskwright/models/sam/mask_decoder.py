@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from maskwright.nn.layers import MLP, LayerNorm2d
+from maskwright.nn.mask_ops import agreement_score
 from maskwright.nn.two_way import TwoWayTransformer
 
 # Largest buffer of the decoder on CPU. glibc hands buffers above 32 MiB back to the system as soon as they are free;
@@ -84,13 +85,29 @@ class MaskDecoder(nn.Module):
     ) -> Float[Tensor, "Q h4 w4"]:
         """Draw Q masks, candidate `mask_index[i]` of prompt `prompt_index[i]`; other prompts cost nothing."""
         drawn, row = torch.unique(prompt_index, return_inverse=True)
+        return to_picture(self._in_cells(decoding, drawn, skips)[row, mask_index])
+
+    def draw_compared(
+        self,
+        decoding: Decoding,
+        prompt_index: Int[Tensor, " Q"],
+        mask_index: Int[Tensor, " Q"],
+        skips: Skips | None = None,
+    ) -> tuple[Float[Tensor, "Q h4 w4"], Float[Tensor, " Q"]]:
+        """Draw Q masks, and say how alike candidates 1 and up of the prompt of each are, drawn or not."""
+        drawn, row = torch.unique(prompt_index, return_inverse=True)
+        cells = self._in_cells(decoding, drawn, skips)
+        return to_picture(cells[row, mask_index]), agreement_score(cells[:, 1:, None] > 0)[row]
+
+    def _in_cells(self, decoding: Decoding, drawn: Int[Tensor, " P"], skips: Skips | None) -> Float[Tensor, "P M1 L16"]:
+        """Draw all candidates of some prompts, in cell order."""
         hyper = self.hyper_weights(decoding.mask_tokens[drawn])  # P M1 C
         logits = [
             torch.bmm(hyper[piece], self.upscale(decoding.cells[rows], skips_of(skips, rows)).transpose(1, 2))
             for piece in self.pieces(len(drawn), decoding.cells)
             for rows in (drawn[piece],)
         ]
-        return to_picture(torch.cat(logits)[row, mask_index])  # of P M1 L16
+        return torch.cat(logits)
 
     def pieces(self, num_prompts: int, cells: Float[Tensor, "N L D"]) -> list[slice]:
         """Cut prompts so that their pixels fit `PIECE_BYTES` on CPU."""

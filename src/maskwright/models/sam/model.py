@@ -12,7 +12,7 @@ from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
 from maskwright.models.sam.draft import Draft
-from maskwright.models.sam.mask_decoder import PIECE_BYTES, Decoding, MaskDecoder
+from maskwright.models.sam.mask_decoder import PIECE_BYTES, Decoding, MaskDecoder, Skips
 from maskwright.models.sam.prompt_encoder import PADDING, PromptEncoder
 
 # A GPU wants many prompts a step, and pays for each step with a wait. On CPU the cells of a step stay within
@@ -130,21 +130,33 @@ class SamModel(nn.Module):
 
     def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
         """Decode candidates 1..3 of each prompt and draw only those whose predicted IoU `keep` accepts."""
-        found: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
+        found: list[tuple[Tensor, ...]] = []
         start = 0
         for seen, step, decoding in self._decodings(features, prompts):
             scores = decoding.predicted_iou[:, 1:]
             rows, candidates = keep(scores).nonzero(as_tuple=True)
             if len(rows):
-                logits = self._draw(seen, decoding, rows, candidates + 1)
-                found.append((logits, scores[rows, candidates], rows + start, candidates))
+                logits, agreement = self.mask_decoder.draw_compared(decoding, rows, candidates + 1, _skips(seen))
+                found.append((logits, scores[rows, candidates], rows + start, candidates, agreement))
             start += step.num_prompts
         if not found:
             side, empty = self.frame.logits_side, torch.zeros(0, dtype=torch.long, device=self.device)
             none = torch.zeros(0, side, side, device=self.device)
-            return DecodedSome(logits=none, predicted_iou=none[:, 0, 0], prompt_index=empty, mask_index=empty)
-        logits, predicted_iou, prompt_index, mask_index = (torch.cat(x) for x in zip(*found, strict=True))
-        return DecodedSome(logits=logits, predicted_iou=predicted_iou, prompt_index=prompt_index, mask_index=mask_index)
+            return DecodedSome(
+                logits=none,
+                predicted_iou=none[:, 0, 0],
+                prompt_index=empty,
+                mask_index=empty,
+                agreement=none[:, 0, 0],
+            )
+        logits, predicted_iou, prompt_index, mask_index, agreement = (torch.cat(x) for x in zip(*found, strict=True))
+        return DecodedSome(
+            logits=logits,
+            predicted_iou=predicted_iou,
+            prompt_index=prompt_index,
+            mask_index=mask_index,
+            agreement=agreement,
+        )
 
     def _decodings(
         self, features: Features, prompts: FramePrompts
@@ -162,8 +174,11 @@ class SamModel(nn.Module):
             yield features.of_prompts(seen), step, decoding
 
     def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
-        skips = (features.extra[0], features.extra[1]) if features.extra else None
-        return self.mask_decoder.draw(decoding, rows, candidates, skips)
+        return self.mask_decoder.draw(decoding, rows, candidates, _skips(features))
+
+
+def _skips(features: Features) -> Skips | None:
+    return (features.extra[0], features.extra[1]) if features.extra else None
 
 
 __all__ = ["PADDING", "ImageEncoder", "SamModel", "prompts_per_step"]

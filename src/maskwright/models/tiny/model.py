@@ -34,6 +34,7 @@ from maskwright.models.tiny.text import (
     with_regions,
 )
 from maskwright.models.tiny.vocabulary import phrase_words
+from maskwright.nn.mask_ops import agreement_score
 
 # Added to the logits of candidate 0, the answer to boxes and to several clicks. The threshold that is best for Dice is
 # half of the Dice reached, not probability one half: at about 0.77 that is a logit of -0.5.
@@ -149,6 +150,7 @@ class TinySam(SamModel):
             predicted_iou=decoded.predicted_iou[rows, candidates],
             prompt_index=rows,
             mask_index=candidates,
+            agreement=agreement_score(decoded.logits > self.mask_threshold)[rows],
         )
 
     def _kept_some(self, features: Features, some: DecodedSome, prompts: FramePrompts) -> Float[Tensor, "Q h w"]:

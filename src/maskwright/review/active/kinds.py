@@ -9,7 +9,7 @@ from maskwright.core.errors import SettingError
 Group = Literal["uncertainty", "candidates", "drift", "disagreement", "novelty", "thin", "looks"]
 GROUPS: dict[Group, str] = {
     "uncertainty": "predicted IoU and stability are low, or contradict each other",
-    "candidates": "other masks of the frame compete for the same pixels",
+    "candidates": "the model's candidates differ, or other masks of the frame compete for the same pixels",
     "drift": "a tracker's confidence fell, size or shape jumped, flow and model differ",
     "disagreement": "two models, runs or annotators draw it differently on the same frame",
     "novelty": "its embedding is far from what is labelled or chosen; needs vectors",
@@ -59,6 +59,13 @@ SIGNALS: tuple[Signal, ...] = (
         group="uncertainty",
         weight=0.5,
         told="predicted IoU and stability are {value:.2f} apart, among the widest {share}",
+    ),
+    Signal(
+        name="ambiguity",
+        group="candidates",
+        weight=1.0,
+        told="the model's candidates agree by IoU {value:.2f}, among the lowest {share}",
+        is_inverted=True,
     ),
     Signal(
         name="rivalry",

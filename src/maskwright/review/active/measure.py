@@ -222,6 +222,8 @@ def _alone(name: str, mask: ResolvedRecord, before: ResolvedRecord | None) -> fl
             return signals.doubt(scores.predicted_iou)
         case "instability":
             return signals.instability(scores.stability)
+        case "ambiguity":
+            return signals.ambiguity(scores.agreement)
         case "mismatch":
             return signals.mismatch(scores.predicted_iou, scores.stability)
         case "confidence_fall":

@@ -12,23 +12,13 @@ _SAME, _APART = 0.9, 0.05  # IoU: above, two masks are one; below, they have not
 _NESTED = 0.9  # share of the smaller that lies within the larger: a part of it, no rival
 
 
-def candidate_disagreement(ious: Float[np.ndarray, "M M"]) -> float | None:
-    """How much the candidates of one prompt differ: 1 minus the mean IoU of each two; None for fewer than two.
-
-    Source: SAM's three masks an ambiguous prompt, Kirillov et al. (2023), as a committee: Seung et al., "Query by
-    Committee" (1992).
-    """
-    num = len(ious)
-    return None if num < 2 else float(1 - ious[np.triu_indices(num, 1)].mean())
-
-
 def rivalry(rles: Sequence[RLE]) -> list[float]:
     """For each mask of a frame, how much the worst other contradicts it: they overlap, neither is part of the other.
 
-    A store keeps one candidate of each prompt, but prompts beside each other give candidates for one thing, and what
-    suppression left standing between "same" and "apart" are these. Ambiguity is 1 where IoU is a half, 0 at both ends.
+    Prompts beside each other give candidates for one thing, and what suppression left standing between "same" and
+    "apart" are these. It is 1 where IoU is a half, 0 at both ends.
 
-    Source: as `candidate_disagreement`, over the prompts of a grid.
+    Source: as `signals.ambiguity`, over the prompts of a grid.
     """
     if len(rles) < 2:
         return [0.0] * len(rles)
@@ -83,4 +73,4 @@ def disagreement(rles: Sequence[RLE], sets: Sequence[Sequence[RLE]], *, covers_a
     return [sum(heard) / len(heard) if heard else None for heard in said]
 
 
-__all__ = ["candidate_disagreement", "disagreement", "match", "rivalry"]
+__all__ = ["disagreement", "match", "rivalry"]

@@ -35,6 +35,15 @@ def mismatch(predicted_iou: float | None, stability: float | None) -> float | No
     return None if predicted_iou is None or stability is None else abs(predicted_iou - stability)
 
 
+def ambiguity(agreement: float | None) -> float | None:
+    """How much the candidates that the model made of the prompt differ: 1 minus the mean IoU of each two.
+
+    Source: SAM's three masks of an ambiguous prompt, Kirillov et al. (2023), as a committee: Seung et al., "Query by
+    Committee" (1992).
+    """
+    return None if agreement is None else 1 - agreement
+
+
 def confidence_fall(confidence: float | None, before: float | None) -> float | None:
     """How unsure a tracker is, and how much it was surer on the frame before: 1 minus confidence, plus half its fall.
 
@@ -100,6 +109,7 @@ def flow_against_model(source: TrackSource | None, before: TrackSource | None) -
 
 
 __all__ = [
+    "ambiguity",
     "confidence_fall",
     "doubt",
     "flow_against_model",

@@ -68,6 +68,7 @@ class PoliteModel:
             predicted_iou=torch.cat([part.predicted_iou for part in parts]),
             prompt_index=torch.cat([part.prompt_index + begin for part, begin in zip(parts, starts, strict=True)]),
             mask_index=torch.cat([part.mask_index for part in parts]),
+            agreement=torch.cat([part.agreement for part in parts]),
         )
 
     @property

@@ -167,12 +167,14 @@ class Ring(_message.Message):
     def __init__(self, xy: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class Scores(_message.Message):
-    __slots__ = ("predicted_iou", "stability")
+    __slots__ = ("predicted_iou", "stability", "agreement")
     PREDICTED_IOU_FIELD_NUMBER: _ClassVar[int]
     STABILITY_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
     predicted_iou: float
     stability: float
-    def __init__(self, predicted_iou: _Optional[float] = ..., stability: _Optional[float] = ...) -> None: ...
+    agreement: float
+    def __init__(self, predicted_iou: _Optional[float] = ..., stability: _Optional[float] = ..., agreement: _Optional[float] = ...) -> None: ...
 
 class SegmentRequest(_message.Message):
     __slots__ = ("image", "prompts", "num_masks", "multimask", "refine_steps", "closer", "labels", "cleanup", "form", "model", "with_record", "id")

@@ -1,11 +1,14 @@
-"""Makes `version_1.zip`: a store and an HDF5 store as version 1 wrote them, before tracks had columns.
+"""Makes `version_1.zip` and `version_3.zip`: a store and an HDF5 store as earlier versions wrote them.
 
-    git archive 56d0c90 src | tar -x -C /tmp/old && PYTHONPATH=/tmp/old/src python make_version_1.py
+    git archive 56d0c90 src | tar -x -C /tmp/old && PYTHONPATH=/tmp/old/src python make_old_versions.py 1
+    git archive 445a155 src | tar -x -C /tmp/old && PYTHONPATH=/tmp/old/src python make_old_versions.py 3
 
-Masks lie in a segment, in the ledger and in a fold, so that each way of reading meets columns that are not there.
+Version 1 had no columns of tracks, version 3 none of agreement. Masks lie in a segment, in the ledger and in a fold, so
+that each way of reading meets columns that are not there.
 """
 
 import json
+import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -31,7 +34,9 @@ def main() -> None:
             small.put(records)
         store.close()
         (Path(folder) / "records.json").write_text(json.dumps([to_json(record) for record in records]))
-        with zipfile.ZipFile(Path(__file__).parent / "version_1.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        with zipfile.ZipFile(
+            Path(__file__).parent / f"version_{sys.argv[1]}.zip", "w", zipfile.ZIP_DEFLATED
+        ) as archive:
             for path in sorted(one for one in Path(folder).rglob("*") if one.is_file() and one.suffix != ".lock"):
                 archive.write(path, path.relative_to(folder).as_posix())
 
