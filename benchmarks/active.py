@@ -1,6 +1,7 @@
 """How many labels does a chosen order save? Choice by `maskwright.review.active` beside random, simulated.
 
     python benchmarks/active.py --pool SCENES --test SCENES --features FOLDER     SCENES as `train scenes` writes them
+    python benchmarks/active.py decoder ...     the decoder of a segmenter as the learner: active_decoder.py
 
 The masks of a pool of scenes stand unnamed, their outlines right; a label is one name said. A cheap learner names the
 others: a linear discriminant on features of the frozen encoder of `tiny`, pooled over each mask, computed once into
@@ -18,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
@@ -27,6 +29,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import active_decoder
 import numpy as np
 from harness import machine
 from jaxtyping import Float, Int
@@ -296,6 +299,9 @@ def draw(curves: dict[str, dict[str, np.ndarray]], path: Path) -> None:
 
 def main() -> None:
     """Run all strategies and seeds, and tell how many labels each needs."""
+    if sys.argv[1:2] == ["decoder"]:
+        active_decoder.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pool", type=Path, required=True)
     parser.add_argument("--test", type=Path, required=True)

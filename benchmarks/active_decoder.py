@@ -13,9 +13,11 @@ A folder of --pool holds an episode (`train scenes episodes`), episodes, or anyt
 work folder keeps features and results: what was cut off goes on where it was.
 """
 
+import argparse
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,6 +26,8 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
+from harness import machine
 from jaxtyping import Float
 from PIL import Image as PillowImage
 
@@ -185,19 +189,21 @@ class Bench:
             rows.append(np.concatenate([features.mean(dim=(1, 2)).numpy(), features.std(dim=(1, 2)).numpy()]))
         return PictureVectors({one.example.digest: i for i, one in enumerate(self.pool)}, np.stack(rows))
 
-    def tuned(self, shots: Sequence[Shot], steps: int, seed: int) -> SamModel:
-        """Tune the decoder on some frames, from the base."""
-        recipe = replace(self.recipe, seed=seed)
-        tuner = make_tuner(self.fresh(), recipe, num_steps=steps)
+    def tuned(self, shots: Sequence[Shot], epochs: int, seed: int) -> SamModel:
+        """Tune the decoder on some frames, from the base: so many epochs, whatever their number."""
+        recipe = replace(self.recipe, seed=seed, epochs=epochs)
         samples = Samples([one.example for one in shots], recipe, crops=0)
-        epoch = 0
-        while tuner.step < steps:
-            drawn = samples.epoch(epoch)
-            for start in range(0, len(drawn), recipe.batch):
-                batch = batch_of(drawn[start : start + recipe.batch], tuner.model.frame, "cpu")
-                if batch is not None and tuner.step < steps:
-                    tune_step(tuner, self.cache, batch, Dice(seed_of(recipe, epoch, start)))
-            epoch += 1
+        pieces = [
+            (epoch, start, drawn[start : start + recipe.batch])
+            for epoch in range(epochs)
+            for drawn in (samples.epoch(epoch),)
+            for start in range(0, len(drawn), recipe.batch)
+        ]
+        tuner = make_tuner(self.fresh(), recipe, num_steps=len(pieces))
+        for epoch, start, piece in pieces:
+            batch = batch_of(piece, tuner.model.frame, "cpu")
+            if batch is not None:
+                tune_step(tuner, self.cache, batch, Dice(seed_of(recipe, epoch, start)))
         return tuner.average
 
     def scores(self, model: SamModel) -> dict[str, float]:
@@ -307,7 +313,7 @@ def signal_report(bench: Bench) -> list[dict[str, Any]]:
     return rows
 
 
-def run(bench: Bench, strategy: str, seed: int, budgets: Sequence[int], steps: int, results: "Results") -> None:
+def run(bench: Bench, strategy: str, seed: int, budgets: Sequence[int], epochs: int, results: "Results") -> None:
     """Label, tune and score at each budget; what is known already is not done again."""
     person = Labelling(bench, strategy, seed)
     for budget in budgets:
@@ -316,11 +322,9 @@ def run(bench: Bench, strategy: str, seed: int, budgets: Sequence[int], steps: i
         key = {"strategy": "random" if is_shared else strategy, "seed": seed, "frames": len(person.labelled)}
         if results.has(key):
             continue
-        scores = bench.scores(bench.tuned(person.shots, steps, seed))
-        sources: dict[str, int] = {}
-        for one in person.shots:
-            sources[one.source] = sources.get(one.source, 0) + 1
         masks = sum(len(one.example.masks) for one in person.shots)
+        sources = dict(Counter(one.source for one in person.shots))
+        scores = bench.scores(bench.tuned(person.shots, epochs, seed))
         results.add({**key, "masks": masks, "sources": sources, "scores": scores})
 
 
@@ -348,12 +352,57 @@ class Results:
         """The scores of one run; `what` is a score, or several joined by + for their mean."""
         found = []
         for budget in budgets:
-            name = "random" if budget == budgets[0] else strategy
+            name = "random" if budget == budgets[0] and budget else strategy
             row = next(
                 one for one in self.rows if (one["strategy"], one["seed"], one["frames"]) == (name, seed, budget)
             )
             found.append(np.mean([row["scores"][part] for part in what.split("+")]))
         return np.array(found)
+
+
+def compared(results: Results, seeds: Sequence[int], budgets: Sequence[int], what: str) -> list[dict[str, Any]]:
+    """Say how many frames each strategy needs for what random choice has at each budget but the first."""
+    curves = {name: np.array([results.curve(name, seed, budgets, what) for seed in seeds]) for name in STRATEGIES}
+    rows: list[dict[str, Any]] = []
+    of_random = np.maximum.accumulate(curves["random"].mean(0))
+    for at in range(1, len(budgets)):
+        for name in STRATEGIES[1:]:
+            found = needed(budgets, curves[name].mean(0), of_random[at])
+            each = [needed(budgets, one, of_random[at]) for one in curves[name]]
+            row = {
+                "score": what,
+                "strategy": name,
+                "iou": round(float(of_random[at]), 4),
+                "frames_of_random": budgets[at],
+                "share": None if found is None else round(found / budgets[at], 2),
+                "share_of_each_seed": [None if one is None else round(one / budgets[at], 2) for one in each],
+            }
+            rows.append(row)
+            told(json.dumps(row))
+    return rows
+
+
+def draw(results: Results, seeds: Sequence[int], budgets: Sequence[int], scores: Sequence[str], path: Path) -> None:
+    """Draw mean curves with the spread of seeds, and what the base has."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, len(scores), figsize=(4.6 * len(scores), 4), squeeze=False)
+    for axes, what in zip(panels[0], scores, strict=True):
+        for name in STRATEGIES:
+            runs = np.array([results.curve(name, seed, budgets, what) for seed in seeds])
+            (line,) = axes.plot(budgets, runs.mean(0), label=name, marker="o", linewidth=2 if name == "ours" else 1)
+            axes.fill_between(budgets, runs.min(0), runs.max(0), alpha=0.15, color=line.get_color())
+        axes.axhline(results.curve("base", 0, [0], what)[0], color="grey", linewidth=0.8, linestyle="--", label="base")
+        axes.set(xlabel="frames labelled", ylabel="mean IoU", title=what.replace("+", ", "), xscale="log")
+        axes.set_xticks(budgets, [str(one) for one in budgets])
+        axes.minorticks_off()
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower right")
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
 
 
 def needed(budgets: Sequence[int], curve: Float[np.ndarray, " B"], wanted: float) -> float | None:
@@ -366,3 +415,53 @@ def needed(budgets: Sequence[int], curve: Float[np.ndarray, " B"], wanted: float
         return float(budgets[0])
     low, high = np.log(budgets[at - 1]), np.log(budgets[at])
     return float(np.exp(low + (high - low) * (wanted - best[at - 1]) / max(1e-9, best[at] - best[at - 1])))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Prepare, tell what the signals know, run what is not there yet, and compare."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pool", type=limited, nargs="+", required=True, metavar="FOLDER[:MOST]")
+    parser.add_argument("--test", nargs="+", required=True, metavar="SLICE=FOLDER[:MOST]")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--model", default="tiny")
+    parser.add_argument("--stride", type=int, default=5, help="of frames of episodes")
+    parser.add_argument("--masks", type=int, default=3, help="most objects of a frame")
+    parser.add_argument("--budgets", type=int, nargs="+", default=[8, 16, 32, 64])
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--scores", nargs="+", help="a slice and click or box, joined by + for a mean; default: each")
+    parser.add_argument("--picture", type=Path, help="the curves, as PNG")
+    parser.add_argument("--out", type=Path, help="all figures, as JSON")
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    read = partial(shots_of, stride=args.stride, most_masks=args.masks)
+    pool = [one for folder, most in args.pool for one in read(folder, most=most)]
+    test: dict[str, list[Shot]] = {}
+    for text in args.test:
+        name, _, where = text.partition("=")
+        folder, most = limited(where)
+        test[name] = read(folder, most=most)
+    told(f"{len(pool)} frames to choose from; scored on " + ", ".join(f"{len(b)} of {a}" for a, b in test.items()))
+    args.work.mkdir(parents=True, exist_ok=True)
+    bench = Bench(args.model, pool, test, args.work)
+    signals = signal_report(bench)
+    results = Results(args.work / "results.jsonl")
+    if not results.has({"strategy": "base"}):
+        results.add({"strategy": "base", "seed": 0, "frames": 0, "scores": bench.scores(bench.model)})
+    for seed in args.seeds:
+        for strategy in STRATEGIES:
+            run(bench, strategy, seed, args.budgets, args.epochs, results)
+    scores = args.scores or [f"{name} {how}" for name in test for how in ("click", "box")]
+    rows = [row for what in scores for row in compared(results, args.seeds, args.budgets, what)]
+    if args.out is not None:
+        about = {"pool": len(pool), "epochs": args.epochs, "model": args.model, **machine()}
+        content = {"results": results.rows, "signals": signals, "compared": rows, "about": about}
+        args.out.write_text(json.dumps(content, indent=1) + "\n")
+    if args.picture is not None:
+        draw(results, args.seeds, args.budgets, scores, args.picture)
+
+
+def limited(text: str) -> tuple[Path, int | None]:
+    """A folder, and how many frames of it at most."""
+    folder, _, most = text.partition(":")
+    return Path(folder), int(most) if most else None

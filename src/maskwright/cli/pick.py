@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from maskwright.cli import conditions
+from maskwright.cli.options import open_model
 from maskwright.cli.report import progress_bar, tell
 from maskwright.cli.verbs import CONTEXT
 
 if TYPE_CHECKING:
+    from maskwright.review.active import PickSettings
     from maskwright.store import Query
+    from maskwright.workflows.picture_vectors import PictureVectors
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=CONTEXT)
 
@@ -19,7 +22,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=
 GROUPS = ("uncertainty", "candidates", "drift", "disagreement", "novelty", "thin", "looks")
 
 
-@app.command(epilog="Example: maskwright pick masks --budget 200 --by uncertainty,drift,thin", no_args_is_help=True)
+@app.command(
+    epilog="Example: maskwright pick masks --budget 200 --by uncertainty,drift,thin --vectors auto",
+    no_args_is_help=True,
+)
 @conditions.with_conditions
 def pick(
     store: conditions.Store,
@@ -38,11 +44,16 @@ def pick(
         typer.Option("--per-episode", metavar="N", min=1, help="Most of an episode; default: thrice an even share."),
     ] = None,
     vectors: Annotated[
-        Path | None,
-        typer.Option("--vectors", metavar="FILE", help="Embeddings of the pictures: docs/guides/active_learning.md."),
+        str | None,
+        typer.Option(
+            "--vectors",
+            metavar="auto|MODEL|FILE",
+            help="Embeddings of the pictures, for novelty and variety: made once by a model, or a .npz or .parquet.",
+        ),
     ] = None,
     images: Annotated[
-        Path | None, typer.Option("--images", metavar="PATH", help="The pictures, where they were moved; for looks.")
+        Path | None,
+        typer.Option("--images", metavar="PATH", help="The pictures, where they were moved; for looks and --vectors."),
     ] = None,
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Of the queue; default: picked, picked-2, ...")
@@ -72,6 +83,7 @@ def pick(
         of_frames=frames,
         seed=seed,
     )
+    known = _vectors(store, vectors, settings, asked, images, quiet=as_json)
     with progress_bar("measuring masks", quiet=as_json) as progress:
         done = pick_masks(
             store,
@@ -81,7 +93,7 @@ def pick(
             replaces=replace,
             out=out,
             images=images,
-            vectors=vectors,
+            vectors=known,
             progress=progress,
         )
     if as_json:
@@ -90,3 +102,22 @@ def pick(
     for line in done.lines():
         typer.echo(line)
     tell(f"Walk it in the browser: maskwright review {store}, under Queues")
+
+
+def _vectors(
+    store: Path, named: str | None, settings: "PickSettings", asked: "Query", images: Path | None, *, quiet: bool
+) -> "Path | PictureVectors | None":
+    """Find the file that is meant, or have a model make what is missing."""
+    from maskwright.workflows.store_vectors import is_file_of_vectors, vectors_of_store
+
+    if named is None:
+        return None
+    if is_file_of_vectors(named):
+        return Path(named)
+    model = open_model(None if named == "auto" else named, None, None)
+    has_known = "novelty" in settings.by
+    with progress_bar("encoding pictures", quiet=quiet) as progress:
+        made = vectors_of_store(store, model, query=asked, with_accepted=has_known, images=images, progress=progress)
+    if made.num_encoded:
+        tell(f"{made.num_encoded} pictures encoded by {model.card.name}; their vectors are kept for the next time")
+    return made.vectors

@@ -5,7 +5,7 @@ The rules are those of `review.active`; here they meet a store, pictures, and fi
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from maskwright.core.errors import DuplicateRecord, ImageError, SettingError, StoreDamaged
-from maskwright.review.active import GROUPS, Pick, Picked, PickSettings, Sources, pick
+from maskwright.review.active import GROUPS, Pick, Picked, PickSettings, Sources, pick, signals_of
 from maskwright.review.named_queues import (
     NamedQueue,
     QueueEntry,
@@ -65,14 +65,15 @@ def pick_masks(
     replaces: bool = False,
     out: Path | None = None,
     images: Path | None = None,
-    vectors: Path | None = None,
+    vectors: Path | PictureVectors | None = None,
     progress: Callable[[int, int], None] | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> PickedQueue:
     """Pick masks of a store into a queue, and write it; `out` gets it as well.
 
     Conditions of `query` choose the masks; the status that is picked is that of the settings. Masks that wait in other
-    queues are left out, so that the next pick is the next best.
+    queues are left out, so that the next pick is the next best. `vectors` are of the pictures, or a file of them; a
+    picture without one counts as far from all.
 
     Raises:
         DuplicateRecord: there is a queue of that name, and it is not to be replaced.
@@ -121,31 +122,30 @@ def _waiting(store: MaskStore, *, except_for: str) -> set[str]:
     return waiting
 
 
-def _sources(store: MaskStore, settings: PickSettings, images: Path | None, vectors: Path | None) -> Sources:
-    sources = Sources()
+def _sources(
+    store: MaskStore, settings: PickSettings, images: Path | None, vectors: Path | PictureVectors | None
+) -> Sources:
+    found = PictureVectors.read(vectors) if isinstance(vectors, Path) else vectors
+    sources = Sources() if found is None else Sources(vectors_of=found.of)
     if "novelty" in settings.by:
-        if vectors is None:
-            raise SettingError("novelty needs the embeddings of the pictures. Give them: --vectors FILE.npz|.parquet")
-        sources = replace(sources, vectors_of=_of_file(vectors), known=_known(store, vectors))
-    elif vectors is not None:
-        sources = replace(sources, vectors_of=_of_file(vectors))
+        if found is None:
+            raise SettingError(
+                "novelty needs the embeddings of the pictures. Have them made: --vectors auto, or give a file of them"
+            )
+        sources = replace(sources, known=_known(store, found))
     if "looks" in settings.by:
         sources = replace(sources, pixels_of=_pixels_of(StorePictures(store, images)))
     return sources
 
 
-def _of_file(path: Path) -> Callable[[Sequence[str]], Float[np.ndarray, "N D"]]:
-    return PictureVectors.read(path).of
-
-
-def _known(store: MaskStore, path: Path) -> Float[np.ndarray, "K D"]:
+def _known(store: MaskStore, vectors: PictureVectors) -> Float[np.ndarray, "K D"]:
     """Vectors of pictures on which something is accepted."""
     digests: dict[str, None] = {}
     for mask in store.query(Query(status="accepted")):
         digests.setdefault(mask.record.image_digest)
         if len(digests) >= _MOST_KNOWN:
             break
-    found = PictureVectors.read(path).of(list(digests))
+    found = vectors.of(list(digests))
     return found[found.any(axis=1)]
 
 
@@ -177,8 +177,9 @@ def _entries(one: Pick) -> Iterator[QueueEntry]:
 
 def _about(settings: PickSettings, picked: Picked) -> str:
     what = "frames" if settings.of_frames else "masks"
-    by = "; ".join(GROUPS[name] for name in GROUPS if name in settings.by)
-    return f"{len(picked.picks)} of {picked.num_items} {what}: {by}"
+    heard = {one.group for one in signals_of(settings.by) if one.name in picked.weights}
+    by = ", ".join(name for name in GROUPS if name in heard) or "time alone"  # what had something to say, and no more
+    return f"{len(picked.picks)} of {picked.num_items} {what}, picked by {by}"
 
 
 def _settings(settings: PickSettings, picked: Picked) -> dict[str, object]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 from jaxtyping import Float
@@ -39,7 +40,7 @@ class PictureVectors:
         path = Path(path)
         try:
             digests, vectors = _read_parquet(path) if path.suffix == ".parquet" else _read_npz(path)
-        except (OSError, KeyError, ValueError, TypeError) as error:
+        except (OSError, KeyError, ValueError, TypeError, BadZipFile) as error:
             raise InputError(
                 f"vectors are a .npz or .parquet with image_digest and vector; this cannot be read ({error}): {path}"
             ) from error
@@ -93,7 +94,8 @@ def vectors_of_pictures(
 
 
 def _read_npz(path: Path) -> tuple[list[str], np.ndarray]:
-    with np.load(path, allow_pickle=False) as content:
+    # Opened here: np.load leaves a file open that turns out to be no archive.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
         return [str(one) for one in content["image_digest"]], np.asarray(content["vector"], np.float32)
 
 
