@@ -448,9 +448,12 @@ def main(arguments: Sequence[str]) -> None:
     results = Results(args.work / "results.jsonl")
     if not results.has({"strategy": "base"}):
         results.add({"strategy": "base", "seed": 0, "frames": 0, "scores": bench.scores(bench.model)})
-    for seed in args.seeds:
-        for strategy in STRATEGIES:
-            run(bench, strategy, seed, args.budgets, args.epochs, results)
+    # What is wanted most comes first, the cheap before the dear, so that a run that is cut off tells something.
+    for strategies in (("random", "ours"), ("uncertainty alone",)):
+        for upto in range(2, len(args.budgets) + 1):
+            for seed in args.seeds:
+                for strategy in strategies:
+                    run(bench, strategy, seed, args.budgets[:upto], args.epochs, results)
     scores = args.scores or [f"{name} {how}" for name in test for how in ("click", "box")]
     rows = [row for what in scores for row in compared(results, args.seeds, args.budgets, what)]
     if args.out is not None:
