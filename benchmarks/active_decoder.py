@@ -328,6 +328,32 @@ def run(bench: Bench, strategy: str, seed: int, budgets: Sequence[int], epochs: 
         results.add({**key, "masks": masks, "sources": sources, "scores": scores})
 
 
+def found_report(bench: Bench, seeds: Sequence[int], budgets: Sequence[int]) -> list[dict[str, Any]]:
+    """What each strategy finds, whatever is learnt from it: poor proposals and frames of each folder, of how many."""
+    path, truth = bench.store()
+    with open_store(path, read_only=True) as store:
+        reached = {one.record.id: iou(one.record.rle, truth[one.record.id][1].rle) for one in store.query(Query())}
+    poor = Counter(shot.example.name for record, (shot, _) in truth.items() if reached[record] < POOR)
+    rows: list[dict[str, Any]] = []
+    for strategy in STRATEGIES:
+        for seed in seeds:
+            person = Labelling(bench, strategy, seed)
+            for budget in budgets:
+                person.label(person.choose(budget - len(person.labelled)))
+                row: dict[str, Any] = {"strategy": strategy, "seed": seed, "frames": budget}
+                row["masks"] = sum(len(one.example.masks) for one in person.shots)
+                row["poor"] = sum(poor[name] for name in person.labelled)
+                rows.append(row | Counter(one.source for one in person.shots))
+        for budget in budgets:
+            those = [row for row in rows if (row["strategy"], row["frames"]) == (strategy, budget)]
+            names = list(dict.fromkeys(name for row in those for name in row if name not in ("strategy", "seed")))
+            told(
+                f"{strategy}: "
+                + ", ".join(f"{name} {np.mean([row.get(name, 0) for row in those]):.1f}" for name in names)
+            )
+    return rows
+
+
 class Results:
     """One line of JSON for each budget of each run, written as it comes."""
 
@@ -349,14 +375,12 @@ class Results:
         told(json.dumps(row))
 
     def curve(self, strategy: str, seed: int, budgets: Sequence[int], what: str) -> Float[np.ndarray, " B"]:
-        """The scores of one run; `what` is a score, or several joined by + for their mean."""
+        """The scores of one run, nan where it was not run; `what` is a score, or several joined by + for their mean."""
         found = []
         for budget in budgets:
             name = "random" if budget == budgets[0] and budget else strategy
-            row = next(
-                one for one in self.rows if (one["strategy"], one["seed"], one["frames"]) == (name, seed, budget)
-            )
-            found.append(np.mean([row["scores"][part] for part in what.split("+")]))
+            rows = [one for one in self.rows if (one["strategy"], one["seed"], one["frames"]) == (name, seed, budget)]
+            found.append(np.mean([rows[0]["scores"][part] for part in what.split("+")]) if rows else np.nan)
         return np.array(found)
 
 
@@ -367,6 +391,8 @@ def compared(results: Results, seeds: Sequence[int], budgets: Sequence[int], wha
     of_random = np.maximum.accumulate(curves["random"].mean(0))
     for at in range(1, len(budgets)):
         for name in STRATEGIES[1:]:
+            if np.isnan(of_random[at]) or np.isnan(curves[name].mean(0)[1]):
+                continue
             found = needed(budgets, curves[name].mean(0), of_random[at])
             each = [needed(budgets, one, of_random[at]) for one in curves[name]]
             row = {
@@ -393,6 +419,8 @@ def draw(results: Results, seeds: Sequence[int], budgets: Sequence[int], scores:
     for axes, what in zip(panels[0], scores, strict=True):
         for name in STRATEGIES:
             runs = np.array([results.curve(name, seed, budgets, what) for seed in seeds])
+            if np.isnan(runs.mean(0)[1]):
+                continue
             (line,) = axes.plot(budgets, runs.mean(0), label=name, marker="o", linewidth=2 if name == "ours" else 1)
             axes.fill_between(budgets, runs.min(0), runs.max(0), alpha=0.15, color=line.get_color())
         axes.axhline(results.curve("base", 0, [0], what)[0], color="grey", linewidth=0.8, linestyle="--", label="base")
@@ -405,9 +433,50 @@ def draw(results: Results, seeds: Sequence[int], budgets: Sequence[int], scores:
     figure.savefig(path, dpi=100)
 
 
+def draw_found(rows: Sequence[dict[str, Any]], names: Sequence[str], path: Path) -> None:
+    """Draw how much of what each strategy finds: means, with the least and most of the seeds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, len(names), figsize=(4.6 * len(names), 4), squeeze=False)
+    for axes, name in zip(panels[0], names, strict=True):
+        for strategy in STRATEGIES:
+            seeds, budgets, runs = found_of(rows, strategy, name)
+            (line,) = axes.plot(
+                budgets, runs.mean(0), label=strategy, marker="o", linewidth=2 if strategy == "ours" else 1
+            )
+            axes.fill_between(budgets, runs.min(0), runs.max(0), alpha=0.15, color=line.get_color())
+        axes.set(xlabel="frames labelled", ylabel=f"found ({seeds} seeds)", title=name)
+        axes.grid(alpha=0.3)
+        axes.legend(loc="upper left")
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+
+
+def found_of(
+    rows: Sequence[dict[str, Any]], strategy: str, name: str
+) -> tuple[int, list[int], Float[np.ndarray, "S B"]]:
+    """What a strategy found at each budget, a row a seed."""
+    those = [row for row in rows if row["strategy"] == strategy]
+    seeds, budgets = (sorted({row[key] for row in those}) for key in ("seed", "frames"))
+    known = {(row["seed"], row["frames"]): float(row.get(name, 0)) for row in those}
+    return len(seeds), budgets, np.array([[known[seed, budget] for budget in budgets] for seed in seeds])
+
+
+def share_of_found(rows: Sequence[dict[str, Any]], strategy: str, name: str, *, at: int) -> list[float | None]:
+    """For each seed, the share of random choice's frames after which as much is found as random choice has at last."""
+    _, budgets, of_random = found_of(rows, "random", name)
+    _, _, runs = found_of(rows, strategy, name)
+    column = budgets.index(at)
+    found = [needed(budgets, one, float(of_random.mean(0)[column])) for one in runs]
+    return [None if one is None else round(one / at, 2) for one in found]
+
+
 def needed(budgets: Sequence[int], curve: Float[np.ndarray, " B"], wanted: float) -> float | None:
     """How many frames a curve needs for an IoU, between budgets by a straight line in their logarithm."""
-    best = np.maximum.accumulate(curve)
+    best = np.maximum.accumulate(curve[~np.isnan(curve)])
     at = int(np.searchsorted(best, wanted))
     if at >= len(best):
         return None
@@ -429,7 +498,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--budgets", type=int, nargs="+", default=[8, 16, 32, 64])
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--found", type=int, default=10, help="seeds for what is found, which costs no training")
     parser.add_argument("--scores", nargs="+", help="a slice and click or box, joined by + for a mean; default: each")
+    parser.add_argument("--compare", action="store_true", help="what is there already, and run nothing")
     parser.add_argument("--picture", type=Path, help="the curves, as PNG")
     parser.add_argument("--out", type=Path, help="all figures, as JSON")
     args = parser.parse_args(arguments)
@@ -445,11 +516,12 @@ def main(arguments: Sequence[str]) -> None:
     args.work.mkdir(parents=True, exist_ok=True)
     bench = Bench(args.model, pool, test, args.work)
     signals = signal_report(bench)
+    found = found_report(bench, range(args.found), args.budgets)
     results = Results(args.work / "results.jsonl")
     if not results.has({"strategy": "base"}):
         results.add({"strategy": "base", "seed": 0, "frames": 0, "scores": bench.scores(bench.model)})
     # What is wanted most comes first, the cheap before the dear, so that a run that is cut off tells something.
-    for strategies in (("random", "ours"), ("uncertainty alone",)):
+    for strategies in () if args.compare else (("random", "ours"), ("uncertainty alone",)):
         for upto in range(2, len(args.budgets) + 1):
             for seed in args.seeds:
                 for strategy in strategies:
@@ -458,7 +530,7 @@ def main(arguments: Sequence[str]) -> None:
     rows = [row for what in scores for row in compared(results, args.seeds, args.budgets, what)]
     if args.out is not None:
         about = {"pool": len(pool), "epochs": args.epochs, "model": args.model, **machine()}
-        content = {"results": results.rows, "signals": signals, "compared": rows, "about": about}
+        content = {"results": results.rows, "signals": signals, "found": found, "compared": rows, "about": about}
         args.out.write_text(json.dumps(content, indent=1) + "\n")
     if args.picture is not None:
         draw(results, args.seeds, args.budgets, scores, args.picture)

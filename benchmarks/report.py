@@ -1,6 +1,8 @@
 """Write RESULTS.md from results/*.json: every figure with its date, commit, machine and command.
 
 python benchmarks/report.py
+
+What is no timing lies in results/*.md, sections as they are.
 """
 
 import json
@@ -26,6 +28,7 @@ def main() -> None:
         rows: list[dict[str, Any]] = json.loads(path.read_text())
         for title, group in groupby(rows, key=lambda row: row["title"]):
             parts.append(_section(title, list(group)))
+    parts += [path.read_text() for path in sorted((HERE / "results").glob("*.md"))]
     (HERE / "RESULTS.md").write_text("\n".join(parts))
 
 
