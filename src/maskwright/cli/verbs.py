@@ -19,6 +19,7 @@ class Verb:
 
 VERBS: tuple[Verb, ...] = (
     Verb(name="predict", help="Masks from clicks, boxes, masks or words on pictures."),
+    Verb(name="ground", help="The thing that an instruction means: 'the red mug on the left, next to the bowl'."),
     Verb(name="everything", help="Every mask in a picture, without prompts."),
     Verb(name="annotate", help="Masks for every frame of a data set, video or folder, into a store."),
     Verb(name="track", help="Objects named once, followed through every frame of a video or data set, into a store."),

@@ -1,11 +1,13 @@
-"""Where things come from that instructions are about: a model's words, a detector with SAM, CLIP, or given masks."""
+"""Where things come from that instructions are about: a model's own words, a detector and SAM, or CLIP on all masks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from maskwright.core import BoxPrompt, Image, MaskRecord
+from maskwright.core import BoxPrompt, Image, MaskRecord, TextPrompt
 from maskwright.models.protocol import Model
-from maskwright.predict.embedding import ImageEmbedding
+from maskwright.predict.cache import EmbeddingCache
+from maskwright.predict.embedding import ImageEmbedding, embed
+from maskwright.predict.everything import everything
 from maskwright.predict.grounding.resolve import Find
 from maskwright.predict.grounding.shapes import Thing
 from maskwright.predict.predict import predict
@@ -18,6 +20,47 @@ if TYPE_CHECKING:
 _MOST_BOXES = 24
 
 
+def by_words(model: Model, *, cache: EmbeddingCache | None = None) -> Callable[[Image], Find]:
+    """Find things by the words that the model itself takes; a picture is embedded once, when it is first asked about.
+
+    Raises:
+        UnsupportedPrompt: asked for, if the model takes no words.
+    """
+
+    def find_in(image: Image) -> Find:
+        return things_of_model(model, embed(model, image, cache=cache))
+
+    return find_in
+
+
+def by_detector(detector: "Detector", model: Model, *, cache: EmbeddingCache | None = None) -> Callable[[Image], Find]:
+    """Find boxes by words with a detector, and draw what is in each with the model."""
+
+    def find_in(image: Image) -> Find:
+        return things_of_detector(detector, model, image, embed(model, image, cache=cache))
+
+    return find_in
+
+
+def by_clip(scorer: "ClipScorer", model: Model, *, cache: EmbeddingCache | None = None) -> Callable[[Image], Find]:
+    """Find everything in a picture with the model, and let CLIP say what it is."""
+
+    def find_in(image: Image) -> Find:
+        return things_of_masks(scorer, image, everything(model, image, cache=cache))
+
+    return find_in
+
+
+def things_of_model(model: Model, embedding: ImageEmbedding) -> Find:
+    """Take all candidates that a model gives for words; belief is its predicted IoU."""
+
+    def find(words: str) -> list[Thing]:
+        records = to_records(predict(model, embedding, [TextPrompt(words)], num_masks=model.num_candidates))
+        return [_thing(record, record.scores.predicted_iou or 0.0, words) for record in records]
+
+    return find
+
+
 def things_of_detector(detector: "Detector", model: Model, image: Image, embedding: ImageEmbedding) -> Find:
     """Let a detector find boxes by words, and a model draw what is in each; belief is the detector's score."""
 
@@ -27,10 +70,7 @@ def things_of_detector(detector: "Detector", model: Model, image: Image, embeddi
         if not boxes:
             return []
         records = to_records(predict(model, embedding, boxes))
-        return [
-            Thing(rle=record.rle, belief=float(score), name=words, record=record)
-            for record, score in zip(records, found.scores, strict=False)
-        ]
+        return [_thing(record, score, words) for record, score in zip(records, found.scores, strict=False)]
 
     return find
 
@@ -41,12 +81,13 @@ def things_of_masks(scorer: "ClipScorer", image: Image, records: Sequence[MaskRe
 
     def find(words: str) -> list[Thing]:
         beliefs = scorer.beliefs(looks, words)
-        return [
-            Thing(rle=record.rle, belief=float(belief), name=words, record=record)
-            for record, belief in zip(records, beliefs, strict=True)
-        ]
+        return [_thing(record, belief, words) for record, belief in zip(records, beliefs, strict=True)]
 
     return find
 
 
-__all__ = ["things_of_detector", "things_of_masks"]
+def _thing(record: MaskRecord, belief: float, words: str) -> Thing:
+    return Thing(rle=record.rle, belief=float(belief), name=words, record=record)
+
+
+__all__ = ["by_clip", "by_detector", "by_words", "things_of_detector", "things_of_masks", "things_of_model"]
