@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from harness import Timing, report
 
 from maskwright.models import load_model
 from maskwright.models.protocol import Features
@@ -93,6 +94,12 @@ def main() -> None:
     print(f"an epoch from what is kept: {kept / n:.3f} s a frame ({kept_clock / n:.3f} by the clock)")
     print(f"an epoch that encodes: {anew / n:.3f} s a frame ({anew_clock / n:.3f} by the clock)")
     print(f"ratio: {anew / kept:.2f}")
+    timings = [
+        Timing(name=name, seconds=seconds / n, peak_mb=0, added_mb=0, result=None)
+        for name, seconds in (("from what is kept", kept), ("encoding every step", anew))
+    ]
+    title = f"an epoch of fine-tuning {args.model}, {n} frames, batches of at most {recipe.batch}"
+    report("tune", title, timings, note="processor ms a frame, one thread")
     total = _FRAMES * (filling / n + _EPOCHS * kept / n) / _CORES / 60
     print(f"reckoned, not run: {_FRAMES:,} frames, {_EPOCHS} epochs, {_CORES} cores: {total:.0f} minutes with encoding")
 
