@@ -258,6 +258,19 @@ def scenes(
     split: Annotated[
         str, typer.Option("--split", metavar="NAME", help="Which assets: train, held-out or all.")
     ] = "all",
+    hard: Annotated[
+        str | None,
+        typer.Option(
+            "--hard", metavar="NAMES", help="robots: most things are glass, specular, thin, or several of it."
+        ),
+    ] = None,
+    gripper: Annotated[
+        str | None,
+        typer.Option("--gripper", metavar="NAMES", help="robots: made grippers instead: suction, soft, tweezers."),
+    ] = None,
+    views: Annotated[
+        int, typer.Option("--views", metavar="N", help="robots: pictures of each scene, an episode.", min=1)
+    ] = 2,
 ) -> None:
     """Make labelled scenes for training (--scenes) and evaluation; the same command again goes on.
 
@@ -271,6 +284,8 @@ def scenes(
         raise typer.BadParameter(f"KIND must be one of {', '.join(SCENE_KINDS)}; got {kind!r}")
     if split not in PACK_SPLITS:
         raise typer.BadParameter(f"--split must be one of {', '.join(PACK_SPLITS)}; got {split!r}")
+    if kind != "robots" and (hard or gripper or views != 2):
+        raise typer.BadParameter(f"--hard, --gripper and --views are for robots; got {kind}")
     wanted = cast(SplitName, split)
     if frames is not None and kind != "episodes":
         raise typer.BadParameter(f"--frames is for episodes; {kind} are single pictures")
@@ -279,13 +294,25 @@ def scenes(
             _paint(out, assets or [], seed=seed, count=count, split=wanted, progress=progress)
         else:
             from maskwright.train.robot_scenes import RobotSceneRecipe, write_robot_scenes
+            from maskwright.train.tabletop.layout import Challenge
 
-            robots = RobotSceneRecipe(seed=seed, assets=tuple(assets or ()), textures=textures, split=wanted)
+            robots = RobotSceneRecipe(
+                seed=seed,
+                assets=tuple(assets or ()),
+                textures=textures,
+                split=wanted,
+                challenge=Challenge(hard=_names(hard), grippers=_names(gripper)),
+                views=views,
+            )
             if kind == "robots":
                 write_robot_scenes(out, robots, count=count, workers=workers, progress=progress)
             else:
                 _film(out, robots, count=count, num_frames=frames, progress=progress)
     tell(f"{count} {'episodes' if kind == 'episodes' else 'scenes'}: {out}")
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
 
 
 def _film(

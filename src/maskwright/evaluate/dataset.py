@@ -81,10 +81,14 @@ class LabelledPicture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureSource:
-    """A picture that has not been read yet. `read` raises ImageError, MaskError or InputError."""
+    """A picture that has not been read yet. `read` raises ImageError, MaskError or InputError.
+
+    `episode` names the pictures that belong together, where that is known.
+    """
 
     name: str
     read: Callable[[], LabelledPicture]
+    episode: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from maskwright.datasets.mask_files import objects_in, read_values
 from maskwright.datasets.mask_pairs import MaskedPicture, pair_masks
 from maskwright.evaluate.coco_file import open_coco
 from maskwright.evaluate.dataset import Dataset, LabelledPicture, PictureSource, TrueObject, keep_visible
-from maskwright.evaluate.scene_labels import SceneLabel, is_scene_folder, read_scene_labels
+from maskwright.evaluate.scene_labels import SceneLabel, is_scene_folder, read_scene_episodes, read_scene_labels
 from maskwright.masks import encode
 
 _EXPECTED = (
@@ -45,8 +45,13 @@ def open_dataset(path: str | os.PathLike[str]) -> Dataset:
     if root.suffix.lower() == ".json":
         return open_coco(root)
     labels = read_scene_labels(root) if is_scene_folder(root) else {}
+    episodes = read_scene_episodes(root) if labels else {}
     sources = tuple(
-        PictureSource(name=pair.name, read=partial(_read, pair, pair.picture, labels.get(pair.picture.name)))
+        PictureSource(
+            name=pair.name,
+            read=partial(_read, pair, pair.picture, labels.get(pair.picture.name)),
+            episode=episodes.get(pair.picture.name),
+        )
         for pair in pair_masks(root)
         if pair.picture is not None and (not labels or pair.picture.name in labels)
     )

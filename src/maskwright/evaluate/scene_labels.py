@@ -56,6 +56,12 @@ def read_scene_labels(root: Path) -> dict[str, dict[int, SceneLabel]]:
         raise RecordError(f"objects.json is damaged ({error}): {path}") from None
 
 
+def read_scene_episodes(root: Path) -> dict[str, str]:
+    """Read which pictures belong to an episode, by their file names; call after `read_scene_labels`."""
+    content = json.loads((root / _FILE).read_bytes())
+    return {str(scene["image"]): str(scene["episode"]) for scene in content["scenes"] if scene.get("episode")}
+
+
 def _label(one: Mapping[str, Any]) -> SceneLabel:
     occlusion = one.get("occlusion")
     return SceneLabel(
@@ -66,4 +72,4 @@ def _label(one: Mapping[str, Any]) -> SceneLabel:
     )
 
 
-__all__ = ["SceneLabel", "is_scene_folder", "read_scene_labels"]
+__all__ = ["SceneLabel", "is_scene_folder", "read_scene_episodes", "read_scene_labels"]

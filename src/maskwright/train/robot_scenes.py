@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -24,7 +24,9 @@ from maskwright.core.errors import InputError
 from maskwright.train.scene_folder import LabelledScene, SceneSource, write_scene_folder
 from maskwright.train.tabletop.arms import find_arms
 from maskwright.train.tabletop.catalogues import find_meshes, held_out
-from maskwright.train.tabletop.layout import TabletopAssets, TexturePicture
+from maskwright.train.tabletop.grippers import GRIPPERS
+from maskwright.train.tabletop.hard_things import HARD
+from maskwright.train.tabletop.layout import NO_CHALLENGE, Challenge, TabletopAssets, TexturePicture
 from maskwright.train.tabletop.pieces import read_picture
 from maskwright.train.tabletop.plan import draw_plan
 from maskwright.train.tabletop.render import render_plan
@@ -51,6 +53,10 @@ class RobotSceneRecipe:
     """What makes a stream of scenes what it is.
 
     `split` keeps a fifth of meshes, arms and pictures out of "train"; "held-out" shows these in half of all cases.
+    `challenge` is what is hard in them, `views` how many pictures are taken of a scene; these share an episode.
+
+    Raises:
+        InputError: there is no such challenge, or no view.
     """
 
     seed: int
@@ -58,6 +64,17 @@ class RobotSceneRecipe:
     assets: tuple[Path, ...] = ()
     textures: Path | None = None
     split: Split = "all"
+    challenge: Challenge = NO_CHALLENGE
+    views: int = _VIEWS_A_SCENE
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        for names, known in ((self.challenge.hard, HARD), (self.challenge.grippers, GRIPPERS)):
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                raise InputError(f"expected some of {', '.join(known)}, got {', '.join(unknown)}")
+        if self.views < 1:
+            raise InputError(f"a scene has at least one view, got {self.views}")
 
 
 def robot_scene(recipe: RobotSceneRecipe, number: int) -> tuple[list[LabelledScene], tuple[SceneSource, ...]]:
@@ -69,10 +86,10 @@ def robot_scene(recipe: RobotSceneRecipe, number: int) -> tuple[list[LabelledSce
     assets = _assets(recipe)
     for attempt in range(_ATTEMPTS):
         rng = np.random.default_rng([recipe.seed, number, attempt])
-        plan = draw_plan(rng, assets)
-        views = render_plan(plan, size_hw=recipe.size_hw, wanted=_VIEWS_A_SCENE)
-        if len(views) == _VIEWS_A_SCENE:
-            return views, plan.sources
+        plan = draw_plan(rng, assets, num_views=recipe.views + 2, challenge=recipe.challenge)
+        views = render_plan(plan, size_hw=recipe.size_hw, wanted=recipe.views)
+        if len(views) == recipe.views:
+            return [replace(view, episode=f"scene_{number:05d}") for view in views], plan.sources
     raise InputError(f"no view of scene {number} shows enough after {_ATTEMPTS} attempts; give another seed")
 
 
@@ -94,10 +111,10 @@ def write_robot_scenes(
     made_by = {
         "generator": GENERATOR, "seed": recipe.seed, "size": list(recipe.size_hw), "split": recipe.split,
         "assets": sorted(path.name for path in recipe.assets), "mujoco": mujoco.__version__,
-        "textures": recipe.textures.name if recipe.textures else None,
+        "textures": recipe.textures.name if recipe.textures else None, **_unusual(recipe),
     }  # fmt: skip
     with write_scene_folder(root, made_by=made_by) as writer:
-        start, skip = divmod(writer.num_written, _VIEWS_A_SCENE)
+        start, skip = divmod(writer.num_written, recipe.views)
         for views, sources in _in_order(recipe, start, workers):
             for view in views[skip:]:
                 if writer.num_written < count:
@@ -107,6 +124,16 @@ def write_robot_scenes(
             skip = 0
             if writer.num_written >= count:
                 break
+
+
+def _unusual(recipe: RobotSceneRecipe) -> dict[str, object]:
+    """What folders of before, which are to be continued, do not name."""
+    found: dict[str, object] = {}
+    if recipe.challenge != NO_CHALLENGE:
+        found |= {"hard": list(recipe.challenge.hard), "gripper": list(recipe.challenge.grippers)}
+    if recipe.views != _VIEWS_A_SCENE:
+        found["views"] = recipe.views
+    return found
 
 
 def _in_order(

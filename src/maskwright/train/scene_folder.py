@@ -50,13 +50,17 @@ class LabelledObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledScene:
-    """A picture with what is in it; all maps have the picture's size."""
+    """A picture with what is in it; all maps have the picture's size.
+
+    `episode` names the pictures that belong together, as views of one scene; None where each stands alone.
+    """
 
     image: UInt8[np.ndarray, "H W 3"]
     masks: UInt8[np.ndarray, "H W"] | UInt16[np.ndarray, "H W"]
     objects: tuple[LabelledObject, ...]
     parts: UInt8[np.ndarray, "H W"] | None = None
     depth_mm: UInt16[np.ndarray, "H W"] | None = None
+    episode: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +159,7 @@ class SceneWriter:
             if pixels is not None:
                 (self.root / folder).mkdir(exist_ok=True)
                 _write_picture(self.root / folder / f"{stem}.png", pixels)
-        self._scenes.append(_ListedScene(image=f"{stem}.jpg", objects=scene.objects))
+        self._scenes.append(_ListedScene(image=f"{stem}.jpg", objects=scene.objects, episode=scene.episode))
         self._sources.update(dict.fromkeys(sources))
         if len(self._scenes) - self._num_listed >= max(_FLUSH_SCENES, _FLUSH_SHARE * self._num_listed):
             self.flush()
@@ -192,6 +196,7 @@ def read_scene_folder(root: Path) -> SceneFolder:
 class _ListedScene:
     image: str
     objects: tuple[LabelledObject, ...]
+    episode: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +212,11 @@ def _listing_to_json(listing: _Listing) -> dict[str, Any]:
         "made_by": dict(listing.made_by),
         "sources": [{"what": source.what, "licence": source.licence} for source in listing.sources],
         "scenes": [
-            {"image": scene.image, "objects": [_object_to_json(one) for one in scene.objects]}
+            {
+                "image": scene.image,
+                **({} if scene.episode is None else {"episode": scene.episode}),
+                "objects": [_object_to_json(one) for one in scene.objects],
+            }
             for scene in listing.scenes
         ],
     }
@@ -250,7 +259,8 @@ def _scene_from_json(scene: Mapping[str, Any]) -> _ListedScene:
     objects = tuple(_object_from_json(one) for one in scene["objects"])
     if len({one.index for one in objects}) != len(objects):
         raise ValueError(f"an id occurs twice in {scene['image']}")
-    return _ListedScene(image=str(scene["image"]), objects=objects)
+    episode = scene.get("episode")
+    return _ListedScene(image=str(scene["image"]), objects=objects, episode=None if episode is None else str(episode))
 
 
 def _object_from_json(one: Mapping[str, Any]) -> LabelledObject:
@@ -275,6 +285,7 @@ def _read_scene(root: Path, listed: _ListedScene) -> LabelledScene:
         image=image,
         masks=_read_map(root / "masks" / stem, image.shape[:2], (np.uint8, np.uint16)),
         objects=listed.objects,
+        episode=listed.episode,
         parts=_read_map(root / "parts" / stem, image.shape[:2], (np.uint8,))
         if (root / "parts" / stem).exists()
         else None,

@@ -141,7 +141,8 @@ def _of_dataset(data: Dataset, source: str, progress: Progress | None) -> Traini
             ExampleMask(key=one.key, rle=one.mask, label=one.name, material=one.material, occlusion=one.occlusion)
             for one in picture.objects
         )
-        gathered.add(one_source.name, None, picture.image, masks, partial(_image_of, one_source))
+        read = partial(_image_of, one_source)
+        gathered.add(one_source.name, None, picture.image, masks, read, episode=one_source.episode)
         if progress is not None:
             progress(number, len(data))
     return gathered.finish()
@@ -191,14 +192,15 @@ class _Gathered:
         image: Image,
         masks: tuple[ExampleMask, ...],
         read: Callable[[], Image],
+        episode: str | None = None,
     ) -> None:
         """Add a picture, without the masks that are too small."""
         kept = tuple(one for one in masks if area(one.rle) >= _LEAST_AREA)
         if kept:
-            place = f"{self.name}/{name.rpartition('/')[0] or name}"
+            place = f"{self.name}/{episode or name.rpartition('/')[0] or name}"
             group = place if ref is None else f"{ref.dataset}/{ref.episode}"
             self.examples.append(Example(name=name, group=group, digest=image.digest, masks=kept, read=read))
-            self.is_loose.append(ref is None or ref.camera == LOOSE_CAMERA)
+            self.is_loose.append(episode is None if ref is None else ref.camera == LOOSE_CAMERA)
 
     def finish(self) -> TrainingData:
         """Close: tell what was left out, and let loose pictures of one folder be episodes of their own.

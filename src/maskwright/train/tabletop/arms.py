@@ -44,11 +44,12 @@ class ArmAsset:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PosedArm:
-    """Arm and gripper in the scene's frame, and where the gripper is and looks."""
+    """Arm and gripper in the scene's frame, and where the gripper is and looks; `flange` is where it is screwed on."""
 
     arm: Thing
     gripper: Thing
     grip: Float[np.ndarray, " 3"]
+    flange: Float[np.ndarray, " 3"]
     approach: Float[np.ndarray, " 3"]
     across: Float[np.ndarray, " 3"]
 
@@ -110,6 +111,7 @@ def pose_arm(
         arm=_thing("robot arm", pieces[False]),
         gripper=_thing("robot gripper", pieces[True]),
         grip=turn @ data.site_xpos[site] + base,
+        flange=turn @ data.body("right_hand").xpos + base,
         approach=frame[:, 2],
         across=frame[:, 0],
     )

@@ -33,6 +33,17 @@ class TabletopAssets:
     textures: Sequence[TexturePicture] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge:
+    """What a scene shows that is hard: kinds of `hard_things.HARD`, and grippers of `grippers.GRIPPERS` on its arms."""
+
+    hard: tuple[str, ...] = ()
+    grippers: tuple[str, ...] = ()
+
+
+NO_CHALLENGE = Challenge()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Placed:
     """A thing, where it starts and whether it falls from there."""
@@ -67,7 +78,7 @@ class View:
 class TabletopPlan:
     """A scene before physics; a thing without a name is background that nobody asks for.
 
-    `crease` is the share of light that the innermost of a crease lacks.
+    `crease` is the share of light that the innermost of a crease lacks; `room` is what glass and metal mirror.
     """
 
     placed: tuple[Placed, ...]
@@ -76,6 +87,16 @@ class TabletopPlan:
     crease: float
     views: tuple[View, ...]
     sources: tuple[SceneSource, ...]
+    room: UInt8[np.ndarray, "h w 3"] | None = None
 
 
-__all__ = ["Lamp", "Placed", "TabletopAssets", "TabletopPlan", "TexturePicture", "View"]
+__all__ = [
+    "NO_CHALLENGE",
+    "Challenge",
+    "Lamp",
+    "Placed",
+    "TabletopAssets",
+    "TabletopPlan",
+    "TexturePicture",
+    "View",
+]

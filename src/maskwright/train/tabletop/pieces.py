@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,6 +17,23 @@ from maskwright.core.errors import InputError
 
 _TEXTURE_SIDE = 512
 Numbers = Sequence[float] | np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optic:
+    """What light does at glass or polished metal, beyond what a simulator draws (`optics`).
+
+    `bend` displaces what is behind glass, as a share of its size; `rim` darkens its edge; `mirror` and `shine` say how
+    much of the room and of lamps is reflected, `blur` how unclear.
+    """
+
+    kind: Literal["glass", "metal"]
+    tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    bend: float = 0.0
+    rim: float = 0.0
+    mirror: float = 1.0
+    shine: float = 0.5
+    blur: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,6 +47,7 @@ class Surface:
     shininess: float = 0.4
     reflectance: float = 0.0
     emission: float = 0.0
+    optic: Optic | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -291,6 +310,7 @@ def read_picture(path: Path, *, side: int = _TEXTURE_SIDE) -> UInt8[np.ndarray, 
 
 
 __all__ = [
+    "Optic",
     "Piece",
     "Surface",
     "bounds",

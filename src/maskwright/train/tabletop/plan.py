@@ -15,7 +15,17 @@ from maskwright.train.scene_folder import SceneSource
 from maskwright.train.tabletop.arms import PosedArm, pose_arm
 from maskwright.train.tabletop.catalogues import MeshAsset, to_thing
 from maskwright.train.tabletop.colours import COLOUR_NAMES, draw_colour
-from maskwright.train.tabletop.layout import Placed, TabletopAssets, TabletopPlan, TexturePicture, View
+from maskwright.train.tabletop.grippers import made_arms, with_gripper
+from maskwright.train.tabletop.hard_things import HARD
+from maskwright.train.tabletop.layout import (
+    NO_CHALLENGE,
+    Challenge,
+    Placed,
+    TabletopAssets,
+    TabletopPlan,
+    TexturePicture,
+    View,
+)
 from maskwright.train.tabletop.pieces import bounds
 from maskwright.train.tabletop.room import draw_lamps, draw_room
 from maskwright.train.tabletop.things import Thing, Wardrobe, cabinet, cable, container, draw_thing
@@ -23,8 +33,20 @@ from maskwright.train.tabletop.things import Thing, Wardrobe, cabinet, cable, co
 _VIEWS = {"oblique": 0.4, "front": 0.2, "top": 0.15, "wrist": 0.15, "close": 0.1}
 
 
-def draw_plan(rng: np.random.Generator, assets: TabletopAssets, *, num_views: int = 4) -> TabletopPlan:
-    """Draw a scene: a room, a table, robots, containers, things upon each other, cables; and where cameras are."""
+# Of things that a hard scene drops, so many are hard; of its grippers, so many hold something.
+_HARD_SHARE, _HARD_HELD, _HELD = 0.72, 0.7, 0.4
+_NUM_CABLES, _NUM_CABLES_THIN = (0.45, 0.3, 0.15, 0.1), (0.15, 0.35, 0.3, 0.2)
+_NUM_ARMS, _NUM_ARMS_HARD = (0.2, 0.62, 0.18), (0.0, 0.85, 0.15)
+
+
+def draw_plan(
+    rng: np.random.Generator, assets: TabletopAssets, *, num_views: int = 4, challenge: Challenge = NO_CHALLENGE
+) -> TabletopPlan:
+    """Draw a scene: a room, a table, robots, containers, things upon each other, cables; and where cameras are.
+
+    Raises:
+        InputError: the challenge names something that cannot be made.
+    """
     used: list[SceneSource] = []
     wardrobe = _wardrobe(rng, assets, used)
     placed, room_sources = draw_room(rng, assets.textures, assets.photos)
@@ -33,18 +55,20 @@ def draw_plan(rng: np.random.Generator, assets: TabletopAssets, *, num_views: in
     spread = rng.choice([0.13, 0.2, 0.3], p=[0.3, 0.4, 0.3])
     obstacles = _furnish(rng, wardrobe, centre, spread)
     placed += obstacles
-    arms = _arms(rng, assets, centre, used)
+    arms = _arms(rng, assets, centre, used, challenge)
     for arm in arms:
         placed += [Placed(thing=thing, position=np.zeros(3)) for thing in (arm.arm, arm.gripper)]
-    held = _held(rng, wardrobe, arms)
+    held = _held(rng, wardrobe, arms, challenge)
     placed += held
-    placed += _scatter(rng, assets, wardrobe, centre, spread, obstacles, used)
-    for _ in range(int(rng.choice(4, p=[0.45, 0.3, 0.15, 0.1]))):
+    placed += _scatter(rng, assets, wardrobe, centre, spread, obstacles, used, challenge)
+    for _ in range(int(rng.choice(4, p=_NUM_CABLES_THIN if "thin" in challenge.hard else _NUM_CABLES))):
         at = centre + np.array([*rng.uniform(-spread, spread, 2), 0])
         placed.append(Placed(thing=cable(rng, wardrobe), position=at))
     views = tuple(_view(rng, arms, centre, spread) for _ in range(num_views))
     lamps, ambient = draw_lamps(rng)
     crease = float(rng.uniform(0.1, 0.6))
+    room = _some(rng, assets.photos, 1) if challenge != NO_CHALLENGE else []
+    used += [picture.source for picture in room]
     return TabletopPlan(
         placed=tuple(placed),
         lamps=lamps,
@@ -52,6 +76,7 @@ def draw_plan(rng: np.random.Generator, assets: TabletopAssets, *, num_views: in
         crease=crease,
         views=views,
         sources=tuple(dict.fromkeys(used)),
+        room=room[0].pixels if room else None,
     )
 
 
@@ -109,12 +134,17 @@ def _any_rotation(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:
 
 
 def _arms(
-    rng: np.random.Generator, assets: TabletopAssets, centre: np.ndarray, used: list[SceneSource]
+    rng: np.random.Generator,
+    assets: TabletopAssets,
+    centre: np.ndarray,
+    used: list[SceneSource],
+    challenge: Challenge,
 ) -> list[PosedArm]:
     """None, one or two arms at the table's edge, each reaching over it."""
+    kinds = challenge.grippers
     if not assets.arms:
-        return []
-    count = int(rng.choice(3, p=[0.2, 0.62, 0.18]))
+        return [with_gripper(arm, rng, kinds) for arm in made_arms(rng, centre)] if kinds else []
+    count = int(rng.choice(3, p=_NUM_ARMS_HARD if kinds else _NUM_ARMS))
     asset = assets.arms[int(rng.integers(len(assets.arms)))]
     recolour = draw_colour(rng, str(rng.choice(COLOUR_NAMES))) if rng.random() < 0.2 else None
     posed = []
@@ -129,27 +159,33 @@ def _arms(
         target = centre + np.array([*aside, rng.uniform(0.06, 0.3)])
         lean = rng.normal(0, 0.3, 2) if rng.random() < 0.8 else np.array([math.cos(around), math.sin(around)])
         approach = np.array([*lean, -1.0])
-        posed.append(
-            pose_arm(
-                asset,
-                rng,
-                base=base,
-                heading=around,
-                target=target,
-                approach=approach / np.linalg.norm(approach),
-                recolour=recolour,
-            )
+        arm = pose_arm(
+            asset,
+            rng,
+            base=base,
+            heading=around,
+            target=target,
+            approach=approach / np.linalg.norm(approach),
+            recolour=recolour,
         )
+        posed.append(with_gripper(arm, rng, kinds) if kinds else arm)
     return posed
 
 
-def _held(rng: np.random.Generator, wardrobe: Wardrobe, arms: Sequence[PosedArm]) -> list[Placed]:
+def _draw(rng: np.random.Generator, wardrobe: Wardrobe, challenge: Challenge) -> Thing:
+    """Something small, mostly of a hard kind where these are wanted."""
+    if not challenge.hard or rng.random() > _HARD_SHARE:
+        return draw_thing(rng, wardrobe)
+    return HARD[challenge.hard[int(rng.integers(len(challenge.hard)))]](rng, wardrobe)
+
+
+def _held(rng: np.random.Generator, wardrobe: Wardrobe, arms: Sequence[PosedArm], challenge: Challenge) -> list[Placed]:
     """Something small between the fingers of some grippers."""
     placed = []
     for arm in arms:
-        if rng.random() > 0.4:
+        if rng.random() > (_HARD_HELD if challenge.hard else _HELD):
             continue
-        thing = draw_thing(rng, wardrobe)
+        thing = _draw(rng, wardrobe, challenge)
         low, high = bounds(thing.pieces)
         shrink = min(1.0, 0.06 / float(np.sort(high - low)[1]))
         middle = (low + high) / 2
@@ -170,20 +206,21 @@ def _scatter(
     spread: float,
     obstacles: Sequence[Placed],
     used: list[SceneSource],
+    challenge: Challenge,
 ) -> list[Placed]:
     """Things to drop: most upright beside each other, some from above others, some into containers."""
     placed: list[Placed] = []
     bins = [o for o in obstacles if o.thing.name != "cabinet"]
-    favourite = draw_thing(rng, wardrobe) if rng.random() < 0.2 else None
+    favourite = _draw(rng, wardrobe, challenge) if rng.random() < 0.2 else None
     for _ in range(int(rng.integers(5, 19))):
         if favourite is not None and rng.random() < 0.6:
             thing = favourite
-        elif assets.meshes and rng.random() < 0.5:
+        elif assets.meshes and rng.random() < (0.2 if challenge.hard else 0.5):
             mesh = _draw_mesh(rng, assets.meshes)
             used.append(mesh.source)
             thing = to_thing(mesh, rng)
         else:
-            thing = draw_thing(rng, wardrobe)
+            thing = _draw(rng, wardrobe, challenge)
         upright = rng.random() < (0.75 if thing.name not in ("screwdriver", "hammer", "wrench") else 0.2)
         rotation = _about_z(rng.uniform(0, 2 * math.pi)) @ (np.eye(3) if upright else _any_rotation(rng))
         corners = np.concatenate([piece.vertices for piece in thing.pieces]) @ rotation.T

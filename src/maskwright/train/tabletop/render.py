@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 from maskwright.train.scene_folder import LabelledObject, LabelledScene
 from maskwright.train.tabletop.canvas import Canvas
 from maskwright.train.tabletop.layout import Placed, TabletopPlan, View
-from maskwright.train.tabletop.pieces import Piece, Surface, hull_points
+from maskwright.train.tabletop.optics import Sight, shine
+from maskwright.train.tabletop.pieces import Optic, Piece, Surface, hull_points
 from maskwright.train.tabletop.shading import darken_creases
 from maskwright.train.tabletop.simulator import load_simulator
 from maskwright.train.tabletop.things import Thing
@@ -38,13 +39,18 @@ PART_NAMES = frozenset(
 )  # fmt: skip
 
 
+# A geom's name, its thing, its part, and what light does there.
+_Owner = tuple[str, int, int, Optic | None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Labels:
-    """For each geom that is drawn: which thing and which part of it."""
+    """For each geom that is drawn: which thing, which part of it, and what light does there."""
 
     thing: Int[np.ndarray, " G"]
     part: Int[np.ndarray, " G"]
     part_keys: tuple[tuple[str, ...], ...]
+    optics: tuple[Optic | None, ...]
 
 
 def render_plan(
@@ -60,7 +66,7 @@ def render_plan(
     mujoco = load_simulator()
     spec = _new_spec(mujoco, plan, size_hw)
     keys = tuple(_part_keys(placed.thing) for placed in plan.placed)
-    owners: list[tuple[str, int, int]] = []
+    owners: list[_Owner] = []
     for index, placed in enumerate(plan.placed):
         owners += _add_thing(mujoco, spec, index, placed, keys[index])
     model = spec.compile()
@@ -125,10 +131,10 @@ def _part_keys(thing: Thing) -> tuple[str, ...]:
     return tuple(dict.fromkeys(piece.part for piece in thing.pieces if piece.part is not None))
 
 
-def _add_thing(mujoco: Any, spec: Any, index: int, placed: Placed, keys: tuple[str, ...]) -> list[tuple[str, int, int]]:
-    """Add a body with a geom for each surface and part; return each geom's name, thing and part."""
+def _add_thing(mujoco: Any, spec: Any, index: int, placed: Placed, keys: tuple[str, ...]) -> list[_Owner]:
+    """Add a body with a geom for each surface and part; return what each geom is."""
     body = spec.worldbody.add_body(name=f"thing{index}", pos=placed.position, quat=_quaternion(mujoco, placed.rotation))
-    owners = []
+    owners: list[_Owner] = []
     for k, piece in enumerate(merged(placed.thing.pieces)):
         name = f"t{index}p{k}"
         _add_mesh(mujoco, spec, name, piece)
@@ -137,7 +143,8 @@ def _add_thing(mujoco: Any, spec: Any, index: int, placed: Placed, keys: tuple[s
             name=name, type=mujoco.mjtGeom.mjGEOM_MESH, meshname=name, material=name,
             contype=0, conaffinity=0, mass=0,
         )  # fmt: skip
-        owners.append((name, index, 0 if piece.part is None else keys.index(piece.part) + 1))
+        part = 0 if piece.part is None else keys.index(piece.part) + 1
+        owners.append((name, index, part, piece.surface.optic))
     if placed.falls:
         body.add_freejoint()
     if placed.falls or placed.thing.hulls:
@@ -150,7 +157,7 @@ def merged(pieces: Sequence[Piece]) -> list[Piece]:
     together: dict[tuple[Any, ...], list[Piece]] = {}
     for piece in pieces:
         surface = piece.surface
-        look = (surface.rgb, surface.alpha, id(surface.picture), surface.specular, surface.emission)
+        look = (surface.rgb, surface.alpha, id(surface.picture), surface.specular, surface.emission, surface.optic)
         together.setdefault((*look, piece.part, piece.uv is None), []).append(piece)
     return [piece for piece in map(_joined, together.values()) if piece.area() > _SMALLEST_AREA]
 
@@ -204,13 +211,14 @@ def _add_hulls(mujoco: Any, spec: Any, body: Any, index: int, thing: Thing) -> N
         )  # fmt: skip
 
 
-def _labels(model: Any, owners: Sequence[tuple[str, int, int]], keys: tuple[tuple[str, ...], ...]) -> _Labels:
+def _labels(model: Any, owners: Sequence[_Owner], keys: tuple[tuple[str, ...], ...]) -> _Labels:
     thing = np.full(model.ngeom, _NOTHING)
     part = np.zeros(model.ngeom, np.int64)
-    for name, index, part_index in owners:
+    optics: list[Optic | None] = [None] * model.ngeom
+    for name, index, part_index, optic in owners:
         geom = model.geom(name).id
-        thing[geom], part[geom] = index, part_index
-    return _Labels(thing=thing, part=part, part_keys=keys)
+        thing[geom], part[geom], optics[geom] = index, part_index, optic
+    return _Labels(thing=thing, part=part, part_keys=keys, optics=tuple(optics))
 
 
 def _photographs(
@@ -235,8 +243,39 @@ def _photograph(
     if choosy and not _shows_enough(plan, things):
         return None
     image = darken_creases(canvas.colours(), depth, plan.views[view].fovy_degrees, plan.crease)
+    image = _with_optics(canvas, data, view, plan, labels, image, geoms, depth)
     hidden = _hidden_shares(canvas, model, data, view, plan, labels, things)
     return _labelled(plan, labels, image, depth, things, parts, hidden)
+
+
+def _with_optics(
+    canvas: Canvas,
+    data: Any,
+    view: int,
+    plan: TabletopPlan,
+    labels: _Labels,
+    image: UInt8[np.ndarray, "H W 3"],
+    geoms: Int[np.ndarray, "H W"],
+    depth: Float[np.ndarray, "H W"],
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Paint glass and mirrors over a picture that has any."""
+    has_optic = np.array([optic is not None for optic in (*labels.optics, None)])  # the last is no geom, -1
+    if not has_optic[geoms].any():
+        return image
+    canvas.look(data, f"view{view}", shown=(labels.thing >= 0) & ~has_optic[:-1])
+    bare = canvas.colours()
+    canvas.look(data, f"view{view}", shown=labels.thing >= 0)
+    height, fovy = image.shape[0], math.radians(plan.views[view].fovy_degrees)
+    sight = Sight(
+        position=data.cam_xpos[view].copy(), axes=data.cam_xmat[view].reshape(3, 3).copy(),
+        focal=height / 2 / math.tan(fovy / 2),
+    )  # fmt: skip
+    numbers = [i for i, optic in enumerate(labels.optics) if optic is not None]
+    number_of = np.full(len(has_optic), _NOTHING)
+    number_of[numbers] = np.arange(len(numbers))
+    optics = [optic for optic in labels.optics if optic is not None]
+    lamps = [lamp.position for lamp in plan.lamps]
+    return shine(image, bare, depth, number_of[geoms], optics, sight, plan.room, lamps)
 
 
 def _hidden_shares(
