@@ -114,6 +114,7 @@ def hard_only(root: Path, out: Path, count: int) -> None:
         path = out / "masks" / f"{Path(scene['image']).stem}.png"
         if not path.exists():
             masks = cv2.imread(str(root / "masks" / path.name), cv2.IMREAD_UNCHANGED)
+            assert masks is not None
             cv2.imwrite(str(path), np.where(np.isin(masks, list(chosen)), masks, 0))
         kept.append({**scene, "objects": [one for one in scene["objects"] if one["id"] in chosen]})
     partial = out / f".objects.{os.getpid()}.json"
@@ -192,7 +193,7 @@ def general_scores(args: argparse.Namespace, clock: Clock) -> dict[str, dict[str
         models = {"before": args.model, "after": str(args.out / args.run)}
         asked = [ModelSegmenter(load_model(what, precision="fp32"), name, cache=cache) for name, what in models.items()]
         summaries = summarise(evaluate(asked, data, tasks=("box", "click")))
-        found = {one.segmenter: {name: one.scores[name] for name in SCORES} for one in summaries}
+        found = {one.segmenter: {name: one.scores[name] or 0.0 for name in SCORES} for one in summaries}
         path.write_text(json.dumps(found, indent=1))
         clock("scoring painted")
     return json.loads(path.read_text())

@@ -100,10 +100,11 @@ def metal_thing(rng: np.random.Generator, wardrobe: Wardrobe) -> Thing:
 
 
 def _named(rng: np.random.Generator, wardrobe: Wardrobe, maker: Maker, names: Sequence[str]) -> Thing:
+    thing = maker(rng, wardrobe)
     for _ in range(_TRIES):
-        thing = maker(rng, wardrobe)
         if thing.name in names:
             break
+        thing = maker(rng, wardrobe)
     return thing
 
 
