@@ -27,6 +27,10 @@ FLAGS = {
     "predict": (
         "--point", "--negative", "--box", "--mask", "--text", "--label", "--object", "--num-masks", "--closer", *SHARED,
     ),
+    "ground": (
+        "--model", "--detector", "--clip", "--depth", "--min-score", "--device", "--precision", "--out", "--json",
+        "--no-cache",
+    ),
     "everything": ("--preset", "--set", *SHARED),
     "annotate": (
         "--everything", "--boxes", "--points", "--text", "--preset", "--set", "--closer", "--cleanup", "--label",
@@ -66,7 +70,9 @@ FLAGS = {
         "--teacher", "--device",
     ),
     "train text": ("--scenes", "--out", "--start", "--words", "--minutes", "--validation"),
-    "train scenes": ("--count", "--seed", "--workers", "--frames", "--assets", "--textures", "--split"),
+    "train scenes": (
+        "--count", "--seed", "--workers", "--frames", "--assets", "--textures", "--split", "--hard", "--gripper", "--views",
+    ),
     "train assets": (),
     "loop": (
         "--source", "--text", "--mode", "--budget", "--rounds", "--goal", "--tolerance", "--sure", "--max-error",
