@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +16,15 @@ import typer
 from maskwright.cli import options
 from maskwright.cli.report import tell
 from maskwright.core import settings
-from maskwright.core.errors import SettingError
+from maskwright.core.errors import MaskwrightError, SettingError
 from maskwright.train.recipe import changed
-from maskwright.train.tune.recipe import TuneRecipe
+from maskwright.train.tune.recipe import TuneRecipe, words_recipe
 
 if TYPE_CHECKING:
+    from maskwright.train.tune.crew import Crew
     from maskwright.workflows.fine_tune import FineTuned
+    from maskwright.workflows.fine_tune_job import FineTuneJob
+    from maskwright.workflows.teach_words import WordsTaught
 
 _FIRST_S, _THEN_S = 5.0, 30.0  # between plain lines
 DEFAULT_OUT = Path("checkpoints/tuned")
@@ -75,15 +79,19 @@ def tune(
 
     FOLDER gets tuned.safetensors (what changed; use it with --model FOLDER), card.json, report.html, results.json,
     rows.csv, split.json and run/ with the log. The same command again goes on where it stopped.
+
+    With --set parts=text the labels become words, by which the checkpoint can be asked (--text).
     """
     try:
         share = [] if replay is None else [f"replay={replay}"]
         recipe = changed(TuneRecipe(), [*(changes or []), *share])
+        if recipe.teaches_words:
+            recipe = changed(words_recipe(), [*(changes or []), *share])
     except SettingError as error:
         raise typer.BadParameter(str(error)) from error
-    logging.getLogger("maskwright.train").setLevel(logging.INFO)
 
-    from maskwright.workflows.fine_tune import FineTuneJob, fine_tune
+    from maskwright.train.tune.crew import join_crew
+    from maskwright.workflows.fine_tune_job import FineTuneJob
 
     job = FineTuneJob(
         source=source,
@@ -97,17 +105,50 @@ def tune(
         device=device or settings.DEVICE.get(),
         command=shlex.join(["maskwright", *sys.argv[1:]]),
     )
-    with stages(quiet=as_json) as told:
-        found = fine_tune(job, told=told)
-    if as_json:
-        typer.echo(json.dumps(found.results))
-    else:
-        typer.echo(summary_text(found))
+    with join_crew(job.device) as (crew, place):
+        try:
+            _run(replace(job, device=place), crew, as_json=as_json)
+        except MaskwrightError as error:
+            if not crew.is_first_to_fail():
+                raise typer.Exit(1) from error
+            raise
+
+
+def _run(job: "FineTuneJob", crew: "Crew", *, as_json: bool) -> None:
+    """Do the job as one of a crew; the first tells what came out."""
+    from maskwright.workflows.fine_tune import fine_tune
+    from maskwright.workflows.teach_words import teach_words
+
+    if crew.is_first:
+        logging.getLogger("maskwright.train").setLevel(logging.INFO)
+    with stages(quiet=as_json or not crew.is_first) as told:
+        if job.recipe.teaches_words:
+            _tell_words(teach_words(job, told=told, crew=crew), job.out, as_json=as_json)
+        else:
+            _tell_masks(fine_tune(job, told=told, crew=crew), job.out, as_json=as_json)
+
+
+def _tell_masks(found: "FineTuned | None", out: Path, *, as_json: bool) -> None:
+    if found is None:
+        return
+    typer.echo(json.dumps(found.results) if as_json else summary_text(found))
     for note in found.notes:
         tell(f"note: {note}")
     line = found.retention.line()
     tell(line if found.retention.is_kept else typer.style(line, fg=typer.colors.RED))
     tell(f"{found.report} (use it: maskwright predict example:tabletop --point 235,290 --model {out})")
+
+
+def _tell_words(found: "WordsTaught | None", out: Path, *, as_json: bool) -> None:
+    if found is None:
+        return
+    names = ("text", "name right", "text precision", "absent told")
+    rows = [f"{name:<16}{found.after.scores[name]:>7.3f}" for name in names if found.after.scores[name] is not None]
+    typer.echo(json.dumps(found.results) if as_json else "\n".join(["held out", *rows]))
+    for note in found.notes:
+        tell(f"note: {note}")
+    word = found.words.vocabulary[0]
+    tell(f"{found.report} (use it: maskwright predict PHOTO --text {word} --model {out})")
 
 
 def summary_text(found: "FineTuned") -> str:
@@ -178,6 +219,8 @@ def recipe_help() -> str:
             "Examples:",
             "  maskwright train masks/ --from tiny --status accepted -o checkpoints/glass_v2",
             "  maskwright train pictures/ --test held_out/ --replay 0.5 --set epochs=20",
+            "  maskwright train masks/ --from vit_b --set parts=text -o checkpoints/words",
+            "  torchrun --nproc-per-node 4 -m maskwright train masks/ --from vit_b -o checkpoints/glass",
         ]
     )
 

@@ -124,7 +124,8 @@ def diff(
         typer.echo(f"{name}: sha256 {sha256[:16]}")
     width = max(len(part.part) for part in found.parts)
     for part in found.parts:
-        told = "same" if not part.num_changed else f"{part.num_changed} changed, by {100 * part.change:.2f} %"
+        changed = f"{part.num_changed} changed, by {100 * part.change:.2f} %" if part.num_changed else "same"
+        told = changed if part.only_in is None else f"only in {part.only_in}"
         typer.echo(f"{part.part:<{width}}  {part.num_parameters:>11,} parameters in {part.num_tensors} tensors: {told}")
     typer.echo("pictures are encoded alike" if found.shares_encoder else "pictures are encoded differently")
     for name, metrics in zip(found.names, found.metrics, strict=True):

@@ -14,7 +14,8 @@ class ModelCard:
     `sha256` is None where no hash is known to us: then the file's own hash is computed and recorded, `md5` is checked
     if there is one, and `verify` says what could not be checked. `filename` is the file's name in the weights folder;
     `packaged` weights lie inside the package, in the folder of their family. A card without a filename is of a model
-    whose weights are computed. `looks_closer` is whether small objects are worth a second look by default
+    whose weights are computed. `words` are those that a text adapter was trained on.
+    `looks_closer` is whether small objects are worth a second look by default
     (`predict.look_closer`); `has_corrector` is whether `tiny`'s decoder for corrections is in the file;
     `follows_objects` marks a video model, which tracks and takes no single pictures.
     `keep_predicted_iou` and `keep_stability` are the scores above which everything-mode
@@ -36,6 +37,7 @@ class ModelCard:
     citation: str = ""
     notes: str = ""
     takes_text: bool = False
+    words: tuple[str, ...] = ()
     looks_closer: bool = False
     has_corrector: bool = False
     follows_objects: bool = False

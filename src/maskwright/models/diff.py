@@ -12,6 +12,7 @@ from torch import Tensor
 from maskwright.core.errors import CheckpointError
 from maskwright.models.loading import load_model
 from maskwright.models.tuned import read_tuned_card, tuned_file
+from maskwright.models.words.speaking import PREFIX as WORDS
 
 if TYPE_CHECKING:
     from maskwright.models.registry import Network
@@ -19,13 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartDiff:
-    """How far one part of two networks is apart; `change` is the length of the difference over that of the first."""
+    """How far one part of two networks is apart; `change` is the length of the difference over that of the first.
+
+    `only_in` names the model that alone has the part.
+    """
 
     part: str
     num_tensors: int
     num_changed: int
     num_parameters: int
     change: float
+    only_in: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +54,7 @@ class ModelDiff:
 
 
 def diff_models(first: str, second: str) -> ModelDiff:
-    """Compare two models of one architecture.
+    """Compare two models of one architecture, of which one may have words that the other lacks.
 
     Raises:
         UnknownModel, WeightsMissing, CheckpointError: one cannot be loaded.
@@ -57,6 +62,7 @@ def diff_models(first: str, second: str) -> ModelDiff:
     """
     a, b = load_model(first), load_model(second)
     states = _states(a), _states(b)
+    words = [{name: state.pop(name) for name in list(state) if name.startswith(WORDS)} for state in states]
     if {k: v.shape for k, v in states[0].items()} != {k: v.shape for k, v in states[1].items()}:
         raise CheckpointError(f"expected two models of one architecture, got {a.card.name} and {b.card.name}: {second}")
     by_part: dict[str, list[str]] = defaultdict(list)
@@ -65,7 +71,7 @@ def diff_models(first: str, second: str) -> ModelDiff:
     return ModelDiff(
         names=(first, second),
         sha256s=(a.checkpoint_sha256, b.checkpoint_sha256),
-        parts=tuple(_diff(part, names, *states) for part, names in by_part.items()),
+        parts=(*(_diff(part, names, *states) for part, names in by_part.items()), *_diff_words(words, (first, second))),
         metrics=(_metrics(first), _metrics(second)),
     )
 
@@ -90,6 +96,26 @@ def _diff(part: str, names: list[str], first: Mapping[str, Tensor], second: Mapp
         num_parameters=sum(first[name].numel() for name in names),
         change=math.sqrt(squared / length) if length else math.sqrt(squared),
     )
+
+
+def _diff_words(words: list[dict[str, Tensor]], names: tuple[str, str]) -> list[PartDiff]:
+    """Compare what words are answered by, where there is any; vocabularies may differ."""
+    part = WORDS.rstrip(".")
+    both = [name for name in words[0] if name in words[1] and words[0][name].shape == words[1][name].shape]
+    if words[0] and words[1]:
+        return [_diff(part, both, *words)]
+    return [
+        PartDiff(
+            part=part,
+            num_tensors=len(own),
+            num_changed=len(own),
+            num_parameters=sum(tensor.numel() for tensor in own.values()),
+            change=1.0,
+            only_in=name,
+        )
+        for own, name in zip(words, names, strict=True)
+        if own
+    ]
 
 
 def _metrics(name: str) -> Mapping[str, Any]:

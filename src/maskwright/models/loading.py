@@ -32,6 +32,7 @@ from maskwright.models.tuned import (
     tuned_file,
 )
 from maskwright.models.weights import find_weights
+from maskwright.models.words.speaking import Words, give_words
 
 if TYPE_CHECKING:
     from maskwright.models.registry import Network
@@ -119,6 +120,8 @@ def _from_tuned(file: Path) -> "Network":
     """Load the base that a fine-tuned checkpoint names, and put what changed into it."""
     tuned, changed = read_tuned_card(file), read_changed(file)
     model = _base_of(tuned, file)
+    if tuned.words:
+        give_words(model, Words.from_json(tuned.words))
     apply_changed(model, changed, file)
     if keeps_encoder(changed):
         model.encoder_sha256 = model.checkpoint_sha256

@@ -82,7 +82,9 @@ def known_words(card: ModelCard) -> tuple[str, ...]:
     """List the words that a model's text prompts may consist of; none for a model that takes no text."""
     if not card.takes_text:
         return ()
-    from maskwright.models.tiny.vocabulary import WORDS  # the one family that takes text so far
+    if card.words:
+        return card.words
+    from maskwright.models.tiny.vocabulary import WORDS  # the one family that takes text by itself
 
     return WORDS
 

@@ -34,6 +34,7 @@ class TunedCard:
 
     `base` is a registered name or the path of a checkpoint file. `data` says what it was trained on (fingerprint,
     counts, licences), `metrics` holds scores `before` and `after` on held-out data, `general` the same on other data.
+    `words` is of checkpoints with a text adapter: its vocabulary and its text encoder.
     """
 
     base: str
@@ -46,6 +47,7 @@ class TunedCard:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     general: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    words: Mapping[str, Any] = field(default_factory=dict)
     maskwright: str = ""
     format: str = FORMAT
 

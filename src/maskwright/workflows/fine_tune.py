@@ -32,10 +32,12 @@ from maskwright.evaluate import (
 from maskwright.models import Model, load_model
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tuned import TunedCard, read_tuned_card
+from maskwright.models.words.speaking import words_of_model
 from maskwright.predict.cache import EmbeddingCache
 from maskwright.predict.embedding import embed
 from maskwright.predict.predict import predict
 from maskwright.predict.records import utc_now
+from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.examples import Example, labels_of
 from maskwright.train.tune.run import Tuned, tune
 from maskwright.train.tune.split import Split, check_no_leak, split_by_group
@@ -70,8 +72,10 @@ class FineTuned:
     notes: tuple[str, ...]
 
 
-def fine_tune(job: FineTuneJob, *, told: Told | None = None, clock: Callable[[], datetime] = utc_now) -> FineTuned:
-    """Fine-tune a model; the same job again goes on where it was stopped.
+def fine_tune(
+    job: FineTuneJob, *, told: Told | None = None, clock: Callable[[], datetime] = utc_now, crew: Crew = ALONE
+) -> FineTuned | None:
+    """Fine-tune a model; the same job again goes on where it was stopped. Of a crew only the first has a result.
 
     Raises:
         InputError: there is nothing to learn from, nothing can be held out, or what is held out is trained on.
@@ -80,20 +84,16 @@ def fine_tune(job: FineTuneJob, *, told: Told | None = None, clock: Callable[[],
         StoreError: the store cannot be read.
     """
     say = told or (lambda what, done, total: None)
-    model = _load_base(job)
+    model = load_base(job)
     root = root_of(job.base, model)
     plain = model if root.name == job.base else load_model(root.name, precision="fp32")
     base_state = {name: tensor.detach().cpu().clone() for name, tensor in plain.state_dict().items()}
-    data, split = _read(job, say)
-    general = read_general(
-        job.general,
-        job.out / "general",
-        is_mixed=job.recipe.replay > 0,
-        num_scored=job.num_general,
-        progress=lambda *at: say("general data", *at),
-    )
+    data, split = read_split(job, say)
+    general = crew.in_turn(lambda: _general(job, say))
     check_no_leak([*split.train, *split.validation, *general.mixed], general.scored)
-    makings = Makings(job=job, root=root, data=data, split=split, base_state=base_state, clock=clock)
+    makings = Makings(
+        job=job, root=root, data=data, split=split, base_state=base_state, clock=clock, words=_words_json(model)
+    )
     tuned = tune(
         model,
         split.train,
@@ -104,18 +104,40 @@ def fine_tune(job: FineTuneJob, *, told: Told | None = None, clock: Callable[[],
         general=general.mixed,
         told=say,
         keep=lambda state: makings.save(state, {}, {}),
+        crew=crew,
     )
-    return _Finish(makings, general, tuned, say).finish()
+    return _Finish(makings, general, tuned, say).finish() if crew.is_first else None
 
 
-def _load_base(job: FineTuneJob) -> SamModel:
+def _general(job: FineTuneJob, say: Told) -> GeneralData:
+    return read_general(
+        job.general,
+        job.out / "general",
+        is_mixed=job.recipe.replay > 0,
+        num_scored=job.num_general,
+        progress=lambda *at: say("general data", *at),
+    )
+
+
+def _words_json(model: Model) -> dict[str, Any]:
+    """The words of a model that has a text adapter already: it is kept as it is."""
+    words = words_of_model(model)
+    return {} if words is None else words.to_json()
+
+
+def load_base(job: FineTuneJob) -> SamModel:
+    """Load what a job begins with.
+
+    Raises:
+        UnsupportedPrompt: it is no network of SAM's shape.
+    """
     model = load_model(job.base, device=job.device, precision="fp32")
     if not isinstance(model, SamModel):
         raise UnsupportedPrompt(f"{job.base} cannot be fine-tuned here; take tiny, vit_b, vit_t or hq_vit_b")
     return model
 
 
-def _read(job: FineTuneJob, say: Told) -> tuple[TrainingData, Split]:
+def read_split(job: FineTuneJob, say: Told) -> tuple[TrainingData, Split]:
     """Read the data and split it; test data that come from elsewhere must not be trained on."""
     data = read_training_data(
         job.source,
@@ -308,4 +330,4 @@ def _as_json(retention: Retention) -> dict[str, Any]:
     }
 
 
-__all__ = ["REPORT", "RESULTS", "FineTuneJob", "FineTuned", "click_ms", "fine_tune"]
+__all__ = ["REPORT", "RESULTS", "FineTuneJob", "FineTuned", "click_ms", "fine_tune", "load_base", "read_split"]

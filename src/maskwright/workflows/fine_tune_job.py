@@ -64,7 +64,7 @@ def root_of(base: str, model: Model) -> Root:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Makings:
-    """What a checkpoint's card tells, known before anything is learnt."""
+    """What a checkpoint's card tells, known before anything is learnt; `words` are of models with a text adapter."""
 
     job: FineTuneJob
     root: Root
@@ -72,6 +72,7 @@ class Makings:
     split: Split
     base_state: Mapping[str, torch.Tensor]
     clock: Callable[[], datetime]
+    words: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def save(self, state: Mapping[str, torch.Tensor], metrics: Mapping[str, Any], general: Mapping[str, Any]) -> Path:
         """Write what changed, and the card."""
@@ -98,6 +99,7 @@ class Makings:
             metrics=metrics,
             general=general,
             recipe=dataclasses.asdict(self.job.recipe),
+            words=self.words,
             maskwright=__version__,
         )
 

@@ -24,9 +24,10 @@ class RandomPositions(nn.Module):
         self.positional_encoding_gaussian_matrix: Tensor
 
     def forward(self, unit_xy: Float[Tensor, "*n 2"]) -> Float[Tensor, "*n D"]:
-        """Encode positions."""
+        """Encode positions, in full precision also where training has the rest in half: an angle needs its digits."""
         matrix = self.positional_encoding_gaussian_matrix
-        angle = 2 * math.pi * ((2 * unit_xy - 1).to(matrix.dtype) @ matrix)
+        with torch.autocast(matrix.device.type, enabled=False):
+            angle = 2 * math.pi * ((2 * unit_xy - 1).to(matrix.dtype) @ matrix)
         return torch.cat([angle.sin(), angle.cos()], dim=-1)
 
     def grid(self, h: int, w: int) -> Float[Tensor, "L D"]:

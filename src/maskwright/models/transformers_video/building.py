@@ -44,7 +44,7 @@ def build_network(family: Family, path: Path, names: Iterable[str], **how: Any) 
     """
     transformers = check_installed(family)
     try:
-        with _quietly(transformers):
+        with quietly(transformers):
             network, told = getattr(transformers, family.network).from_pretrained(
                 **{"pretrained_model_name_or_path": None} | how,
                 local_files_only=True,
@@ -85,7 +85,7 @@ def _check_whole(family: Family, path: Path, wrong: Mapping[str, set[str]]) -> N
 
 
 @contextmanager
-def _quietly(transformers: Any) -> Iterator[None]:
+def quietly(transformers: Any) -> Iterator[None]:
     """Keep transformers from drawing bars and writing what an error will say."""
     logging = transformers.utils.logging
     level, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -99,4 +99,4 @@ def _quietly(transformers: Any) -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-__all__ = ["build_network", "check_installed"]
+__all__ = ["build_network", "check_installed", "quietly"]

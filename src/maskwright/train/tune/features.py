@@ -7,7 +7,7 @@ that kept the encoder of their base use the same. Everything can be deleted at a
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,9 +20,11 @@ from maskwright.core.errors import InputError, SettingError
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Features
 from maskwright.models.sam.model import SamModel
+from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.views import View
 
 _KEYS, _LAYOUT = "keys.txt", "layout.json"
+_HANDFUL = 16
 _SPARE_BYTES = 200_000_000  # of the disk, to be left alone
 
 
@@ -54,15 +56,22 @@ class FeatureCache:
         return self.view_bytes * len(self)
 
     def fill(
-        self, model: SamModel, views: Iterable[View], *, progress: Callable[[int, int], None] | None = None
+        self,
+        model: SamModel,
+        views: Iterable[View],
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        crew: Crew = ALONE,
     ) -> int:
-        """Encode the views that are not here yet, picture by picture; returns how many that were.
+        """Encode the views that are not here yet, picture by picture, a crew a share each; returns how many that were.
 
         Raises:
             InputError: the disk has no room for them.
             ImageError, InputError: a picture can no longer be read.
         """
         wanted = {view.key: view for view in views}
+        if crew.size > 1:
+            return self._fill_together(model, wanted, progress, crew)
         with self._alone():
             self._load()
             missing = [view for key, view in wanted.items() if key not in self._rows]
@@ -71,6 +80,26 @@ class FeatureCache:
                 if progress is not None:
                     progress(number, len(missing))
             self._open()
+        return len(missing)
+
+    def _fill_together(
+        self, model: SamModel, wanted: Mapping[str, View], progress: Callable[[int, int], None] | None, crew: Crew
+    ) -> int:
+        """Encode one's share in handfuls; the files are one process's at a time."""
+        self._load()
+        missing = crew.told([key for key in wanted if key not in self._rows])
+        own = [wanted[key] for key in missing[crew.share(len(missing))]]
+        for start in range(0, len(own), _HANDFUL):
+            some = list(encoded(model, own[start : start + _HANDFUL]))
+            with self._alone():
+                self._load()
+                for number, (view, features) in enumerate(some):
+                    if view.key not in self._rows:
+                        self._append(view, features, num_left=crew.size * (len(own) - start - number))
+            if progress is not None:
+                progress(min(start + _HANDFUL, len(own)), len(own))
+        crew.wait()
+        self._load()
         return len(missing)
 
     def take(self, views: Sequence[View], device: torch.device | str = "cpu") -> Features:

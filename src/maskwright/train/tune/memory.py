@@ -1,13 +1,10 @@
 """Running out of memory: how to tell, and how many prompts at a time would fit."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
-from maskwright.train.dice import Dice
-from maskwright.train.tune.features import FeatureCache
-from maskwright.train.tune.samples import SampleBatch
-from maskwright.train.tune.step import tune_step
 from maskwright.train.tune.tuner import Tuner
 
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
@@ -18,9 +15,9 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
 
 
-def fitting_size(tuner: Tuner, cache: FeatureCache | None, batch: SampleBatch) -> int:
+def fitting_size(tuner: Tuner, attempt: Callable[[], object], size: int) -> int:
     """Halve the prompts at a time until a step fits; 0 if not even one does. The weights move: nothing is kept."""
-    recipe, size = tuner.recipe, tuner.recipe.at_once or len(batch.samples)
+    recipe = tuner.recipe
     while size > 1:
         size //= 2
         tuner.optimizer.zero_grad(set_to_none=True)
@@ -28,7 +25,7 @@ def fitting_size(tuner: Tuner, cache: FeatureCache | None, batch: SampleBatch) -
             torch.cuda.empty_cache()
         tuner.recipe = replace(recipe, at_once=size)
         try:
-            tune_step(tuner, cache, batch, Dice(0, tuner.device))
+            attempt()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -9,6 +9,7 @@ from torch.nn.utils import parametrize
 from maskwright.core.errors import SettingError
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tuned import ENCODING
+from maskwright.models.words.speaking import PREFIX as WORDS
 from maskwright.train.tune.recipe import TuneRecipe
 
 _HQ = ("mask_decoder.hf_token.", "mask_decoder.hf_mlp.", "mask_decoder.embedding_maskfeature.")
@@ -19,7 +20,9 @@ _PREFIXES = {
     "encoder": ENCODING,
     "full": ("",),
     "lora": (),
+    "text": (WORDS,),
 }
+_WORDS = (WORDS, "text_path.")  # learn by themselves alone
 _ATTENTION = ("qkv", "attn", "attention")
 
 
@@ -51,7 +54,7 @@ def choose_learning(model: SamModel, recipe: TuneRecipe) -> None:
             for name, parameter in model.named_parameters()
             if name.startswith(_PREFIXES[part])
             and (encodes or not name.startswith(ENCODING))
-            and not name.startswith("text_path.")
+            and (part == "text" or not name.startswith(_WORDS))
         ]
         if part == "lora":
             chosen = list(_add_low_rank(model, recipe))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from maskwright.core.errors import SettingError
 from maskwright.train.recipe import option
 
-PARTS = ("decoder", "prompts", "hq", "lora", "encoder", "full")
+PARTS = ("decoder", "prompts", "hq", "lora", "encoder", "full", "text")
 # What may differ between a run and its continuation: how it is watched and how much memory it takes.
 PACE = ("at_once", "save_minutes", "eval_pictures", "tolerance")
 
@@ -15,7 +15,8 @@ class TuneRecipe:
     """Every number of a run; written beside the checkpoint."""
 
     parts: str = option(
-        "decoder", "what learns, joined by +: decoder, prompts, hq (HQ-SAM's own layers), lora, encoder; or full"
+        "decoder",
+        "what learns, joined by +: decoder, prompts, hq (HQ-SAM's own layers), lora, encoder; or full; or text (words)",
     )
     epochs: int = option(10, "times that every training mask is asked for")
     batch: int = option(16, "prompts a step")
@@ -36,6 +37,10 @@ class TuneRecipe:
     bce_weight: float = option(0.0, "weight of binary cross-entropy")
     iou_weight: float = option(1.0, "weight of the error of predicted IoU")
     lora_rank: int = option(8, "rank of what is added to the encoder's attention, with lora")
+    words: str = option(
+        "auto", "who reads words, with text: auto (CLIP if it is here), table, or a CLIP by folder or name"
+    )
+    absent: float = option(0.5, "words that are not in a picture, as a share of those that are, with text")
     validation_share: float = option(0.15, "share of the episodes held out to decide when to stop")
     test_share: float = option(0.15, "share of the episodes held out to tell how good it became")
     seed: int = option(0, "decides the split, the order and every prompt")
@@ -49,10 +54,14 @@ class TuneRecipe:
         unknown = [part for part in self.learning if part not in PARTS]
         if unknown or not self.learning:
             raise SettingError(f"parts must be some of {', '.join(PARTS)} joined by +, got {self.parts!r}")
+        if "text" in self.learning and len(self.learning) > 1:
+            raise SettingError(
+                f"text learns alone, got parts {self.parts!r}. Tune the rest first, then words --from that checkpoint"
+            )
         for name in ("epochs", "batch", "per_picture", "patience", "lora_rank", "eval_pictures"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("replay", "corrections", "crops", "at_once", "mirror"):
+        for name in ("replay", "corrections", "crops", "at_once", "mirror", "absent"):
             if getattr(self, name) < 0:
                 raise SettingError(f"{name} must not be negative, got {getattr(self, name)}")
         for name in ("validation_share", "test_share"):
@@ -71,5 +80,15 @@ class TuneRecipe:
         """Whether the encoder learns, so that pictures are encoded at every step."""
         return bool({"encoder", "full", "lora"} & set(self.learning))
 
+    @property
+    def teaches_words(self) -> bool:
+        """Whether words learn, and nothing else."""
+        return "text" in self.learning
 
-__all__ = ["PACE", "PARTS", "TuneRecipe"]
+
+def words_recipe() -> TuneRecipe:
+    """The numbers to begin with for words: an adapter begins with nothing, so it learns faster and longer."""
+    return TuneRecipe(parts="text", epochs=40, learning_rate=1e-3, ema=0.99, patience=10, warmup=50)
+
+
+__all__ = ["PACE", "PARTS", "TuneRecipe", "words_recipe"]

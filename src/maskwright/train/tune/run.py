@@ -9,27 +9,29 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
-from maskwright.core.errors import InputError, ModelError
+from maskwright.core.errors import ModelError, SettingError
 from maskwright.models.sam.model import SamModel
 from maskwright.train.checkpoints import replace_whole
-from maskwright.train.dice import Dice
 from maskwright.train.journal import Journal, Row
 from maskwright.train.recipe import recipe_text
+from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.examples import Example, fingerprint
 from maskwright.train.tune.features import FeatureCache
-from maskwright.train.tune.held_out import score_held_out
+from maskwright.train.tune.lesson import Lesson, MaskLesson
 from maskwright.train.tune.memory import fitting_size, is_out_of_memory
 from maskwright.train.tune.parts import learning_state, load_learning, merged_state
 from maskwright.train.tune.recipe import TuneRecipe
-from maskwright.train.tune.samples import Sample, Samples, batch_of, seed_of
+from maskwright.train.tune.samples import seed_of
 from maskwright.train.tune.state import Progress, load_state, save_state
-from maskwright.train.tune.step import LossIsNoNumber, tune_step
+from maskwright.train.tune.step import LossIsNoNumber
 from maskwright.train.tune.tuner import make_tuner
-from maskwright.train.tune.views import views_of
+from maskwright.train.tune.words_lesson import WordsLesson
 
 logger = logging.getLogger(__name__)
 
@@ -71,59 +73,66 @@ def tune(
     general: Sequence[Example] = (),
     told: Told | None = None,
     keep: Keep | None = None,
+    crew: Crew = ALONE,
 ) -> Tuned:
     """Fine-tune a model, or go on with the run in `out`; `model` learns in place and is not to be used afterwards.
 
     `features` is the folder of the cache; `general` are examples that `recipe.replay` mixes in; `keep` is given the
-    best so far.
+    best so far. Of a `crew` every process calls this with the same; the first alone writes, tells and keeps.
 
     Raises:
         InputError: there is nothing to learn from, or the disk has no room for features.
-        SettingError: `out` holds another run, or the model has no part of that name.
+        SettingError: `out` holds another run, the model has no part of that name, or a crew is larger than a batch.
         ModelError: the loss is no number any more, or memory does not suffice; the message says what to do.
     """
-    run = _Run(model, train, validation, recipe, out, features=features, general=general, told=told, keep=keep)
-    return run.go()
+    crops = recipe.crops if model.card.looks_closer else 0
+    lesson = (
+        WordsLesson(train, validation, recipe)
+        if recipe.teaches_words
+        else MaskLesson(train, validation, recipe, crops=crops, general=general)
+    )
+    data = fingerprint([*train, *validation])
+    return _Run(model, lesson, recipe, out, data, features=features, told=told, keep=keep, crew=crew).go()
 
 
 class _Run:
     def __init__(
         self,
         model: SamModel,
-        train: Sequence[Example],
-        validation: Sequence[Example],
+        lesson: Lesson,
         recipe: TuneRecipe,
         out: Path,
+        data: str,
         *,
         features: Path,
-        general: Sequence[Example],
         told: Told | None,
         keep: Keep | None,
+        crew: Crew,
     ) -> None:
-        self.recipe, self.out, self.told = recipe, out, told or (lambda what, done, total: None)
-        self.keep = keep or (lambda state: None)
+        self.lesson, self.recipe, self.out, self.crew = lesson, recipe, out, crew
+        self.told = told if told is not None and crew.is_first else lambda what, done, total: None
+        self.keep = keep if keep is not None and crew.is_first else lambda state: None
         self.began = time.monotonic()
-        crops = recipe.crops if model.card.looks_closer else 0
-        self.samples = Samples(train, recipe, crops=crops, general=general)
-        self.held_out = _all_of(validation, recipe)
-        if not self.held_out or not self.samples.epoch(0):
-            raise InputError("expected masks to learn from and masks to hold out, got none on one side")
+        _check_crew(crew, recipe, lesson, data, model)
         self.cache = None if recipe.trains_encoder else FeatureCache(features, model)
         if self.cache is not None:
-            views = [*self.samples.views(), *(one.view for one in self.held_out)]
-            num_new = self.cache.fill(model, views, progress=lambda done, total: self.told("encoding", done, total))
+            num_new = self.cache.fill(
+                model, lesson.views(), progress=lambda done, total: self.told("encoding", done, total), crew=crew
+            )
             logger.info("%d views encoded, %.2f GB kept: %s", num_new, self.cache.num_bytes / 1e9, self.cache.folder)
-        self.per_epoch = -(-len(self.samples.epoch(0)) // recipe.batch)
+        self.per_epoch = -(-len(lesson.epoch(0)) // recipe.batch)
         self.tuner = make_tuner(model, recipe, num_steps=self.per_epoch * recipe.epochs)
-        self.fingerprint = fingerprint([*train, *validation])
+        self.fingerprint = data
         out.mkdir(parents=True, exist_ok=True)
         self.progress = Progress()
-        if (out / STATE).exists():
+        if crew.told((out / STATE).exists()):
             self.progress = load_state(out / STATE, self.tuner, self.fingerprint)
             logger.info("going on with epoch %d, step %d", self.progress.epoch + 1, self.tuner.step)
+        crew.wait()  # nobody writes before all have read
         self.before_s = self.progress.seconds
-        replace_whole(out / "recipe.toml", lambda partial: partial.write_text(recipe_text(recipe)))
-        self.journal = Journal(out, step=self.tuner.step)
+        self.journal = Journal(out, step=self.tuner.step) if crew.is_first else _NoJournal()
+        if crew.is_first:
+            replace_whole(out / "recipe.toml", lambda partial: partial.write_text(recipe_text(recipe)))
         self.saved = time.monotonic()
 
     def go(self) -> Tuned:
@@ -152,7 +161,7 @@ class _Run:
     def _epoch(self) -> None:
         """Ask for every training mask once, score, and decide whether to go on."""
         progress, size = self.progress, self.recipe.batch
-        drawn = self.samples.epoch(progress.epoch)
+        drawn = self.lesson.epoch(progress.epoch)
         pieces = [drawn[start : start + size] for start in range(0, len(drawn), size)]
         while progress.batch < len(pieces):
             self._learn(pieces[progress.batch])
@@ -171,16 +180,13 @@ class _Run:
         progress.is_over = progress.epoch - progress.best_epoch >= self.recipe.patience
         self._save()
 
-    def _learn(self, samples: Sequence[Sample]) -> None:
+    def _learn(self, asked: Sequence[Any]) -> None:
         progress, tuner = self.progress, self.tuner
-        batch = batch_of(samples, tuner.model.frame, tuner.device)
-        if batch is None:
-            return
-        dice = Dice(seed_of(self.recipe, progress.epoch, progress.batch), tuner.device)
+        seed = seed_of(self.recipe, progress.epoch, progress.batch)
         try:
-            self.journal.add(tune_step(tuner, self.cache, batch, dice))
+            measured = self.lesson.step(tuner, self.cache, asked, seed, self.crew)
         except LossIsNoNumber as error:
-            names = ", ".join(one.name for one in samples[:3])
+            names = ", ".join(one.name for one in asked[:3])
             raise ModelError(
                 f"{error} at epoch {progress.epoch + 1}, batch {progress.batch + 1} ({names}, ...). The best weights "
                 f"until then are kept (of epoch {progress.best_epoch}). Lower learning_rate, or look at these masks: "
@@ -189,21 +195,28 @@ class _Run:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            fits = fitting_size(tuner, self.cache, batch)
-            raise ModelError(
-                f"out of memory with {self.recipe.at_once or len(samples)} prompts at a time; "
-                + (
-                    f"{fits} fit. Go on with --set at_once={fits}"
-                    if fits
-                    else "not even one fits, take a smaller model"
-                )
-                + f": {self.out}"
-            ) from error
+            raise self._out_of_memory(asked, seed) from error
+        if measured is None:
+            return
+        self.journal.add(measured)
         if tuner.step % _ROW_STEPS == 0:
             self.journal.write(tuner.step, self._seconds(), epoch=progress.epoch + 1)
 
+    def _out_of_memory(self, asked: Sequence[Any], seed: int) -> ModelError:
+        """Say how many prompts would fit; where others wait for one's gradients, that cannot be tried."""
+        size = -(-(self.recipe.at_once or len(asked)) // self.crew.size)
+        told = f"out of memory with {size} prompts at a time; "
+        if self.crew.size > 1:
+            return ModelError(f"{told}go on with --set at_once={max(1, size // 2)}: {self.out}")
+        attempt = partial(self.lesson.step, self.tuner, self.cache, asked, seed, self.crew)
+        fits = fitting_size(self.tuner, attempt, size)
+        how = f"{fits} fit. Go on with --set at_once={fits}" if fits else "not even one fits, take a smaller model"
+        return ModelError(f"{told}{how}: {self.out}")
+
     def _score(self) -> dict[str, float]:
-        scores = score_held_out(self.tuner.average, self.cache, self.held_out)
+        """Score the average; of a crew the first does, since all must go by the same numbers."""
+        own = self.lesson.score(self.tuner.average, self.cache) if self.crew.is_first else {}
+        scores = self.crew.told(own)
         self.journal.write(self.tuner.step, self._seconds(), epoch=self.progress.epoch, **scores)
         told = "  ".join(f"{name.removeprefix('held_out_')} {value:.3f}" for name, value in scores.items())
         logger.info("epoch %d, %.0f s, held out: %s", self.progress.epoch, self._seconds(), told)
@@ -214,18 +227,37 @@ class _Run:
 
     def _save(self) -> None:
         self.progress.seconds = self._seconds()
-        save_state(self.out / STATE, self.tuner, self.progress, self.fingerprint)
         self.saved = time.monotonic()
+        if not self.crew.is_first:
+            return
+        save_state(self.out / STATE, self.tuner, self.progress, self.fingerprint)
 
 
-def _all_of(examples: Sequence[Example], recipe: TuneRecipe) -> list[Sample]:
-    """Every held-out mask, as the whole picture shows it."""
-    return [
-        Sample(view=view, position=position)
-        for one in examples
-        for view in views_of(one, mirror=False, crops=0)
-        for position in range(min(recipe.per_picture, len(one.masks)))
-    ]
+def _check_crew(crew: Crew, recipe: TuneRecipe, lesson: Lesson, data: str, model: SamModel) -> None:
+    """Check that every process has something to do, and that all have the same before them."""
+    num_asked = len(lesson.epoch(0))
+    if min(recipe.batch, num_asked) < crew.size:
+        what = f"a batch of {recipe.batch}" if recipe.batch < crew.size else f"{num_asked} masks to learn from"
+        raise SettingError(
+            f"expected at least one prompt of a batch for each of {crew.size} processes, got {what}. "
+            "Start fewer with --nproc-per-node"
+        )
+    crew.check_same({"the data": data, "the base": model.checkpoint_sha256, "the recipe": recipe_text(recipe)})
+
+
+class _NoJournal:
+    """What those write who do not write."""
+
+    rows: tuple[Row, ...] = ()
+
+    def add(self, measured: Mapping[str, Tensor]) -> None:
+        pass
+
+    def write(self, step: int, seconds: float, **more: float) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 __all__ = ["STATE", "Told", "Tuned", "tune"]

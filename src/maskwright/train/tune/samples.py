@@ -83,6 +83,16 @@ class SampleBatch:
         """Some of the masks as targets; `image_index` counts the views of the batch."""
         return Targets(masks=self.masks[which], image_index=self.view_index[which])
 
+    def seen_by(self, own: slice) -> "SampleBatch":
+        """Keep the views of some of the masks only; `view_index` means nothing for the others."""
+        chosen = self.view_index[own].unique()
+        if len(chosen) == len(self.views):
+            return self
+        new = torch.zeros(len(self.views), dtype=torch.long, device=self.view_index.device)
+        new[chosen] = torch.arange(len(chosen), device=chosen.device)
+        views = tuple(self.views[i] for i in chosen.tolist())
+        return SampleBatch(samples=self.samples, views=views, masks=self.masks, view_index=new[self.view_index])
+
 
 def batch_of(samples: Sequence[Sample], spec: FrameSpec, device: torch.device | str) -> SampleBatch | None:
     """Make tensors of samples; those of which next to nothing is left in the model's frame are dropped."""

@@ -23,6 +23,7 @@ from maskwright.train.dice import Dice
 from maskwright.train.interaction import correct, first_prompts
 from maskwright.train.losses import prompt_loss
 from maskwright.train.step import best_believed
+from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.features import FeatureCache, encoded, frame_of
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import SampleBatch
@@ -34,23 +35,44 @@ class LossIsNoNumber(ModelError):
     """The loss or its gradient is NaN or infinite; nothing was learnt from the batch."""
 
 
-def tune_step(tuner: Tuner, cache: FeatureCache | None, batch: SampleBatch, dice: Dice) -> dict[str, Tensor]:
-    """Learn from one batch; without a cache pictures are encoded, and the encoder learns.
+def tune_step(
+    tuner: Tuner, cache: FeatureCache | None, batch: SampleBatch, dice: Dice, crew: Crew = ALONE
+) -> dict[str, Tensor]:
+    """Learn from one batch, of which a crew's processes answer a share each; without a cache the encoder learns too.
 
     Raises:
         LossIsNoNumber: the loss or its gradient is; the weights stay as they were.
     """
-    recipe = tuner.recipe
-    for group in tuner.optimizer.param_groups:
-        group["lr"] = rate_at(recipe, tuner.step, tuner.num_steps)
-    tuner.optimizer.zero_grad(set_to_none=True)
+    begin_step(tuner)
+    own = crew.share(len(batch.samples))
+    batch = batch.seen_by(own)
     features = _features(tuner, cache, batch)
-    loss, measured = _answer_and_correct(tuner, features, batch, dice)
-    if not math.isfinite(float(loss)):
-        raise LossIsNoNumber(f"the loss is {float(loss)}")
+    loss, measured = _answer_and_correct(tuner, features, batch, dice, own)
     if cache is None:
         _through_encoder(tuner, batch, features)
-    norm = nn.utils.clip_grad_norm_(tuner.learning(), recipe.clip)
+    return end_step(tuner, loss, measured, crew)
+
+
+def begin_step(tuner: Tuner) -> None:
+    """Set the learning rate and forget the last gradient."""
+    for group in tuner.optimizer.param_groups:
+        group["lr"] = rate_at(tuner.recipe, tuner.step, tuner.num_steps)
+    tuner.optimizer.zero_grad(set_to_none=True)
+
+
+def end_step(
+    tuner: Tuner, loss: Float[Tensor, ""], measured: dict[str, Tensor], crew: Crew = ALONE
+) -> dict[str, Tensor]:
+    """Add the gradients of a crew, change the weights, and let the average follow; `loss` is this process's part.
+
+    Raises:
+        LossIsNoNumber: the loss or its gradient is; the weights stay as they were.
+    """
+    loss = crew.add(loss)
+    if not math.isfinite(float(loss)):
+        raise LossIsNoNumber(f"the loss is {float(loss)}")
+    crew.add_gradients(tuner.learning())
+    norm = nn.utils.clip_grad_norm_(tuner.learning(), tuner.recipe.clip)
     if not math.isfinite(float(norm)):
         raise LossIsNoNumber(f"the gradient's length is {float(norm)}")
     tuner.optimizer.step()
@@ -69,6 +91,8 @@ def rate_at(recipe: TuneRecipe, step: int, num_steps: int) -> float:
 
 def _features(tuner: Tuner, cache: FeatureCache | None, batch: SampleBatch) -> Features:
     """Read the features of a batch; where the encoder learns, as leaves that gather their gradient."""
+    if not batch.views:
+        return Features(image_embedding=torch.zeros(0, 1, 1, 1, device=tuner.device))
     if cache is not None:
         return cache.take(batch.views, tuner.device)
     found = Features.side_by_side([features for _, features in encoded(tuner.model, batch.views)])
@@ -91,8 +115,9 @@ def _through_encoder(tuner: Tuner, batch: SampleBatch, features: Features) -> No
 
 
 def _answer_and_correct(
-    tuner: Tuner, features: Features, batch: SampleBatch, dice: Dice
+    tuner: Tuner, features: Features, batch: SampleBatch, dice: Dice, own: slice
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
+    """Ask for the whole batch and answer for one's `own` rows: what others answer does not move one's own dice."""
     recipe, N = tuner.recipe, len(batch.samples)
     prompts, one_click = first_prompts(dice, batch.masks)
     inside = F.avg_pool2d(batch.masks, batch.masks.shape[-1] // tuner.model.frame.logits_side)
@@ -103,9 +128,10 @@ def _answer_and_correct(
     for turn in range(last + 1):
         ambiguous = one_click if turn == 0 else torch.zeros_like(one_click)
         offset = dice.uniform(0, 1, N, 1)
-        seen, reached = [], []
-        for start in range(0, N, size):
-            piece = slice(start, start + size)
+        seen = torch.zeros(N, *[tuner.model.frame.logits_side] * 2, device=tuner.device)
+        reached = []
+        for start in range(own.start, own.stop, size):
+            piece = slice(start, min(start + size, own.stop))
             asked = _Asked(
                 features=features,
                 image_index=batch.view_index[piece],
@@ -121,13 +147,14 @@ def _answer_and_correct(
                 share.backward()
                 total += share.detach()
                 reached.append(iou)
-            seen.append(answer)
+            if turn < last:
+                seen[piece] = answer
         if reached:
             name = "iou_turn1" if turn else f"iou_{'click' if bool(one_click[0]) else 'box'}"
             measured[name] = torch.cat(reached).mean()
         if turn < last:
             with torch.no_grad():
-                prompts = correct(dice, prompts, torch.cat(seen), batch.masks)
+                prompts = correct(dice, prompts, seen, batch.masks)
     return total, measured
 
 
@@ -206,4 +233,4 @@ def _shown(model: SamModel, asked: _Asked, draft: Draft, shown: Int[Tensor, " N"
     return keep_clicks(one, asked.prompts, shades, model.prompt_encoder.side).logits[:, 0]
 
 
-__all__ = ["LossIsNoNumber", "rate_at", "tune_step"]
+__all__ = ["LossIsNoNumber", "begin_step", "end_step", "rate_at", "tune_step"]

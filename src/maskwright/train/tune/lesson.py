@@ -1,0 +1,95 @@
+"""`Lesson`: what a run teaches, by itself or word by word: what an epoch asks, a step, and the score that decides.
+
+`MaskLesson` is masks by clicks and boxes; `words_lesson.WordsLesson` is phrases. A run knows of them this much.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
+
+from maskwright.core.errors import InputError
+from maskwright.models.sam.model import SamModel
+from maskwright.train.dice import Dice
+from maskwright.train.tune.crew import Crew
+from maskwright.train.tune.examples import Example
+from maskwright.train.tune.features import FeatureCache
+from maskwright.train.tune.held_out import score_held_out
+from maskwright.train.tune.recipe import TuneRecipe
+from maskwright.train.tune.samples import Sample, Samples, batch_of
+from maskwright.train.tune.step import tune_step
+from maskwright.train.tune.tuner import Tuner
+from maskwright.train.tune.views import View, views_of
+
+
+@runtime_checkable
+class Lesson(Protocol):
+    """What a run teaches. What it asks is its own; it has a `name` for messages."""
+
+    def views(self) -> list[View]:
+        """Every view that may be looked at, in training or to score."""
+        ...
+
+    def epoch(self, number: int) -> Sequence[Any]:
+        """What an epoch asks, in order: a function of the recipe and the number alone."""
+        ...
+
+    def step(
+        self, tuner: Tuner, cache: FeatureCache | None, asked: Sequence[Any], seed: int, crew: Crew
+    ) -> dict[str, Tensor] | None:
+        """Learn from one batch; None if nothing of it is left in the model's frame."""
+        ...
+
+    def score(self, model: SamModel, cache: FeatureCache | None) -> dict[str, float]:
+        """Score what was held out; `held_out_score` decides."""
+        ...
+
+
+class MaskLesson:
+    """Masks by clicks, boxes and corrections."""
+
+    def __init__(
+        self,
+        train: Sequence[Example],
+        validation: Sequence[Example],
+        recipe: TuneRecipe,
+        *,
+        crops: int,
+        general: Sequence[Example] = (),
+    ) -> None:
+        self.samples = Samples(train, recipe, crops=crops, general=general)
+        self.held_out = _all_of(validation, recipe)
+        if not self.held_out or not self.samples.epoch(0):
+            raise InputError("expected masks to learn from and masks to hold out, got none on one side")
+
+    def views(self) -> list[View]:
+        """See `Lesson`."""
+        return [*self.samples.views(), *(one.view for one in self.held_out)]
+
+    def epoch(self, number: int) -> list[Sample]:
+        """See `Lesson`."""
+        return self.samples.epoch(number)
+
+    def step(
+        self, tuner: Tuner, cache: FeatureCache | None, asked: Sequence[Sample], seed: int, crew: Crew
+    ) -> dict[str, Tensor] | None:
+        """See `Lesson`."""
+        batch = batch_of(asked, tuner.model.frame, tuner.device)
+        return None if batch is None else tune_step(tuner, cache, batch, Dice(seed, tuner.device), crew)
+
+    def score(self, model: SamModel, cache: FeatureCache | None) -> dict[str, float]:
+        """See `Lesson`."""
+        return score_held_out(model, cache, self.held_out)
+
+
+def _all_of(examples: Sequence[Example], recipe: TuneRecipe) -> list[Sample]:
+    """Every held-out mask, as the whole picture shows it."""
+    return [
+        Sample(view=view, position=position)
+        for one in examples
+        for view in views_of(one, mirror=False, crops=0)
+        for position in range(min(recipe.per_picture, len(one.masks)))
+    ]
+
+
+__all__ = ["Lesson", "MaskLesson"]

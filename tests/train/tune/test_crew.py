@@ -1,0 +1,185 @@
+"""Several processes learn what one would: the same order, nearly the same weights, one writer, one message."""
+
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from labelled_blocks import write_blocks
+from maskwright.cli.__main__ import run as cli
+from maskwright.core.errors import SettingError
+from maskwright.models import load_model
+from maskwright.train.dice import Dice
+from maskwright.train.tune.crew import ALONE, Crew, join_crew
+from maskwright.train.tune.features import FeatureCache
+from maskwright.train.tune.run import tune
+from maskwright.train.tune.samples import Samples, batch_of
+from maskwright.train.tune.step import tune_step
+from maskwright.train.tune.tuner import make_tuner
+from two_processes import finish, start
+
+CHANGES = (
+    "epochs=2", "batch=6", "corrections=1", "mirror=0", "learning_rate=3e-3", "warmup=1", "save_minutes=0",
+    "eval_pictures=2",
+)  # fmt: skip
+
+
+def command(source, out, *more):
+    changes = [word for change in (*CHANGES, *more) for word in ("--set", change)]
+    return [
+        "train",
+        str(source),
+        "--from",
+        "test-sam",
+        "-o",
+        str(out),
+        "--general",
+        str(source.parent / "general"),
+        *changes,
+    ]
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    root = tmp_path_factory.mktemp("crew")
+    write_blocks(root / "general", range(50, 52))
+    return write_blocks(root / "blocks", range(12)).parent
+
+
+def learnt(out):
+    return torch.load(out / "run" / "last.pt", weights_only=True)
+
+
+def test_two_processes_learn_what_one_does_and_one_writes(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "one"))
+    assert cli(command(source, tmp_path / "alone")) == 0
+
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "two"))
+    codes, told = finish(start(command(source, tmp_path / "both"), tmp_path), tmp_path)
+
+    assert codes == [0, 0], told
+    assert "report.html" in told[0]
+    assert told[1] == ""
+    one, two = learnt(tmp_path / "alone"), learnt(tmp_path / "both")
+    assert one["step"] == two["step"] > 4
+    for name, tensor in one["model"].items():
+        assert torch.allclose(tensor, two["model"][name], atol=1e-3), name
+    scores = [np.array(list(state["progress"]["best_scores"].values())) for state in (one, two)]
+    assert np.allclose(*scores, atol=5e-3)
+    folders = list((tmp_path / "two" / "features").iterdir())
+    keys = (folders[0] / "keys.txt").read_text().splitlines()
+    assert len(keys) == len(set(keys)) > 6
+    # one process goes on where two were, and both find nothing to do
+    assert cli(command(source, tmp_path / "both")) == 0
+
+
+def test_a_killed_process_ends_all_with_one_message_and_the_run_goes_on(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
+    started = start(command(source, tmp_path / "out", "epochs=200", "patience=200"), tmp_path)
+    state = tmp_path / "out" / "run" / "last.pt"
+    until = time.monotonic() + 90
+    while not state.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+
+    started[1].kill()
+    codes, told = finish(started, tmp_path)
+
+    assert codes == [1, -signal.SIGKILL]
+    lines = [line for line in told[0].splitlines() if line.startswith("error: ")]
+    assert lines == [
+        "error: another process of this run ended, so all end. The same command goes on from what was saved last"
+    ]
+    assert "Traceback" not in told[0]
+    assert torch.load(state, weights_only=True)["step"] > 0
+
+
+def test_too_few_prompts_for_all_are_told_once(source, tmp_path, monkeypatch):
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
+    codes, told = finish(start(command(source, tmp_path / "out", "batch=1"), tmp_path), tmp_path)
+
+    assert codes == [1, 1]
+    errors = [line for one in told for line in one.splitlines() if line.startswith("error: ")]
+    assert errors == [
+        "error: expected at least one prompt of a batch for each of 2 processes, got a batch of 1. Start fewer with "
+        "--nproc-per-node"
+    ]
+
+
+def test_the_package_is_a_command_too():
+    found = subprocess.run(
+        [sys.executable, "-m", "maskwright", "--version"], capture_output=True, text=True, check=True
+    )
+
+    assert found.stdout.startswith("maskwright ")
+
+
+def test_shares_are_a_whole():
+    for count in range(9):
+        crews = [Crew(rank=rank, size=4) for rank in range(4)]
+        rows = [i for crew in crews for i in range(count)[crew.share(count)]]
+        assert rows == list(range(count))
+    assert ALONE.share(5) == slice(0, 5)
+
+
+def test_shares_of_a_batch_add_up_to_its_gradient(squares, quick, tmp_path):
+    recipe = replace(quick, corrections=1)
+    batch = batch_of(Samples(squares[:10], recipe, crops=0).epoch(0)[:5], load_model("test-sam").frame, "cpu")
+
+    def gradients(crew):
+        model = load_model("test-sam")
+        cache = FeatureCache(tmp_path, model)
+        cache.fill(model, batch.views)
+        tuner = make_tuner(model, recipe, num_steps=10)
+        found = {}
+        object.__setattr__(tuner.optimizer, "step", lambda: found.update(
+            {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+        ))  # fmt: skip
+        tuner.recipe = replace(recipe, clip=1e9)
+        tune_step(tuner, cache, batch, Dice(3), crew)
+        return found
+
+    class Half(Crew):
+        def add(self, value):
+            return value
+
+        def add_gradients(self, parameters):
+            pass
+
+    whole = gradients(ALONE)
+    halves = [gradients(Half(rank=rank, size=2)) for rank in range(2)]
+
+    for name, grad in whole.items():
+        assert torch.allclose(grad, sum(half[name] for half in halves), atol=1e-4 * float(grad.abs().max()) + 1e-7), (
+            name
+        )
+
+
+def test_one_process_is_alone(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with join_crew("cpu") as (crew, device):
+        assert crew is ALONE
+        assert device == "cpu"
+        crew.wait()
+        assert crew.told("x") == "x"
+        assert crew.is_first_to_fail()
+
+
+def test_a_gpu_that_one_process_has_is_none_for_several(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SettingError, match="torchrun's processes take a GPU each"), join_crew("cuda:0"):
+        pass
+    monkeypatch.setenv("WORLD_SIZE", "two")
+    with pytest.raises(SettingError, match="WORLD_SIZE must be a number"), join_crew("cpu"):
+        pass
+
+
+def test_a_run_of_one_is_smaller_than_no_batch(squares, quick, tmp_path):
+    crew = Crew(rank=0, size=11)
+
+    with pytest.raises(SettingError, match="for each of 11 processes, got a batch of 5"):
+        tune(load_model("test-sam"), squares[:10], squares[10:], quick, tmp_path, features=tmp_path, crew=crew)
