@@ -71,7 +71,8 @@ FLAGS = {
     ),
     "train text": ("--scenes", "--out", "--start", "--words", "--minutes", "--validation"),
     "train scenes": (
-        "--count", "--seed", "--workers", "--frames", "--assets", "--textures", "--split", "--hard", "--gripper", "--views",
+        "--count", "--seed", "--workers", "--frames", "--assets", "--textures", "--split", "--hard", "--gripper",
+        "--views",
     ),
     "train assets": (),
     "loop": (
