@@ -25,7 +25,8 @@ CONDITIONS = (
 )  # fmt: skip
 FLAGS = {
     "predict": (
-        "--point", "--negative", "--box", "--mask", "--text", "--label", "--object", "--num-masks", "--closer", *SHARED,
+        "--point", "--negative", "--box", "--mask", "--text", "--min-belief", "--label", "--object", "--num-masks",
+        "--closer", *SHARED,
     ),
     "ground": (
         "--model", "--detector", "--clip", "--depth", "--min-score", "--device", "--precision", "--out", "--json",
@@ -33,8 +34,8 @@ FLAGS = {
     ),
     "everything": ("--preset", "--set", *SHARED),
     "annotate": (
-        "--everything", "--boxes", "--points", "--text", "--preset", "--set", "--closer", "--cleanup", "--label",
-        "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence", "--model",
+        "--everything", "--boxes", "--points", "--text", "--min-belief", "--preset", "--set", "--closer", "--cleanup",
+        "--label", "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence", "--model",
         "--device", "--precision", "--engine", "--address", "--workers", "--out", "--json",
     ),
     "track": (

@@ -128,7 +128,7 @@ def test_phrases_are_scored_with_what_is_absent(dataset: MakeDataset) -> None:
     said = {
         "mug": Answer(mask=HALF, predicted_iou=0.9),
         "red mug": Answer(mask=OTHER.mask, predicted_iou=0.9),
-        "bowl": Answer(mask=OTHER.mask, predicted_iou=0.3),
+        "bowl": Answer(mask=empty_mask(SIZE_HW), predicted_iou=0.3),
         "blue bowl": Answer(mask=OTHER.mask, predicted_iou=0.8),
         "knife": Answer(mask=HALF, predicted_iou=0.7),
     }
@@ -137,9 +137,10 @@ def test_phrases_are_scored_with_what_is_absent(dataset: MakeDataset) -> None:
     evaluation = evaluate([Scripted(phrases=said)], dataset(NAMED, OTHER, names=names), tasks=["text"])
 
     (summary,) = summarise(evaluation)
-    assert summary.scores["name right"] == 1
+    assert summary.scores["name right"] == 0.5
     assert summary.scores["colour + name right"] == 0.5
-    # Told: mug (right), red mug (wrong), blue bowl (right), knife (absent). The other colour was answered by nothing.
+    assert summary.scores["text answered"] == 0.75
+    # Given: mug (right), red mug (wrong), blue bowl (right), knife (absent). The other colour was answered by nothing.
     assert summary.scores["text precision"] == 0.5
     assert summary.scores["absent told"] == 0.5
 

@@ -83,11 +83,28 @@ def test_a_phrase_means_everything_that_all_of_its_words_hold_of(phrase: str, me
     assert float(answered.predicted_iou) > 0.8
 
 
-def test_what_is_not_there_has_an_empty_mask_and_is_not_believed() -> None:
+def test_what_is_not_there_is_a_guess_that_is_not_believed() -> None:
     answered = answer(SCENE, text("blue ball", "hammer"), BELIEF, num_masks=1)
 
-    assert not (answered.logits > 0).any()
+    assert (answered.logits > 0).flatten(1).any(1).all()
     assert (answered.predicted_iou < 0.1).all()
+
+
+def test_words_without_a_sure_answer_have_an_empty_mask_unless_every_guess_is_wanted(
+    speaking: TinySam, image: Image
+) -> None:
+    embedding = embed(speaking, image)
+    guess = predict(speaking, embedding, [TextPrompt("red mug")], min_belief=0)
+    belief = float(guess.predicted_iou)
+
+    refused, taken = (
+        predict(speaking, embedding, [TextPrompt("red mug")], min_belief=belief + d) for d in (1e-3, -1e-3)
+    )
+
+    assert (guess.logits > 0).any()
+    assert not (refused.logits > 0).any()
+    assert torch.equal(taken.logits, guess.logits)
+    assert float(refused.predicted_iou) == belief
 
 
 def test_a_picture_of_nothing_answers_with_nothing() -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch import Tensor
 
 from maskwright.core.errors import InputError
 from maskwright.models.cards import TINY
@@ -20,17 +21,18 @@ from maskwright.models.tiny.finding import REGIONS
 from maskwright.models.tiny.reading import oklab
 from maskwright.models.tiny.text import num_rows
 from maskwright.models.tiny.vocabulary import COLOURS, WORDS, phrase_words
-from maskwright.train.belief_fit import answers_to, fit_belief
+from maskwright.train.belief_fit import Unseen, answers_to, fit_belief, look_twice
 from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore, build_store
 from maskwright.train.finder_step import finder_loss, gather_cells, targets_of
 from maskwright.train.palette import fit_palette
 from maskwright.train.reader_step import questions_of, reader_loss
-from maskwright.train.scene_folder import LabelledObject, LabelledScene, write_scene_folder
+from maskwright.train.scene_folder import LabelledObject, LabelledScene, read_scene_folder, write_scene_folder
 from maskwright.train.text import TextRecipe, TextTrainer, export, make_text_trainer, run
 from maskwright.train.text_scores import asked, judge, score_text
 from maskwright.train.thing_table import describe_picture
 from maskwright.train.words import absent_phrase, name_of, names_in, object_words, phrases_about, read_phrase
+from maskwright.train.zoomed import parts_anywhere, parts_of_second_look
 
 NAMES = ("mug", "ball", "robot arm", "cube", "toy cube", "table")
 SIDE = 128
@@ -70,6 +72,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def store(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
     return build_store(small_model(), folder, tmp_path_factory.mktemp("store"), progress=silent)
+
+
+@pytest.fixture(scope="module")
+def unseen(store: FeatureStore, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Unseen:
+    """The same scenes, with the parts that a second look takes."""
+    place = tmp_path_factory.mktemp("looks")
+    parts = build_store(small_model(), folder, place, zoom=parts_of_second_look, progress=silent)
+    return Unseen(scenes=store, parts=parts, sizes=read_scene_folder(folder).sizes_hw)
 
 
 def speaking_model() -> TinySam:
@@ -262,13 +272,15 @@ def test_a_lesson_teaches_reading(store: FeatureStore) -> None:
     assert losses[-1] < losses[0]
 
 
-def test_a_run_teaches_the_path_alone_and_is_done_when_it_is_done(store: FeatureStore, tmp_path: Path) -> None:
+def test_a_run_teaches_the_path_alone_and_is_done_when_it_is_done(
+    store: FeatureStore, unseen: Unseen, tmp_path: Path
+) -> None:
     learner, again = trainer(), trainer()
     before = {name: value.clone() for name, value in learner.model.state_dict().items()}
 
-    run(learner, [store], tmp_path, minutes=0.05, validation=store)
+    run(learner, [store], tmp_path, minutes=0.05, unseen=unseen)
     first = load_file(tmp_path / "tiny.safetensors")
-    run(again, [store], tmp_path, minutes=0.05, validation=None)
+    run(again, [store], tmp_path, minutes=0.05, unseen=None)
 
     after = learner.model.state_dict()
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
@@ -276,7 +288,7 @@ def test_a_run_teaches_the_path_alone_and_is_done_when_it_is_done(store: Feature
     assert all(name.startswith("text_path.") for name in changed)
     assert (again.finding.step, again.reading.step) == (learner.finding.step, learner.reading.step)
     second = load_file(tmp_path / "tiny.safetensors")
-    assert all(torch.equal(first[name], second[name]) for name in first if not name.endswith("belief"))
+    assert all(torch.equal(first[name], second[name]) for name in first if "belief" not in name)
     taught = {WORDS[i] for i in first["text_path.is_taught"].nonzero()[:, 0].tolist()}
     assert taught == {"red", "blue", "mug", "ball", "object", "thing"}
 
@@ -293,20 +305,42 @@ def test_scenes_without_names_are_refused(store: FeatureStore, tmp_path: Path) -
     nameless = replace(store, words=((), (), ()))
 
     with pytest.raises(InputError, match=r"the scenes name no objects"):
-        run(trainer(), [nameless], tmp_path, minutes=0.1, validation=None)
+        run(trainer(), [nameless], tmp_path, minutes=0.1, unseen=None)
 
 
-def test_belief_follows_how_often_answers_are_right(store: FeatureStore) -> None:
-    learner = trainer()
-    pictures = [describe_picture(learner.model, store, i) for i in range(3)]
+def test_belief_follows_how_often_answers_are_right(store: FeatureStore, unseen: Unseen) -> None:
+    model = trainer().model
+    assert model.text_path is not None
+    torch.nn.init.normal_(model.text_path.finder.out.weight, std=0.3)
 
-    fit_belief(learner.path, pictures)
+    fit_belief(model, unseen, names_in(store.words))
 
-    answers = [
-        row for i, one in enumerate(pictures) for row in answers_to(learner.path, one, names_in(store.words), Dice(i))
-    ]
-    believed = torch.sigmoid(torch.stack([said for said, _ in answers]) @ learner.path.belief).mean()
-    assert float(believed) == pytest.approx(sum(right for _, right in answers) / len(answers), abs=0.05)
+    for belief, looks in ((model.text_path.belief, 1), (model.text_path.belief_near, 5)):
+        said: list[Tensor] = []
+        right: list[bool] = []
+        for picture in range(3):
+            seen = look_twice(model, unseen, picture)[:looks]
+            assert len(seen) == looks
+            truth = torch.from_numpy(store.index_maps[picture].astype(np.int64))
+            asked_about = [phrase for kind, phrase in phrases_about(store.words[picture]) if kind != "colour"]
+            for answer in answers_to(asked_about, seen, truth):
+                said.append(answer.evidence)
+                right.append(answer.is_right)
+        believed = torch.sigmoid(torch.stack(said) @ belief).mean()
+        assert float(believed) == pytest.approx(sum(right) / len(right), abs=0.3)
+
+
+def test_parts_of_scenes_keep_their_objects_and_their_places(folder: Path) -> None:
+    scenes = read_scene_folder(folder)
+
+    anywhere, looks = parts_anywhere(scenes, parts=2), parts_of_second_look(scenes, every=2)
+
+    assert (len(anywhere), len(looks)) == (6, 8)
+    assert scenes.sizes_hw == ((96, 128),) * 3
+    assert np.array_equal(anywhere[3].image, parts_anywhere(scenes, parts=2)[3].image)
+    assert looks[7].image.shape == (58, 77, 3)
+    assert np.array_equal(looks[7].masks, scenes[2].masks[-58:, -77:])
+    assert looks.objects[7] == scenes.objects[2]
 
 
 @pytest.mark.parametrize(

@@ -477,6 +477,8 @@ export const text = {
   words: {
     ask: "Which objects, in words",
     find: "Find",
+    unsure: (asked: string, belief: number): string =>
+      `Nothing that is surely “${asked}”; the best guess is believed ${belief.toFixed(2)}. Click on it, or draw a box`,
   },
   queues: queueText,
   queue: {

@@ -44,6 +44,7 @@ def annotate(
         list[str] | None,
         typer.Option("--text", metavar="WORDS", help="Words to look for on each frame; may be repeated."),
     ] = None,
+    min_belief: options.MinBelief = None,
     preset: Annotated[
         str, typer.Option("--preset", metavar="NAME", help="Of --everything: fast, balanced or thorough.")
     ] = "balanced",
@@ -108,7 +109,7 @@ def annotate(
     if prompts is not None:
         task = prompts
     elif text:
-        task = TextTask(phrases=tuple(text))
+        task = TextTask(phrases=tuple(text), min_belief=min_belief)
     else:
         task = EverythingTask(settings=read_settings(preset, changes or [], network.card))
     recipe = Recipe(

@@ -92,6 +92,17 @@ Closer = Annotated[
     ),
 ]
 
+MinBelief = Annotated[
+    float | None,
+    typer.Option(
+        "--min-belief",
+        metavar="0-1",
+        min=0.0,
+        max=1.0,
+        help="Predicted IoU from which words alone are answered; 0 shows every guess. Default: the model card's.",
+    ),
+]
+
 DEFAULT_OUT = Path("masks")
 
 

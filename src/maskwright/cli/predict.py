@@ -34,6 +34,7 @@ def predict(
     text: Annotated[
         str | None, typer.Option("--text", metavar="WORDS", help="Words, for models that take them.")
     ] = None,
+    min_belief: options.MinBelief = None,
     label: Annotated[str | None, typer.Option("--label", metavar="NAME", help="What the object is called.")] = None,
     more: Annotated[
         list[str] | None,
@@ -83,6 +84,7 @@ def predict(
             labels=[one.label for one in written],
             num_masks=num_masks,
             closer=closer,
+            min_belief=min_belief,
             cleanup=steps,
             cache=cache,
             out=options.where_to_write(out, as_json),

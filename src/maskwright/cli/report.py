@@ -10,6 +10,7 @@ import typer
 from maskwright.core.errors import ImageError, PromptError
 
 if TYPE_CHECKING:
+    from maskwright.core import MaskRecord
     from maskwright.workflows.pictures import Picture
     from maskwright.workflows.predict_files import Annotated
 
@@ -41,16 +42,32 @@ def tell_picture(done: "Annotated", *, as_json: bool) -> None:
 def picture_line(done: "Annotated") -> str:
     """Describe one picture's masks in a line."""
     height, width = done.image.size_hw
-    if len(done.records) == 1:
+    refused = [record for record in done.records if _is_refused(record)]
+    if len(refused) == len(done.records) > 0:
+        found = "; ".join(map(_refusal, refused))
+    elif len(done.records) == 1:
         (record,) = done.records
         share = 100 * record.area / (height * width)
         score = record.scores.predicted_iou
         extent = f"{share:.1f} % of the picture" if share >= 0.1 else f"{record.area} pixels"
         found = f"1 mask, {extent}" + ("" if score is None else f", predicted IoU {score:.2f}")
     else:
-        found = f"{len(done.records) or 'no'} masks"
+        found = "; ".join([f"{len(done.records) - len(refused) or 'no'} masks", *map(_refusal, refused)])
     where = "" if done.files is None else f" -> {(done.files.overlays or (done.files.annotations,))[0]}"
     return f"{done.picture.given}: {found} ({done.seconds:.2f} s){where}"
+
+
+def _is_refused(record: "MaskRecord") -> bool:
+    """Whether words had no answer that the model is sure of."""
+    from maskwright.core import TextPrompt
+
+    return not record.area and isinstance(record.provenance.prompt, TextPrompt)
+
+
+def _refusal(record: "MaskRecord") -> str:
+    prompt, belief = record.provenance.prompt, record.scores.predicted_iou
+    told = f"nothing that is surely {getattr(prompt, 'text', '')!r}"
+    return told if belief is None else f"{told}: the best guess is believed {belief:.2f} (--min-belief 0 shows it)"
 
 
 def picture_json(done: "Annotated") -> dict[str, object]:

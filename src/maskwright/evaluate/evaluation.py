@@ -8,7 +8,7 @@ import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -268,10 +268,11 @@ class _Asker:
         rng = _rng(self.picture.name, "phrases", 0)
         phrases = phrases_of(self.picture.objects, elsewhere=self.run.dataset.names, rng=rng)
         for phrase, answer in self._answer_phrases(phrases):
+            is_given = not is_empty(answer.mask)
             if phrase.truth is None:
-                step = Step(iou=float(is_empty(answer.mask)), predicted_iou=answer.predicted_iou)
+                step = Step(iou=float(not is_given), predicted_iou=answer.predicted_iou, is_given=is_given)
             else:
-                step = score(answer, phrase.truth)
+                step = replace(score(answer, phrase.truth), is_given=is_given)
             self.run.trials.append(
                 Trial(
                     segmenter=self.segmenter.name,

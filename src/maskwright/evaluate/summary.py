@@ -15,7 +15,7 @@ from maskwright.evaluate.proposals import average_recall
 from maskwright.evaluate.trials import Step, Trial
 
 NUM_BINS = 10
-_TRUSTED = 0.5  # an answer to a phrase is right from this IoU on, and is told to a user from this belief on
+_TRUSTED = 0.5  # an answer to a phrase is right from this IoU on
 
 METRICS: dict[str, str] = {
     "box": "mIoU by a tight box",
@@ -37,9 +37,9 @@ METRICS: dict[str, str] = {
     "text": "mIoU of phrases of a name, or of a colour and a name",
     "name right": "share of names answered with IoU 0.5 or more",
     "colour + name right": "the same of phrases of a colour and a name",
-    "text precision": "of the answers to phrases, absent things included, that were believed at 0.5 or more: "
-    "the share with IoU 0.5 or more",
-    "absent told": "share of absent things whose answer was empty or believed below 0.5",
+    "text answered": "share of phrases of a name, or of a colour and a name, with an answer: a mask that is not empty",
+    "text precision": "share of these answers, and of those about absent things, with IoU 0.5 or more",
+    "absent told": "share of absent things without an answer",
     "belief error": "mean |predicted IoU - IoU| by a box, a corrected box and one to five clicks",
     "ECE": "expected calibration error of the same, ten bins",
     "ms to open": "milliseconds to prepare a picture",
@@ -140,8 +140,9 @@ def _scores(trials: Sequence[Trial], most: int) -> dict[str, float | None]:
         "text": _mean(trial.steps[0].iou for trial in of["name"] + of["colour+name"]),
         "name right": _mean(trial.steps[0].iou >= _TRUSTED for trial in of["name"]),
         "colour + name right": _mean(trial.steps[0].iou >= _TRUSTED for trial in of["colour+name"]),
+        "text answered": _mean(trial.steps[0].is_given for trial in of["name"] + of["colour+name"]),
         "text precision": _text_precision(of["name"] + of["colour+name"], of["absent"]),
-        "absent told": _mean(not _is_told(trial, is_present=False) for trial in of["absent"]),
+        "absent told": _mean(not trial.steps[0].is_given for trial in of["absent"]),
     }
 
 
@@ -158,16 +159,8 @@ def _spread(trials: Sequence[Trial], quality: float, most: int) -> float | None:
 
 
 def _text_precision(present: Sequence[Trial], absent: Sequence[Trial]) -> float | None:
-    right = [trial.steps[0].iou >= _TRUSTED for trial in present if _is_told(trial, is_present=True)]
-    wrong = [False for trial in absent if _is_told(trial, is_present=False)]
-    return _mean(right + wrong)
-
-
-def _is_told(trial: Trial, *, is_present: bool) -> bool:
-    """Tell whether an answer would reach a user: it is believed, and not empty. Of absent things 1 stands for empty."""
-    step = trial.steps[0]
-    is_believed = step.predicted_iou is None or step.predicted_iou >= _TRUSTED
-    return is_believed and (is_present or step.iou < 1)
+    right = [trial.steps[0].iou >= _TRUSTED for trial in present if trial.steps[0].is_given]
+    return _mean(right + [False for trial in absent if trial.steps[0].is_given])
 
 
 def _beliefs(trials: Iterable[Trial]) -> list[tuple[float, float]]:

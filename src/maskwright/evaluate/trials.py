@@ -14,11 +14,15 @@ from maskwright.evaluate.dataset import Facts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One answer: its IoU with the truth, IoU along the outlines where it was measured, and what was believed."""
+    """One answer: its IoU with the truth, IoU along the outlines where it was measured, and what was believed.
+
+    `is_given` is False of an empty mask: nothing was found, or it was not sure enough to be shown.
+    """
 
     iou: float
     boundary_iou: float | None = None
     predicted_iou: float | None = None
+    is_given: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ class ModelCard:
     `follows_objects` marks a video model, which tracks and takes no single pictures.
     `keep_predicted_iou` and `keep_stability` are the scores above which everything-mode
     keeps a mask, unless it is told otherwise: how high a model scores its good masks is a matter of its training.
+    `least_text_belief` is the predicted IoU below which an answer to words alone is refused, with an empty mask.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ModelCard:
     follows_objects: bool = False
     keep_predicted_iou: float = 0.88
     keep_stability: float = 0.95
+    least_text_belief: float = 0.0
     aliases: tuple[str, ...] = ()
 
 

@@ -9,7 +9,7 @@ from maskwright.core import Prompt
 from maskwright.models.protocol import Decoded, Features, FramePrompts, Model
 from maskwright.predict.embedding import ImageEmbedding
 from maskwright.predict.frame_prompts import PromptGroup, group_prompts
-from maskwright.predict.predict import MaskBatch, check_arguments, fill, unanswered
+from maskwright.predict.predict import MaskBatch, check_arguments, fill, unanswered, without_unsure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +72,8 @@ def _answer(model: Model, asked: Sequence[_Asked], batches: Sequence[MaskBatch])
     """Decode groups of one shape in one go, and put what comes out where it belongs."""
     if len(asked) == 1:
         (one,) = asked
-        fill(
-            batches[one.number],
-            one.group.indices,
-            model.decode(one.features, one.group.prompts, multimask=one.multimask),
-        )
+        decoded = model.decode(one.features, one.group.prompts, multimask=one.multimask)
+        fill(batches[one.number], one.group.indices, without_unsure(model, one.group.prompts, decoded))
         return
     features = [one.features for one in asked for _ in one.group.indices]
     prompts = FramePrompts.side_by_side([one.group.prompts for one in asked])

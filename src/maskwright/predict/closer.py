@@ -28,10 +28,12 @@ from maskwright.core.errors import SettingError
 from maskwright.core.shapes import BoxXYXY
 from maskwright.masks import area, box_xyxy, crop, paste
 from maskwright.models.protocol import Model
+from maskwright.models.text_protocol import ReadsParts
 from maskwright.predict.cache import EmbeddingCache
-from maskwright.predict.embedding import embed
+from maskwright.predict.embedding import ImageEmbedding, embed
 from maskwright.predict.predict import predict
 from maskwright.predict.records import to_records
+from maskwright.predict.second_look import FoundByWords, look_for_words
 
 # The crop's side, in sides of the object; what share of the picture a crop may have to be worth it; and its least side.
 # Measured on real objects: docs/log.md, "a closer look".
@@ -41,20 +43,76 @@ CropBox = tuple[int, int, int, int]
 
 
 def look_closer(
-    model: Model, image: Image, records: Sequence[MaskRecord], *, cache: EmbeddingCache | None = None
+    model: Model,
+    image: Image,
+    records: Sequence[MaskRecord],
+    *,
+    cache: EmbeddingCache | None = None,
+    embedding: ImageEmbedding | None = None,
+    min_belief: float | None = None,
 ) -> Iterator[MaskRecord]:
     """Ask once more, on a crop, about each record whose object is small; give the others back as they are, in order.
 
     `records` hold one mask for each prompt. Prompts with a box or clicks are asked again; the object is in the box, or
     else where the mask is, and the crop is `CROP_FACTOR` times as wide. Costs one encoding for each small object.
-    Memory holds one crop's embedding. To correct one object click after click, see `look`.
+    Words alone that had no sure answer are asked again of parts of the picture, if the model can (`look_for_words`);
+    `min_belief` is as for `predict`, and `embedding` the whole image's, where it is at hand.
+    Memory holds one crop's embedding, for words those of all parts. To correct one object click after click, see
+    `look`.
 
     Raises:
         SettingError: a record is of another image, or not the answer to a prompt, or was cleaned up already.
     """
+    records = _words_again(model, image, records, cache, embedding, min_belief)
     for record in records:
         box = _whereabouts(image, record)
         yield record if box is None else _asked_again(model, image, record, crop_around(box, image.size_hw), cache)
+
+
+def is_unsure_of_words(model: Model, prompt: Prompt | None, belief: float | None) -> bool:
+    """Whether a model that can should look at parts of the picture for words that it gave no sure answer to."""
+    is_unsure = belief is not None and belief < model.card.least_text_belief
+    return is_unsure and isinstance(prompt, TextPrompt) and isinstance(model, ReadsParts)
+
+
+def _words_again(
+    model: Model,
+    image: Image,
+    records: Sequence[MaskRecord],
+    cache: EmbeddingCache | None,
+    embedding: ImageEmbedding | None,
+    min_belief: float | None,
+) -> list[MaskRecord]:
+    """Look for words in parts of the picture, of all records that want it at once."""
+    wanted = {
+        i: record.provenance.prompt.text
+        for i, record in enumerate(records)
+        if isinstance(record.provenance.prompt, TextPrompt)
+        and is_unsure_of_words(model, record.provenance.prompt, record.scores.predicted_iou)
+        and not record.provenance.steps
+        and record.image_digest == image.digest
+    }
+    answers = list(records)
+    if not wanted:
+        return answers
+    whole = embed(model, image, cache=cache) if embedding is None else embedding
+    found = look_for_words(model, image, whole, list(wanted.values()), min_belief=min_belief, cache=cache)
+    for i, one in zip(wanted, found, strict=True):
+        answers[i] = with_words_found(answers[i], one)
+    return answers
+
+
+def with_words_found(record: MaskRecord, found: FoundByWords) -> MaskRecord:
+    """Put what a second look found into a record."""
+    step = ProcessingStep(name="look_for_words", parameters={"parts": found.num_parts})
+    return replace(
+        record,
+        rle=found.rle,
+        area=area(found.rle),
+        box_xyxy=box_xyxy(found.rle),
+        scores=Scores(predicted_iou=found.belief),
+        provenance=replace(record.provenance, method="sam_refined", steps=(step,)),
+    )
 
 
 def crop_around(box: BoxXYXY, size_hw: SizeHW) -> CropBox:
@@ -130,6 +188,8 @@ def _whereabouts(image: Image, record: MaskRecord) -> BoxXYXY | None:
     prompt = record.provenance.prompt
     if prompt is None:
         raise SettingError(f"record {record.id} is not the answer to a prompt, so there is nothing to ask again")
+    if isinstance(prompt, TextPrompt):
+        return None
     if record.provenance.steps:
         raise SettingError(f"record {record.id} was processed already. Look closer first, clean up afterwards.")
     box = whereabouts(prompt, record.box_xyxy)
@@ -156,4 +216,13 @@ def _asked_again(
     )
 
 
-__all__ = ["CropBox", "crop_around", "is_worth_it", "look_closer", "prompt_in_crop", "whereabouts"]
+__all__ = [
+    "CropBox",
+    "crop_around",
+    "is_unsure_of_words",
+    "is_worth_it",
+    "look_closer",
+    "prompt_in_crop",
+    "whereabouts",
+    "with_words_found",
+]

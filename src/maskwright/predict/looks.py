@@ -14,17 +14,27 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from maskwright.core import Image, MaskRecord, ProcessingStep, Prompt, SizeHW
+from maskwright.core import Image, MaskRecord, ProcessingStep, Prompt, SizeHW, TextPrompt
 from maskwright.core.errors import SettingError
 from maskwright.core.shapes import BoxXYXY
 from maskwright.masks import area, box_xyxy, paste
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Model
 from maskwright.predict.cache import EmbeddingCache
-from maskwright.predict.closer import CropBox, crop_around, is_worth_it, prompt_in_crop, whereabouts
+from maskwright.predict.closer import (
+    CropBox,
+    crop_around,
+    is_unsure_of_words,
+    is_worth_it,
+    prompt_in_crop,
+    whereabouts,
+    with_words_found,
+)
 from maskwright.predict.embedding import ImageEmbedding, embed
+from maskwright.predict.frame_prompts import mask_to_logits
 from maskwright.predict.predict import MaskBatch, predict
 from maskwright.predict.records import to_records
+from maskwright.predict.second_look import FoundByWords, look_for_words
 
 # A crop serves on while it is between these shares of the one that would be made anew.
 _SMALLEST, _LARGEST = 0.5, 2.0
@@ -33,7 +43,10 @@ _UNSEEN = -6.0  # logits where an earlier look saw nothing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What the model sees of one object: `crop_box` of the image (all of it to begin with), and its answer there."""
+    """What the model sees of one object: `crop_box` of the image (all of it to begin with), and its answer there.
+
+    `by_words` is set where words had to be looked for in parts of the picture.
+    """
 
     image_digest: str
     size_hw: SizeHW
@@ -41,6 +54,7 @@ class Look:
     embedding: ImageEmbedding
     batch: MaskBatch
     prompt: Prompt
+    by_words: FoundByWords | None = None
 
     @property
     def predicted_iou(self) -> float:
@@ -51,6 +65,8 @@ class Look:
         """Turn the answer into a mask of the whole image; a crop is written into its provenance."""
         (answer,) = to_records(self.batch)
         provenance = replace(answer.provenance, prompt=self.prompt)
+        if self.by_words is not None:
+            return with_words_found(answer, self.by_words)
         if self.crop_box == whole(self.size_hw):
             return replace(answer, image_digest=self.image_digest, provenance=provenance)
         x1, y1, x2, y2 = self.crop_box
@@ -74,6 +90,7 @@ def look(
     previous: Look | None = None,
     embedding: ImageEmbedding | None = None,
     cache: EmbeddingCache | None = None,
+    min_belief: float | None = None,
 ) -> Look:
     """Answer a prompt about one object; `previous` is the look that a shorter prompt about it gave.
 
@@ -81,7 +98,8 @@ def look(
     >>> second = look(model, image, PointPrompt([(500, 375), (620, 380)], [1, 0]), previous=first)  # doctest: +SKIP
 
     `embedding` is the whole image's, where it is at hand. A first look encodes the image, and a crop where the object
-    is small; a later one mostly encodes nothing.
+    is small; a later one mostly encodes nothing. Words alone are looked for in parts of the picture where the whole
+    gives no sure answer; `min_belief` is as for `predict`.
 
     Raises:
         PromptError, UnsupportedPrompt: as `predict` does.
@@ -89,7 +107,9 @@ def look(
     """
     if previous is None:
         whole_embedding = embed(model, image, cache=cache) if embedding is None else embedding
-        first = _answer(model, image, prompt, whole(image.size_hw), whole_embedding, None)
+        first = _answer(model, image, prompt, whole(image.size_hw), whole_embedding, None, min_belief)
+        if isinstance(prompt, TextPrompt) and is_unsure_of_words(model, prompt, first.predicted_iou):
+            return _by_words(model, image, prompt, first, cache, min_belief)
         return _nearer(model, image, prompt, first, cache, keeps_logits=False)
     if previous.image_digest != image.digest:
         raise SettingError("the previous look is of another image than the one given")
@@ -136,6 +156,18 @@ def _nearer(
     return _answer(model, image, prompt, wanted, embedding, batch)
 
 
+def _by_words(
+    model: Model, image: Image, prompt: TextPrompt, first: Look, cache: EmbeddingCache | None, min_belief: float | None
+) -> Look:
+    """Look for words in parts of the picture; the whole's logits take the shape of what was found there."""
+    phrases = [prompt.text]
+    (found,) = look_for_words(model, image, first.embedding, phrases, min_belief=min_belief, cache=cache)
+    logits = torch.from_numpy(mask_to_logits(found.rle, first.embedding.frame)).to(first.batch.logits)
+    belief = torch.full_like(first.batch.predicted_iou, found.belief)
+    batch = replace(first.batch, logits=logits.expand_as(first.batch.logits), predicted_iou=belief)
+    return replace(first, batch=batch, by_words=found)
+
+
 def _serves(crop_box: CropBox, wanted: CropBox, box: BoxXYXY) -> bool:
     is_inside = crop_box[0] <= box[0] and crop_box[1] <= box[1] and crop_box[2] >= box[2] and crop_box[3] >= box[3]
     return is_inside and _SMALLEST * _size(wanted) < _size(crop_box) < _LARGEST * _size(wanted)
@@ -152,9 +184,10 @@ def _answer(
     crop_box: CropBox,
     embedding: ImageEmbedding,
     previous: MaskBatch | None,
+    min_belief: float | None = None,
 ) -> Look:
     inside = prompt if crop_box == whole(image.size_hw) else prompt_in_crop(prompt, crop_box)
-    batch = predict(model, embedding, [inside], previous=previous)
+    batch = predict(model, embedding, [inside], previous=previous, min_belief=min_belief)
     return Look(
         image_digest=image.digest,
         size_hw=image.size_hw,

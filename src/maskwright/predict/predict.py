@@ -15,12 +15,13 @@ from torch import Tensor
 from maskwright.core import ModelRef, Prompt, SizeHW, TextPrompt, prompt_parts
 from maskwright.core.errors import ModelError, PromptError, SettingError
 from maskwright.models.frame import ModelFrame
-from maskwright.models.protocol import Decoded, Model
+from maskwright.models.protocol import Decoded, FramePrompts, Model
 from maskwright.nn.mask_ops import agreement_score
 from maskwright.predict.embedding import ImageEmbedding
 from maskwright.predict.frame_prompts import group_prompts
 
 STABILITY_OFFSET = 1.0  # of SAM's automatic mask generator
+_NOTHING = 10.0  # how far below the threshold an empty answer lies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +71,15 @@ def predict(
     num_masks: int = 1,
     multimask: bool | None = None,
     previous: MaskBatch | None = None,
+    min_belief: float | None = None,
 ) -> MaskBatch:
     """Predict `num_masks` candidate masks for each prompt, best first.
 
     Prompts of all kinds go in one call; each is one object. `multimask` None does what SAM's authors advise: a single
     click is ambiguous and is answered with the best of three candidates, all else with the single-mask output.
     `previous` feeds an earlier answer to the same prompts back in, which sharpens it.
+    Words alone are answered with an empty mask where the predicted IoU of the best guess is below `min_belief`, None
+    for what the model's card says; 0 shows every guess.
 
     Raises:
         PromptError, PromptOutsideImage, UnsupportedPrompt: a prompt does not fit the image or the model.
@@ -89,8 +93,23 @@ def predict(
         for group in group_prompts(model, embedding.frame, prompts, hints):
             several = (group.is_ambiguous or num_masks > 1) if multimask is None else multimask
             decoded = model.decode(embedding.features, group.prompts, multimask=several)
-            fill(batch, group.indices, decoded)
+            fill(batch, group.indices, without_unsure(model, group.prompts, decoded, min_belief))
     return batch
+
+
+def without_unsure(model: Model, prompts: FramePrompts, decoded: Decoded, min_belief: float | None = None) -> Decoded:
+    """Empty the answers to words alone that are not believed enough; what they are believed stays."""
+    if not asks_by_words_alone(prompts):
+        return decoded
+    least = model.card.least_text_belief if min_belief is None else min_belief
+    is_unsure = (decoded.predicted_iou < least)[..., None, None]
+    logits = torch.where(is_unsure, decoded.logits.clamp(max=0) - _NOTHING, decoded.logits)
+    return Decoded(logits=logits, predicted_iou=decoded.predicted_iou)
+
+
+def asks_by_words_alone(prompts: FramePrompts) -> bool:
+    """Whether nothing but words says what is meant."""
+    return prompts.text is not None and prompts.points.shape[1] == 0 and prompts.mask_logits is None
 
 
 def unanswered(
@@ -181,4 +200,14 @@ def _check_prompts(prompts: Sequence[Prompt]) -> None:
             raise PromptError(f"prompts[{i}] must be one of {expected}, got a {type(prompt).__name__}")
 
 
-__all__ = ["STABILITY_OFFSET", "MaskBatch", "check_arguments", "fill", "predict", "refine", "unanswered"]
+__all__ = [
+    "STABILITY_OFFSET",
+    "MaskBatch",
+    "asks_by_words_alone",
+    "check_arguments",
+    "fill",
+    "predict",
+    "refine",
+    "unanswered",
+    "without_unsure",
+]

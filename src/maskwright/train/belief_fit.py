@@ -1,68 +1,127 @@
-"""How far to believe answers to phrases: fitted on how often they are right, about what is there and what is not."""
+"""How far to believe answers to phrases: fitted on how often they are right, about what is there and what is not.
 
-from collections.abc import Sequence
+Answers are those that users get, from the whole picture and from a second look, on scenes that nothing was learned
+from.
+"""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from maskwright.models.tiny.answering import chosen, evidence, rank_masks
-from maskwright.models.tiny.text import TextPath
+from maskwright.core import SizeHW
+from maskwright.models.text_protocol import Part
+from maskwright.models.tiny import TinySam
+from maskwright.models.tiny.answering import chosen, evidence
+from maskwright.models.tiny.nearer import SeenThings, rank_seen
+from maskwright.predict.second_look import part_places
 from maskwright.train.dice import Dice
-from maskwright.train.thing_table import PictureThings
-from maskwright.train.words import Phrase, absent_phrase, names_in, phrases_about
+from maskwright.train.feature_store import FeatureStore
+from maskwright.train.words import Phrase, absent_phrase, name_of, phrases_about
 
-_ABSENT_A_PICTURE = 4
-_STEPS = 300
+_ABSENT_A_PICTURE = 2
+_STEPS, _LEAST_WEIGHT = 300, 1e-3
 _RIGHT = 0.5
+_LEAST_PIXELS = 10  # of a half-side mask; what is smaller is not asked about
 
 
-def fit_belief(path: TextPath, pictures: Sequence[PictureThings]) -> None:
-    """Set the path's belief by logistic regression on answers to all phrases about some pictures."""
-    names = names_in(picture.words for picture in pictures)
-    rows = [row for i, picture in enumerate(pictures) for row in answers_to(path, picture, names, Dice(i))]
-    if not rows:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """Scenes that were not learned from, the parts of each that a second look takes, and the sizes of the pictures."""
+
+    scenes: FeatureStore
+    parts: FeatureStore
+    sizes: tuple[SizeHW, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """An answer to a phrase: what spoke for it, and whether it was right."""
+
+    evidence: Float[Tensor, " E"]
+    is_right: bool
+
+
+def fit_belief(model: TinySam, unseen: Unseen, names: Sequence[tuple[int, ...]]) -> None:
+    """Set how far answers are believed, of the whole picture and of a second look, by logistic regression."""
+    assert model.text_path is not None
+    of_whole: list[Answered] = []
+    of_second: list[Answered] = []
+    for picture in range(len(unseen.scenes)):
+        phrases = _phrases(Dice(picture), unseen.scenes, picture, names)
+        seen = look_twice(model, unseen, picture)
+        truth = torch.from_numpy(unseen.scenes.index_maps[picture].astype(np.int64))
+        of_whole += answers_to(phrases, seen[:1], truth)
+        of_second += answers_to(phrases, seen, truth)
+    for belief, answers in ((model.text_path.belief, of_whole), (model.text_path.belief_near, of_second)):
+        if answers:
+            belief.copy_(_regression(answers))
+
+
+def look_twice(model: TinySam, unseen: Unseen, picture: int) -> list[SeenThings]:
+    """See a picture and its parts as a second look does."""
+    places = part_places(unseen.sizes[picture], model.frame)
+    first = picture * len(places)
+    parts = [
+        Part(features=unseen.parts.features([first + i]), place_xyxy=one.place_xyxy, extent_wh=one.extent_wh)
+        for i, one in enumerate(places)
+    ]
+    with torch.no_grad():
+        return list(model.look_at(unseen.scenes.features([picture]), parts))
+
+
+def answers_to(phrases: Sequence[Phrase], seen: Sequence[SeenThings], truth: Tensor) -> Iterator[Answered]:
+    """Answer phrases about a picture from some looks; `truth` are positions of objects, from 1, on the looks' grid."""
+    masks = torch.cat([one.on_whole for one in seen])
+    if not len(masks):
         return
-    said, right = torch.stack([row for row, _ in rows]), torch.tensor([float(is_right) for _, is_right in rows])
-    weights = torch.tensor([1.0, 0.0, 0.0, 1.0], requires_grad=True)
+    for phrase in phrases:
+        ranking = rank_seen(seen, torch.tensor([phrase.words]))
+        kept = chosen(ranking, 0)
+        yield Answered(
+            evidence=evidence(ranking, 0, kept), is_right=_overlap(masks[kept].any(0), truth, phrase) >= _RIGHT
+        )
+
+
+def _phrases(dice: Dice, scenes: FeatureStore, picture: int, names: Sequence[tuple[int, ...]]) -> list[Phrase]:
+    """Ask as people do: for names, colours with names, and some that are not there."""
+    words, pixels = scenes.words[picture], np.bincount(scenes.index_maps[picture].ravel(), minlength=256)[1:]
+    asked = [
+        phrase
+        for kind, phrase in phrases_about(words)
+        if kind != "colour"
+        and sum(pixels[: len(words)][list(phrase.meant)]) >= _LEAST_PIXELS
+        and len({name_of(one) for one, is_meant in zip(words, phrase.meant, strict=True) if is_meant}) == 1
+    ]
+    absent = [absent_phrase(dice, words, names) for _ in range(_ABSENT_A_PICTURE)]
+    return asked + [phrase for phrase in absent if phrase.is_absent]
+
+
+def _overlap(answer: Tensor, truth: Tensor, phrase: Phrase) -> float:
+    """IoU of an answer with what a phrase means, where that is known."""
+    meant, unsure = (torch.tensor([False, *flags])[truth] for flags in (phrase.meant, phrase.unsure))
+    answer = answer & ~unsure
+    return float((answer & meant).sum() / (answer | meant).sum().clamp(min=1))
+
+
+def _regression(answers: Sequence[Answered]) -> Float[Tensor, " E"]:
+    said = torch.stack([one.evidence for one in answers])
+    right = torch.tensor([float(one.is_right) for one in answers])
+    weights = torch.zeros(said.shape[1], requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=_STEPS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = F.binary_cross_entropy_with_logits(said @ weights, right) + 1e-3 * weights.square().sum()
+        value = F.binary_cross_entropy_with_logits(said @ weights, right) + _LEAST_WEIGHT * weights.square().sum()
         value.backward()
         return value
 
     optimizer.step(loss)  # pyright: ignore[reportArgumentType]
-    path.belief.copy_(weights.detach())
+    return weights.detach()
 
 
-def answers_to(
-    path: TextPath, picture: PictureThings, names: list[tuple[int, ...]], dice: Dice
-) -> list[tuple[Float[Tensor, " E"], bool]]:
-    """Answer all phrases about a picture, and some about what is not there: what spoke for it, whether it was right."""
-    found = picture.is_found
-    if not found.any():
-        return []
-    with torch.no_grad():
-        words, quality = path.reader(picture.numbers[found].float())
-    phrases = [phrase for _, phrase in phrases_about(picture.words)]
-    phrases += [absent_phrase(dice, picture.words, names) for _ in range(_ABSENT_A_PICTURE)]
-    rows = []
-    for phrase in phrases:
-        ranking = rank_masks(words, quality, picture.same[found][:, found], torch.tensor([phrase.words]))
-        kept = chosen(ranking, 0)
-        rows.append((evidence(ranking, 0, kept), overlap_of(picture, found, kept, phrase) >= _RIGHT))
-    return rows
-
-
-def overlap_of(picture: PictureThings, found: Bool[Tensor, " Q"], kept: list[int], phrase: Phrase) -> float:
-    """IoU of an answer with what the phrase means, of masks that hardly overlap."""
-    meant, unsure = torch.tensor(phrase.meant), torch.tensor(phrase.unsure)
-    shared, pixels = picture.shared[found][kept].sum(0), picture.pixels[found][kept].sum()
-    common = shared[meant].sum()
-    return float(common / (pixels - shared[unsure].sum() + picture.object_pixels[meant].sum() - common).clamp(min=1))
-
-
-__all__ = ["answers_to", "fit_belief", "overlap_of"]
+__all__ = ["Answered", "Unseen", "answers_to", "fit_belief", "look_twice"]

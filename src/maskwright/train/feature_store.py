@@ -20,8 +20,9 @@ from maskwright.core.errors import InputError
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Features
 from maskwright.models.tiny import TinySam
-from maskwright.train.scene_folder import LabelledScene, read_scene_folder
+from maskwright.train.scene_folder import LabelledScene, SceneFolder, read_scene_folder
 from maskwright.train.words import Words, object_words
+from maskwright.train.zoomed import ZoomedScenes
 
 _INDEX_STRIDE = 2
 _MOST_OBJECTS = 255
@@ -38,6 +39,14 @@ class FeatureStore:
     def __len__(self) -> int:
         return len(self.words)
 
+    def every(self, number: int) -> "FeatureStore":
+        """Take every so many-th picture."""
+        return FeatureStore(
+            tensors=tuple(tensor[::number] for tensor in self.tensors),
+            index_maps=self.index_maps[::number],
+            words=self.words[::number],
+        )
+
     def features(self, pictures: list[int], device: torch.device | str = "cpu") -> Features:
         """Take the features of some pictures as one batch."""
         first, *extra = (torch.from_numpy(tensor[pictures]).to(device).float() for tensor in self.tensors)
@@ -45,15 +54,24 @@ class FeatureStore:
 
 
 def build_store(
-    model: TinySam, folder: Path, out: Path, *, limit: int | None = None, progress: Callable[[int, int], None]
+    model: TinySam,
+    folder: Path,
+    out: Path,
+    *,
+    limit: int | None = None,
+    zoom: Callable[[SceneFolder], ZoomedScenes] | None = None,
+    progress: Callable[[int, int], None],
 ) -> FeatureStore:
     """Encode the scenes of a folder, or those that `out` lacks, and open the store; takes 0.4 s a picture on a core.
+
+    With `zoom` these are parts of the scenes, and `limit` counts parts.
 
     Raises:
         InputError: `out` holds features of another checkpoint.
         PromptError: an object is called something that is not in the vocabulary.
     """
-    scenes = read_scene_folder(folder)
+    whole = read_scene_folder(folder)
+    scenes = whole if zoom is None else zoom(whole)
     total = min(limit or len(scenes), len(scenes))
     out.mkdir(parents=True, exist_ok=True)
     listing = _read_listing(out, model.checkpoint_sha256)
@@ -62,7 +80,7 @@ def build_store(
             tensors = _encode(model, scenes[index])
             _write(out, listing, tensors)
             progress(index + 1, total)
-    words = tuple(_words_of(scenes.objects[i]) for i in range(total))
+    words = tuple(map(_words_of, scenes.objects[:total]))
     *maps, index_maps = (_open(out, listing, name, total) for name in listing["shapes"])
     return FeatureStore(tensors=tuple(maps), index_maps=index_maps, words=words)
 

@@ -101,6 +101,11 @@ class SceneFolder(Sequence[LabelledScene]):
         return tuple(self.root / "images" / scene.image for scene in self._listing.scenes)
 
     @property
+    def sizes_hw(self) -> tuple[tuple[int, int], ...]:
+        """Sizes of the pictures, read from the heads of their files."""
+        return tuple(map(_size_of, self.image_paths))
+
+    @property
     def objects(self) -> tuple[tuple[LabelledObject, ...], ...]:
         """What each scene holds, without decoding any."""
         return tuple(scene.objects for scene in self._listing.scenes)
@@ -293,6 +298,14 @@ def _read_scene(root: Path, listed: _ListedScene) -> LabelledScene:
         if (root / "depth" / stem).exists()
         else None,
     )
+
+
+def _size_of(path: Path) -> tuple[int, int]:
+    try:
+        with PillowImage.open(path) as picture:
+            return picture.height, picture.width
+    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+        raise ImageError(f"a picture of a scene is missing or damaged ({error}): {path}") from None
 
 
 def _read_map(path: Path, size_hw: tuple[int, ...], dtypes: tuple[type, ...]) -> np.ndarray:

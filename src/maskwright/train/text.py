@@ -2,19 +2,20 @@
 
     maskwright train text --scenes scenes/train --validation scenes/val --out runs/text --minutes 10
 
-Clicks and boxes are answered as before, to the bit: only `text_path.*` learns. Features are encoded once (half a second
-a picture and 3.5 MB on a core) into OUT/features and used again by every run from the same weights. The first lesson
-finds things, for half of the time; then the things of all scenes are found, drawn and described (half a second a
-picture); the second lesson reads them. At last belief is fitted on scenes that neither has seen. Each goes on where it
-stopped, from OUT/last.pt.
+Clicks and boxes are answered as before, to the bit: only `text_path.*` learns. Features of the scenes and of enlarged
+parts of them are encoded once (a third of a second and 3.5 MB each on a core) into OUT/features and used again by every
+run from the same weights. The first lesson finds things, for half of the time; then the things of all scenes and parts
+are found, drawn and described (a third of a second each); the second lesson reads them. At last belief is fitted on
+scenes that neither has seen. Each goes on where it stopped, from OUT/last.pt.
 """
 
 import copy
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from maskwright.models.tiny.finding import ThingFinder
 from maskwright.models.tiny.presets import build_text_path
 from maskwright.models.tiny.reading import MaskReader
 from maskwright.models.tiny.text import TextPath
-from maskwright.train.belief_fit import fit_belief
+from maskwright.predict.second_look import part_boxes
+from maskwright.train.belief_fit import Unseen, fit_belief
 from maskwright.train.checkpoints import export_weights, replace_whole
 from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore, build_store
@@ -36,14 +38,17 @@ from maskwright.train.finder_step import finder_loss, gather_cells
 from maskwright.train.lesson import Lesson
 from maskwright.train.palette import fit_palette
 from maskwright.train.reader_step import questions_of, reader_loss
+from maskwright.train.scene_folder import SceneFolder, read_scene_folder
 from maskwright.train.text_scores import score_text
 from maskwright.train.thing_table import PictureThings, describe_picture
 from maskwright.train.words import ANYTHING, names_in
+from maskwright.train.zoomed import ZoomedScenes, parts_anywhere, parts_of_second_look
 
 logger = logging.getLogger(__name__)
 _DESCRIBED_AT_ONCE = 50
 # Where no scenes are given to validate on, every so many-th is kept from the second lesson to fit belief.
 _KEPT_APART = 10
+Zoom = Callable[[SceneFolder], ZoomedScenes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +143,13 @@ def run(
     out: Path,
     *,
     minutes: float,
-    validation: FeatureStore | None,
+    unseen: Unseen | None,
+    apart: Sequence[int] = (),
 ) -> None:
-    """Teach finding, then reading, then fit belief, and export; each part that is done is not done again."""
+    """Teach finding, then reading, then fit belief, and export; each part that is done is not done again.
+
+    `apart` are pictures of the stores, counted through, that reading does not learn from.
+    """
     if not names_in(objects for store in stores for objects in store.words):
         raise InputError("the scenes name no objects; text needs objects.json with names")
     if (out / "last.pt").exists():
@@ -150,14 +159,12 @@ def run(
     share = trainer.recipe.finder_share
     learn_to_find(trainer, stores, out, minutes * share)
     things = describe(trainer, stores, out / "things.pt")
-    unseen = describe(trainer, [validation], out / "unseen.pt") if validation else things[::_KEPT_APART]
-    seen = things if validation else [one for i, one in enumerate(things) if i % _KEPT_APART]
-    learn_to_read(trainer, seen or things, out, minutes * (1 - share))
-    fit_belief(trainer.path, unseen)
-    export(trainer, out / "tiny.safetensors")
-    if validation is not None:
+    learn_to_read(trainer, [one for i, one in enumerate(things) if i not in set(apart)], out, minutes * (1 - share))
+    if unseen is not None:
         names = names_in(objects for store in stores for objects in store.words)
-        logger.info("%s", score_text(trainer.model, validation, names))
+        fit_belief(trainer.model, unseen, names)
+        logger.info("%s", score_text(trainer.model, unseen.scenes, names))
+    export(trainer, out / "tiny.safetensors")
 
 
 def begin(trainer: TextTrainer, stores: Sequence[FeatureStore]) -> None:
@@ -233,7 +240,7 @@ def learn_to_read(trainer: TextTrainer, things: Sequence[PictureThings], out: Pa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextRun:
-    """Where a run takes its scenes and weights from, and where it writes."""
+    """Where a run takes its scenes and weights from, and where it writes; `parts` are of each scene, enlarged."""
 
     scenes: tuple[Path, ...]
     out: Path
@@ -242,22 +249,47 @@ class TextRun:
     validation: Path | None = None
     minutes: float = 20.0
     seed: int = 0
+    parts: int = 4
     num_validation: int = 120
 
 
 def train_text(wanted: TextRun) -> Path:
     """Encode what is not yet encoded, then train; returns where the weights lie."""
     model = build_tiny(weights=wanted.start)
+    features = wanted.out / "features" / model.checkpoint_sha256[:12]
 
-    def open_store(folder: Path, limit: int | None) -> FeatureStore:
-        place = wanted.out / "features" / model.checkpoint_sha256[:12] / folder.resolve().name
-        return build_store(model, folder, place, limit=limit, progress=tell_progress)
+    def open_store(folder: Path, name: str = "", limit: int | None = None, zoom: Zoom | None = None) -> FeatureStore:
+        place = features / f"{folder.resolve().name}{name}"
+        return build_store(model, folder, place, limit=limit, zoom=zoom, progress=tell_progress)
 
-    stores = [open_store(folder, None) for folder in wanted.scenes]
-    validation = open_store(wanted.validation, wanted.num_validation) if wanted.validation else None
+    def open_unseen(folder: Path, limit: int | None, every: int) -> Unseen:
+        sizes = read_scene_folder(folder).sizes_hw[:limit:every]
+        zoom = partial(parts_of_second_look, every=every)
+        parts = open_store(folder, f"-looks{every}", len(part_boxes((1000, 1000))) * len(sizes), zoom)
+        return Unseen(scenes=open_store(folder, limit=limit).every(every), parts=parts, sizes=sizes)
+
+    stores = [open_store(folder) for folder in wanted.scenes]
+    if wanted.parts:
+        zoom = partial(parts_anywhere, parts=wanted.parts, seed=wanted.seed)
+        stores += [open_store(folder, f"-parts{wanted.parts}", zoom=zoom) for folder in wanted.scenes]
+    apart: list[int] = []
+    if wanted.validation is None:
+        unseen = open_unseen(wanted.scenes[0], None, _KEPT_APART)
+        apart = _same_scenes(stores, len(wanted.scenes), wanted.parts)
+    else:
+        unseen = open_unseen(wanted.validation, wanted.num_validation, 1)
     trainer = make_text_trainer(TextRecipe(seed=wanted.seed), model, wanted.text)
-    run(trainer, stores, wanted.out, minutes=wanted.minutes, validation=validation)
+    run(trainer, stores, wanted.out, minutes=wanted.minutes, unseen=unseen, apart=apart)
     return wanted.out / "tiny.safetensors"
+
+
+def _same_scenes(stores: Sequence[FeatureStore], num_folders: int, parts: int) -> list[int]:
+    """Count the pictures through that are of the first folder's kept scenes, whole or in parts."""
+    apart = list(range(0, len(stores[0]), _KEPT_APART))
+    if parts:
+        start = sum(map(len, stores[:num_folders]))
+        apart += [start + scene * parts + part for scene in apart for part in range(parts)]
+    return apart
 
 
 def tell_progress(done: int, total: int) -> None:

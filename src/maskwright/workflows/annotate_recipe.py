@@ -42,14 +42,19 @@ class EverythingTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextTask:
-    """Look for the same phrases on each frame; each is the label of what it finds."""
+    """Look for the same phrases on each frame; each is the label of what it finds.
+
+    `min_belief` is the predicted IoU from which on an answer is taken; None is what the model's card says.
+    """
 
     phrases: tuple[str, ...]
+    min_belief: float | None = None
 
     @property
     def as_json(self) -> dict[str, Any]:
-        """The phrases."""
-        return {"kind": "text", "phrases": list(self.phrases)}
+        """The phrases, and from when on they are answered, if that was said."""
+        said = {} if self.min_belief is None else {"min_belief": self.min_belief}
+        return {"kind": "text", "phrases": list(self.phrases), **said}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ def predict_file(
     labels: Sequence[str | None] | None = None,
     num_masks: int = 1,
     closer: bool | None = None,
+    min_belief: float | None = None,
     cleanup: Sequence[CleanupStep] = (),
     cache: EmbeddingCache | None = None,
     out: Path | None = None,
@@ -52,7 +53,8 @@ def predict_file(
     """Predict the masks of prompts on one picture, and write them to the folder `out` if there is one.
 
     `closer` asks again about small objects on a crop (`look_closer`); None does what the model's card says, where one
-    mask for each object is asked.
+    mask for each object is asked. Words that the model gives no sure answer to have an empty mask, see `predict` for
+    `min_belief`.
 
     Raises:
         ImageError: the picture cannot be read.
@@ -66,10 +68,11 @@ def predict_file(
     image = picture.read()
     started = time.perf_counter()
     embedding = embed(model, image, cache=cache)
-    batch = predict(model, embedding, prompts, num_masks=num_masks)
+    batch = predict(model, embedding, prompts, num_masks=num_masks, min_belief=min_belief)
     records = to_records(batch, labels=labels)
     if closer:
-        records = list(look_closer(model, image, records, cache=cache))
+        near = look_closer(model, image, records, cache=cache, embedding=embedding, min_belief=min_belief)
+        records = list(near)
     records = [cleaned(record, cleanup) for record in records]
     seconds = time.perf_counter() - started
     files = None if out is None else save_prompted(out, picture, image, records, num_masks=num_masks)

@@ -217,10 +217,11 @@ def _ask(
             inside.append((number, one))
     if not inside:
         return []
-    batch = predict(model, embedding, [one.prompt for _, one in inside])
+    least = recipe.task.min_belief if isinstance(recipe.task, TextTask) else None
+    batch = predict(model, embedding, [one.prompt for _, one in inside], min_belief=least)
     records = to_records(batch, labels=[one.label for _, one in inside], frame=item.frame.ref, actor=recipe.actor)
     if recipe.closer:
-        records = list(look_closer(model, image, records))
+        records = list(look_closer(model, image, records, embedding=embedding, min_belief=least))
     for (number, one), record in zip(inside, records, strict=True):
         if not record.area and not isinstance(one.prompt, TextPrompt):
             notes.append(f"{item.name}#{number}: the model found nothing there")

@@ -43,7 +43,11 @@ export function createSearch({ store, client, decide, segmenter }: SearchParts) 
     const frame = open();
     if (frame === null) return;
     say("note", text.asking);
-    propose(frame, await client().call("segment", { body: { frame, prompts: [{ kind: "TextPrompt", text: asked }] } }), asked);
+    const prompts = [{ kind: "TextPrompt" as const, text: asked }];
+    const answer = await client().call("segment", { body: { frame, prompts, closer: true } });
+    const refused = answer.ok ? answer.value.masks.find(({ record }) => record.area === 0) : undefined;
+    if (refused === undefined) return propose(frame, answer, asked);
+    if (frame === open()) say("note", text.words.unsure(asked, refused.record.scores.predicted_iou ?? 0));
   }
   return { everything: () => look(null), within: look, words };
 }

@@ -20,8 +20,6 @@ _MARGIN, _SURE, _SAME = 1.5, -2.0, 0.5
 _MOST_JOINED = 12
 # What the next one is behind counts up to here.
 _FURTHEST_BEHIND = 4.0
-# An answer that is believed less than this is empty: there is no such thing.
-_LEAST_BELIEF = 0.2
 _NOTHING = -10.0
 
 
@@ -76,7 +74,10 @@ def evidence(ranking: Ranking, phrase: int, kept: list[int]) -> Float[Tensor, " 
 
 
 def answer(things: Things, text: Int[Tensor, "N k"], belief: Float[Tensor, " E"], *, num_masks: int) -> Decoded:
-    """Answer phrases about one picture: all that each means in one mask, or the best `num_masks` by themselves."""
+    """Answer phrases about one picture: all that each means in one mask, or the best `num_masks` by themselves.
+
+    An answer that is hardly believed is the best guess; who asks decides whether to take it.
+    """
     if not len(things.logits):
         none = things.logits.new_full((len(text), num_masks, *things.logits.shape[1:]), _NOTHING)
         return Decoded(logits=none, predicted_iou=none[..., 0, 0] * 0)
@@ -91,7 +92,7 @@ def answer(things: Things, text: Int[Tensor, "N k"], belief: Float[Tensor, " E"]
             order = order[torch.arange(num_masks).clamp(max=len(order) - 1)]
             masks = things.logits[order]
             surety = surety * (ranking.scores[phrase][order] - ranking.scores[phrase][order[0]]).exp()
-        logits.append(masks if surety.max() >= _LEAST_BELIEF else masks.clamp(max=0) + _NOTHING)
+        logits.append(masks)
         believed.append(surety.expand(num_masks))
     return Decoded(logits=torch.stack(logits), predicted_iou=torch.stack(believed))
 

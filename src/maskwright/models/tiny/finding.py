@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from maskwright.models.protocol import Features
@@ -20,9 +20,9 @@ REGIONS = ("table", "wall", "floor", "robot arm", "robot gripper")
 # Distances to a box's sides are exponentials of what the head says, in this unit, and at most so many of them.
 _UNIT, _FURTHEST = 16.0, 4.0
 _NEVER = -12.0
-_WINDOWS = (3, 9)  # sides, in cells of stride 16
+_WINDOWS, _NEAR = (3, 9), 3  # sides, in cells of stride 16 and of stride 8
 _FAR = 6.0  # numbers are cut so many standard deviations from their mean
-_MOST_CELLS, _LEAST_SCORE, _SAME_BOX, _VOTING_BOX = 300, 0.04, 0.6, 0.7
+_LEAST_SCORE, _SAME_BOX, _VOTING_BOX = 0.04, 0.6, 0.7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class ThingFinder(nn.Module):
     ) -> None:
         super().__init__()
         self.num_coarse = embedding_width * (1 + len(_WINDOWS)) + trunk_width
-        num_fine = sum(skip_widths) + 2
+        num_fine = 2 * skip_widths[0] + 4 * skip_widths[1] + 2
         self.coarse, self.fine = nn.Linear(self.num_coarse, width), nn.Linear(num_fine, width)
         self.middle = nn.Linear(width, width)
         self.out = nn.Linear(width, 5 + len(REGIONS) + 1)
@@ -125,13 +125,15 @@ def cell_numbers(features: Features, rows: int) -> CellNumbers:
     seen = rows * side
     embedding = features.image_embedding[:, :, :rows]
     windows = torch.cat([embedding, *(_window_mean(embedding, size) for size in _WINDOWS)], 1)
+    near8 = _window_mean(cells8_to_picture(skip8[:, : 4 * seen], side), _NEAR)
     where = skip8.new_tensor([(x, y) for y in (-0.5, 0.5) for x in (-0.5, 0.5)]).repeat(seen, 1)
     return CellNumbers(
         coarse=torch.cat([windows.flatten(2).transpose(1, 2), trunk[:, :seen]], 2),
         fine=torch.cat(
             [
                 skip8[:, : 4 * seen],
-                skip4[:, : 16 * seen].unflatten(1, (-1, 4)).mean(2),
+                _picture_to_cells8(near8),
+                skip4[:, : 16 * seen].unflatten(1, (-1, 4)).flatten(2),
                 where.expand(len(skip8), -1, -1),
             ],
             2,
@@ -150,6 +152,11 @@ def cells8_to_picture(cells: Float[Tensor, "B L4 D"], columns: int) -> Float[Ten
     return x.permute(0, 5, 1, 3, 2, 4).flatten(2, 3).flatten(3, 4)
 
 
+def _picture_to_cells8(x: Float[Tensor, "B D h8 w8"]) -> Float[Tensor, "B L4 D"]:
+    fours = x.unflatten(3, (-1, 2)).unflatten(2, (-1, 2))  # B D h y w x
+    return fours.permute(0, 2, 4, 3, 5, 1).flatten(1, 4)
+
+
 def boxes_around(middles: Float[Tensor, "*n 2"], said: Float[Tensor, "*m 4"]) -> Float[Tensor, "*m 4"]:
     """Boxes from how far they reach to each side of cells' middles."""
     away = _UNIT * said.clamp(-_FURTHEST, _FURTHEST).exp()
@@ -163,30 +170,30 @@ def cell_middles(columns: int, rows: int) -> Float[Tensor, "h w 2"]:
 
 
 def propose(maps: FinderMaps, *, most: int, size_wh: tuple[float, float]) -> FoundBoxes:
-    """Take the surest boxes of one picture, each once, as the mean of those that say the same."""
-    scores = maps.things[0].flatten().sigmoid()
-    order = scores.topk(min(_MOST_CELLS, len(scores))).indices
-    order = order[scores[order] > _LEAST_SCORE]
+    """Take the surest boxes of one picture, each once, as the mean of those that say the same.
+
+    All cells but the idlest take part: those of one large thing are hundreds, and no less sure than a small thing's.
+    """
+    scores, order = maps.things[0].flatten().sigmoid().sort(descending=True)
+    order = order[scores > _LEAST_SCORE]
+    scores = scores[: len(order)]
     limit = torch.tensor([*size_wh, *size_wh], device=scores.device)
     boxes = torch.minimum(maps.boxes[0].flatten(0, 1)[order].clamp(min=0), limit)
-    scores = scores[order]
-    overlap = box_iou(boxes, boxes)
-    kept = _apart(overlap, most)
-    votes = (overlap[kept] >= _VOTING_BOX) * scores
-    boxes = votes @ boxes / votes.sum(1, keepdim=True).clamp(min=1e-6)
-    return FoundBoxes(boxes=boxes, scores=scores[kept])
-
-
-def _apart(overlap: Float[Tensor, "C C"], most: int) -> list[int]:
-    """Go from the surest on and drop what overlaps with one that was kept."""
-    is_open = torch.ones(len(overlap), dtype=torch.bool)
-    same: Bool[Tensor, "C C"] = (overlap > _SAME_BOX).cpu()
-    kept: list[int] = []
-    for i in range(len(overlap)):
-        if is_open[i] and len(kept) < most:
-            kept.append(i)
-            is_open &= ~same[i]
-    return kept
+    is_open = torch.ones_like(scores, dtype=torch.bool)
+    found: list[Tensor] = []
+    sure: list[Tensor] = []
+    while len(found) < most and is_open.any():
+        first = is_open.int().argmax()
+        overlap = box_iou(boxes[first, None], boxes)[0]
+        is_open &= overlap <= _SAME_BOX
+        is_open[first] = False
+        votes = (overlap >= _VOTING_BOX) * scores
+        votes[first] = scores[first]
+        found.append(votes @ boxes / votes.sum())
+        sure.append(scores[first])
+    if not found:
+        return FoundBoxes(boxes=boxes[:0], scores=scores[:0])
+    return FoundBoxes(boxes=torch.stack(found), scores=torch.stack(sure))
 
 
 def box_iou(a: Float[Tensor, "N 4"], b: Float[Tensor, "M 4"]) -> Float[Tensor, "N M"]:

@@ -5,6 +5,7 @@ map of stride 16, for the text path: the embedding was trained to tell things ap
 """
 
 import weakref
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -18,12 +19,16 @@ from maskwright.models.sam.draft import Draft
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder, to_cells
 from maskwright.models.sam.model import SamModel, prompts_per_step
 from maskwright.models.sam.prompt_encoder import PromptEncoder
+from maskwright.models.text_protocol import Part, WordsFound
 from maskwright.models.tiny.answering import answer, answer_placed
 from maskwright.models.tiny.belief import believe
 from maskwright.models.tiny.box import keep_promises
 from maskwright.models.tiny.clicks import keep_clicks, shades_of
 from maskwright.models.tiny.corrector import Corrector
+from maskwright.models.tiny.nearer import SeenThings, answer_seen, as_seen, shown_whole
 from maskwright.models.tiny.text import (
+    NUM_BOXES,
+    NUM_PART_BOXES,
     SHADES,
     Drawn,
     TextPath,
@@ -31,6 +36,8 @@ from maskwright.models.tiny.text import (
     beside_prompts,
     box_prompts,
     boxes_to_draw,
+    extent_of,
+    of_boxes,
     with_regions,
 )
 from maskwright.models.tiny.vocabulary import phrase_words
@@ -71,6 +78,7 @@ class TinySam(SamModel):
         # The things of the picture that was asked last by words, with the embedding that they were found in: the next
         # phrase about it costs next to nothing.
         self._last_things: tuple[weakref.ref[Tensor], Things] | None = None
+        self._last_parts: tuple[weakref.ref[Tensor], tuple[SeenThings, ...]] | None = None
 
     def text_indices(self, phrase: str) -> tuple[int, ...]:
         """Turn a phrase into vocabulary indices, as `FramePrompts.text` holds them."""
@@ -158,12 +166,13 @@ class TinySam(SamModel):
         decoded = Decoded(logits=some.logits[:, None], predicted_iou=some.predicted_iou[:, None])
         return self._kept(features, decoded, each).logits[:, 0]
 
-    def draw_things(self, features: Features) -> Drawn:
-        """Find and draw what may be a thing in one picture, whatever it is called."""
+    def draw_things(self, features: Features, *, is_part: bool = False) -> Drawn:
+        """Find and draw what may be a thing in one picture, whatever it is called; in a part no regions."""
         assert self.text_path is not None, "text_indices refuses text where there is no path"
         maps = self.text_path.find(features)
-        boxes, surety = boxes_to_draw(maps, features)
-        return with_regions(maps, self._drawn(features, box_prompts(boxes), multimask=False), surety)
+        boxes, surety = boxes_to_draw(maps, features, NUM_PART_BOXES if is_part else NUM_BOXES)
+        drawn = self._drawn(features, box_prompts(boxes), multimask=False)
+        return of_boxes(drawn, surety) if is_part else with_regions(maps, drawn, surety)
 
     def _things(self, features: Features) -> Things:
         assert self.text_path is not None
@@ -174,6 +183,30 @@ class TinySam(SamModel):
         if not self.training:
             self._last_things = (weakref.ref(features.image_embedding), things)
         return things
+
+    def find_in_parts(
+        self, whole: Features, parts: Callable[[], Sequence[Part]], text: Int[Tensor, "N _k"]
+    ) -> list[WordsFound]:
+        """Answer phrases from the things of a picture and of enlarged parts of it, ranked together."""
+        assert self.text_path is not None, "text_indices refuses text where there is no path"
+        last = self._last_parts
+        if last is None or last[0]() is not whole.image_embedding:
+            last = weakref.ref(whole.image_embedding), tuple(self.look_at(whole, parts()))
+            self._last_parts = last
+        return answer_seen(last[1], text, self.text_path.belief_near)
+
+    def look_at(self, whole: Features, parts: Sequence[Part]) -> Iterator[SeenThings]:
+        """Find and read the things of a picture and then of each part of it."""
+        assert self.text_path is not None
+        height, width = (float(cells) for cells in extent_of(whole.extra[SHADES][0]))
+        stride = self.frame.side / whole.extra[SHADES].shape[1]
+        whole_wh = (width * stride, height * stride)
+        yield as_seen(self._things(whole), self.frame.side, (0.0, 0.0, *whole_wh), whole_wh)
+        for part in parts:
+            drawn = self.draw_things(part.features, is_part=True)
+            drawn = shown_whole(drawn, self.frame.side, part.place_xyxy, part.extent_wh, whole_wh)
+            things = self.text_path.read(part.features, drawn)
+            yield as_seen(things, self.frame.side, part.place_xyxy, part.extent_wh)
 
     def _answer_phrases(self, features: Features, prompts: FramePrompts, *, num_masks: int) -> Decoded:
         assert self.text_path is not None, "text_indices refuses text where there is no path"

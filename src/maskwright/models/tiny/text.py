@@ -19,7 +19,7 @@ from maskwright.models.tiny.reading import NUM_SHADES, MaskReader, colour_number
 from maskwright.models.tiny.vocabulary import COLOURS, WORDS
 
 NO_WORD = -1
-NUM_BOXES = 40
+NUM_BOXES, NUM_PART_BOXES = 40, 24
 _COLOUR_NUMBERS, _SHAPE_NUMBERS, _DRAWING_NUMBERS = NUM_SHADES + 24, 13, 2 + len(REGIONS)
 # What the decoder would say of a region's mask, and the finder of its box.
 _REGION_BELIEF, _REGION_SURETY = 0.8, 0.0
@@ -50,12 +50,14 @@ class Things:
 class TextPath(nn.Module):
     """What finds things, what reads them, and the vocabulary.
 
-    `palette`, `is_taught` (which words training met) and `belief` (of answers, `answering.py`) belong to the weights.
+    `palette`, `is_taught` (which words training met), `belief` (of answers, `answering.py`) and `belief_near` (of those
+    from a second look, `nearer.py`) belong to the weights.
     """
 
     palette: Tensor
     is_taught: Tensor
     belief: Tensor
+    belief_near: Tensor
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class TextPath(nn.Module):
         self.register_buffer("palette", torch.zeros(NUM_SHADES, 3))
         self.register_buffer("is_taught", torch.ones(len(WORDS)))
         self.register_buffer("belief", torch.tensor([1.0, 0.0, 0.0, 0.0]))
+        self.register_buffer("belief_near", torch.tensor([1.0, 0.0, 0.0, 0.0]))
 
     @property
     def taught(self) -> tuple[str, ...]:
@@ -131,12 +134,19 @@ def box_prompts(boxes: Float[Tensor, "Q 4"]) -> FramePrompts:
     return FramePrompts(points=boxes.view(-1, 2, 2), labels=labels)
 
 
-def boxes_to_draw(maps: FinderMaps, features: Features) -> tuple[Float[Tensor, "Q 4"], Float[Tensor, " Q"]]:
+def boxes_to_draw(
+    maps: FinderMaps, features: Features, most: int = NUM_BOXES
+) -> tuple[Float[Tensor, "Q 4"], Float[Tensor, " Q"]]:
     """Choose the boxes whose contents are drawn, and how sure each is."""
     height, width = extent_of(features.extra[SHADES][0])
     stride = features.image_embedding.shape[-1] * 16 // features.extra[SHADES].shape[1]
-    found = propose(maps, most=NUM_BOXES, size_wh=(float(width * stride), float(height * stride)))
+    found = propose(maps, most=most, size_wh=(float(width * stride), float(height * stride)))
     return found.boxes, found.scores
+
+
+def of_boxes(drawn: Decoded, surety: Float[Tensor, " Q"]) -> Drawn:
+    """Take the masks of boxes, without those of next to no pixels."""
+    return _there(drawn.logits[:, 0], drawing_numbers(drawn.predicted_iou[:, 0], surety.logit(1e-4)))
 
 
 def with_regions(maps: FinderMaps, drawn: Decoded, surety: Float[Tensor, " Q"]) -> Drawn:
@@ -145,8 +155,11 @@ def with_regions(maps: FinderMaps, drawn: Decoded, surety: Float[Tensor, " Q"]) 
     ones = torch.ones_like(regions[:, 0, 0])
     of_regions = drawing_numbers(_REGION_BELIEF * ones, _REGION_SURETY * ones)
     of_regions[:, 2:] = torch.eye(len(REGIONS), device=of_regions.device)
-    of_boxes = drawing_numbers(drawn.predicted_iou[:, 0], surety.logit(1e-4))
-    logits, numbers = torch.cat([drawn.logits[:, 0], regions]), torch.cat([of_boxes, of_regions])
+    of_each = drawing_numbers(drawn.predicted_iou[:, 0], surety.logit(1e-4))
+    return _there(torch.cat([drawn.logits[:, 0], regions]), torch.cat([of_each, of_regions]))
+
+
+def _there(logits: Float[Tensor, "Q h w"], numbers: Float[Tensor, "Q D"]) -> Drawn:
     is_there = (logits > 0).flatten(1).sum(1) >= _LEAST_PIXELS
     return Drawn(logits=logits[is_there], numbers=numbers[is_there])
 
@@ -167,6 +180,7 @@ def beside_prompts(drawn: Decoded) -> list[Drawn]:
 __all__ = [
     "NO_WORD",
     "NUM_BOXES",
+    "NUM_PART_BOXES",
     "SHADES",
     "Drawn",
     "TextPath",
@@ -177,5 +191,6 @@ __all__ = [
     "drawing_numbers",
     "extent_of",
     "num_rows",
+    "of_boxes",
     "with_regions",
 ]

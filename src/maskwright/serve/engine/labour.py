@@ -19,7 +19,7 @@ from maskwright.serve.engine.answers import Calling, Encoding, Segmenting
 from maskwright.serve.engine.lanes import Lane, Lanes, Tell, too_late
 from maskwright.serve.engine.models import ServedModels
 from maskwright.serve.engine.pieces import Piece
-from maskwright.serve.engine.polite import Around, PoliteModel
+from maskwright.serve.engine.polite import Around, polite
 from maskwright.serve.meter import Meter
 from maskwright.serve.request_context import as_request
 from maskwright.serve.values import Segment
@@ -70,7 +70,7 @@ class Labour:
         began = time.perf_counter()
         try:
             with as_request(calling.answer.request):
-                made = calling.function(PoliteModel(model, self._around(lanes, lane, piece)))
+                made = calling.function(polite(model, self._around(lanes, lane, piece)))
         except MaskwrightError as error:
             return partial(calling.answer.fail, error)
         if calling.stage is not None:

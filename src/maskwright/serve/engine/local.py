@@ -348,7 +348,7 @@ def closer(model: Model, image: Image, embedding: ImageEmbedding, segment: Segme
     """Answer prompts, look at small objects from near, and clean up what came of it."""
     (batch,) = answers_to(model, [(embedding, segment)])
     records = drawn(batch, replace(segment, cleanup=()))
-    return [cleaned(record, segment.cleanup) for record in look_closer(model, image, records)]
+    return [cleaned(record, segment.cleanup) for record in look_closer(model, image, records, embedding=embedding)]
 
 
 def check_segment(segment: Segment) -> None:

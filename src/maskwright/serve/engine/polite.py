@@ -4,15 +4,16 @@ A step is one call of the network. Where everything-mode asks for 64 points in o
 time, as many as the network itself takes at once, so that the outcome is the same to the last bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks, Model
 from maskwright.models.sam.model import prompts_per_step
+from maskwright.models.text_protocol import Part, ReadsParts, WordsFound
 
 # Entered for each step, with what it is and for how many images or prompts; what it raises ends the work.
 Around = Callable[[str, int], AbstractContextManager[None]]
@@ -87,6 +88,26 @@ class PoliteModel:
         return self._model.precision
 
 
+class PoliteReader(PoliteModel):
+    """A polite model that answers words from parts of a picture too."""
+
+    def __init__(self, model: Model, around: Around) -> None:
+        super().__init__(model, around)
+        assert isinstance(model, ReadsParts)
+        self._reader = model
+
+    def find_in_parts(
+        self, whole: Features, parts: Callable[[], Sequence[Part]], text: Int[Tensor, "N _k"]
+    ) -> list[WordsFound]:
+        """Answer phrases from parts, whose encodings are steps of their own."""
+        return self._reader.find_in_parts(whole, parts, text)
+
+
+def polite(model: Model, around: Around) -> PoliteModel:
+    """Make a model polite, with all that it can."""
+    return PoliteReader(model, around) if isinstance(model, ReadsParts) else PoliteModel(model, around)
+
+
 def _in_steps(features: Features, prompts: FramePrompts) -> list[FramePrompts]:
     """Cut prompts where the network would; phrases are padded together, so they stay together."""
     if features.num_images > 1 or prompts.text is not None:
@@ -95,4 +116,4 @@ def _in_steps(features: Features, prompts: FramePrompts) -> list[FramePrompts]:
     return [prompts[i : i + most] for i in range(0, max(1, prompts.num_prompts), most)]
 
 
-__all__ = ["Around", "PoliteModel"]
+__all__ = ["Around", "PoliteModel", "PoliteReader", "polite"]

@@ -1,0 +1,97 @@
+"""A second look for words: things of a picture and of its enlarged parts, ranked together.
+
+A small thing is some cells in the whole picture's frame and many in that of a part. A part adds what it shows whole:
+what its border cuts is left to the whole picture, and so are tables, walls, floors and robots.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from maskwright.models.text_protocol import WordsFound
+from maskwright.models.tiny.answering import Ranking, chosen, evidence, rank_masks, same_things
+from maskwright.models.tiny.text import Drawn, Things
+
+GRID_STRIDE = 2  # masks are compared on a grid of the whole frame with cells of so many pixels
+_BORDER = 1  # cells of a part's logits along its border
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenThings:
+    """Things of the whole picture or of a part of it; `on_whole` are their masks on a grid of the whole frame."""
+
+    things: Things
+    on_whole: Bool[Tensor, "Q g g"]
+
+
+def as_seen(
+    things: Things, side: int, place_xyxy: tuple[float, float, float, float], extent_wh: tuple[float, float]
+) -> SeenThings:
+    """Lay masks of a frame of `side` pixels onto the grid; see `Part` for what says where they lie."""
+    x1, y1, x2, y2 = place_xyxy
+    cells = side // GRID_STRIDE
+    at = (torch.arange(cells, device=things.logits.device) + 0.5) * GRID_STRIDE
+    x, y = (at - x1) / (x2 - x1), (at - y1) / (y2 - y1)  # 0..1 inside the part
+    grid = torch.stack(
+        [
+            (x * (2 * extent_wh[0] / side) - 1).expand(cells, cells),
+            (y * (2 * extent_wh[1] / side) - 1)[:, None].expand(cells, cells),
+        ],
+        -1,
+    )
+    is_inside = ((y >= 0) & (y < 1))[:, None] & ((x >= 0) & (x < 1))
+    moved = F.grid_sample(things.logits[None], grid[None], mode="bilinear", padding_mode="border", align_corners=False)
+    return SeenThings(things=things, on_whole=(moved[0] > 0) & is_inside)
+
+
+def shown_whole(
+    drawn: Drawn, side: int, place_xyxy: tuple[float, float, float, float], extent_wh: tuple[float, float],
+    whole_wh: tuple[float, float],
+) -> Drawn:  # fmt: skip
+    """Keep the masks that a part's border does not cut, unless the picture ends there too."""
+    masks = drawn.logits > 0
+    cells = side / masks.shape[-1]
+    columns, rows = (max(1, round(extent / cells)) for extent in extent_wh)
+    x1, y1, x2, y2 = place_xyxy
+    cut = torch.zeros(len(masks), dtype=torch.bool, device=masks.device)
+    if y1 > 0.5:
+        cut |= masks[:, :_BORDER, :columns].flatten(1).any(1)
+    if x1 > 0.5:
+        cut |= masks[:, :rows, :_BORDER].flatten(1).any(1)
+    if y2 < whole_wh[1] - 0.5:
+        cut |= masks[:, rows - _BORDER : rows, :columns].flatten(1).any(1)
+    if x2 < whole_wh[0] - 0.5:
+        cut |= masks[:, :rows, columns - _BORDER : columns].flatten(1).any(1)
+    return Drawn(logits=drawn.logits[~cut], numbers=drawn.numbers[~cut])
+
+
+def rank_seen(seen: Sequence[SeenThings], text: Int[Tensor, "N k"]) -> Ranking:
+    """Score the masks of all looks for phrases, the whole picture's first."""
+    return rank_masks(
+        torch.cat([one.things.words for one in seen]),
+        torch.cat([one.things.quality for one in seen]),
+        same_things(torch.cat([one.on_whole for one in seen])),
+        text,
+    )
+
+
+def answer_seen(seen: Sequence[SeenThings], text: Int[Tensor, "N k"], belief: Float[Tensor, " E"]) -> list[WordsFound]:
+    """Answer phrases from several looks."""
+    numbers = [(look, row) for look, one in enumerate(seen) for row in range(len(one.things.logits))]
+    if not numbers:
+        return [WordsFound(pieces=(), belief=0.0)] * len(text)
+    ranking = rank_seen(seen, text)
+    found = []
+    for phrase in range(len(text)):
+        kept = chosen(ranking, phrase)
+        pieces = tuple((numbers[i][0], seen[numbers[i][0]].things.logits[numbers[i][1]]) for i in kept)
+        surety = torch.sigmoid(evidence(ranking, phrase, kept) @ belief)
+        found.append(WordsFound(pieces=pieces, belief=float(surety)))
+    return found
+
+
+__all__ = ["GRID_STRIDE", "SeenThings", "answer_seen", "as_seen", "rank_seen", "shown_whole"]
