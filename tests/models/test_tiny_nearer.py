@@ -10,7 +10,7 @@ from maskwright.models.tiny.vocabulary import WORDS, phrase_words
 
 SIDE = 160  # of the frame in pixels; logits are a fourth of it
 WHOLE = (0.0, 0.0, 160.0, 120.0)
-BELIEF = torch.tensor([1.0, 0.0, 0.0, 2.0])
+BELIEF = torch.tensor([1.0, 0.0, 0.0, 2.0, 0.0])
 
 
 def square(x1: int, y1: int, x2: int, y2: int) -> Tensor:

@@ -31,7 +31,7 @@ from maskwright.models.tiny.text import NO_WORD, TextPath, Things, extent_of
 from maskwright.models.tiny.vocabulary import WORDS, phrase_words
 from maskwright.predict import embed, predict
 
-BELIEF = torch.tensor([1.0, 0.0, 0.0, 2.0])
+BELIEF = torch.tensor([1.0, 0.0, 0.0, 2.0, 0.0])
 
 
 @pytest.fixture(scope="module")

@@ -313,7 +313,7 @@ def test_belief_follows_how_often_answers_are_right(store: FeatureStore, unseen:
     assert model.text_path is not None
     torch.nn.init.normal_(model.text_path.finder.out.weight, std=0.3)
 
-    fit_belief(model, unseen, names_in(store.words))
+    fit_belief(model, unseen, names_in(store.words), least=2.0)
 
     for belief, looks in ((model.text_path.belief, 1), (model.text_path.belief_near, 5)):
         said: list[Tensor] = []

@@ -60,7 +60,7 @@ TINY = ModelCard(
     title="The embedded model: EfficientNet-Lite features, SAM's prompt encoder and decoder",
     licence="Apache-2.0",
     input_side=640,
-    num_parameters=11_471_525,
+    num_parameters=11_956_030,
     packaged=True,
     filename="tiny.safetensors",
     citation="Kirillov et al., Segment Anything, 2023; Tan and Le, EfficientNet, 2019",
@@ -68,8 +68,10 @@ TINY = ModelCard(
         "Trained by this project on generated scenes, from ImageNet features; every source is in NOTICE. On 80 COCO "
         "table-top objects: mIoU 0.81 by a box, 0.59 by a click, 5.5 clicks to 0.85. Weak at small and slender "
         "things, containers with contents, people and plain surfaces; its predicted IoU is off by 0.09 on average. "
-        "See docs/tiny.md."
+        "It takes words (`maskwright models show tiny` lists them), learned on generated robot scenes: see docs/tiny.md."
     ),
+    takes_text=True,
+    least_text_belief=0.6,
     looks_closer=True,
     has_corrector=True,
     keep_predicted_iou=0.45,

@@ -84,9 +84,14 @@ def known_words(card: ModelCard) -> tuple[str, ...]:
         return ()
     if card.words:
         return card.words
-    from maskwright.models.tiny.vocabulary import WORDS  # the one family that takes text by itself
+    from safetensors import safe_open
 
-    return WORDS
+    from maskwright.models.tiny.vocabulary import WORDS  # the one family that takes text by itself
+    from maskwright.models.weights import find_weights
+
+    with safe_open(find_weights(card), "numpy") as file:
+        is_taught = file.get_tensor("text_path.is_taught")
+    return tuple(word for word, known in zip(WORDS, is_taught, strict=True) if known)
 
 
 def build_model(name: str) -> "Network":

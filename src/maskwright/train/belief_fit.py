@@ -24,7 +24,7 @@ from maskwright.train.feature_store import FeatureStore
 from maskwright.train.words import Phrase, absent_phrase, name_of, phrases_about
 
 _ABSENT_A_PICTURE = 2
-_STEPS, _LEAST_WEIGHT = 300, 1e-3
+_STEPS, _LEAST_WEIGHT = 300, 3e-3
 _RIGHT = 0.5
 _LEAST_PIXELS = 10  # of a half-side mask; what is smaller is not asked about
 
@@ -46,20 +46,32 @@ class Answered:
     is_right: bool
 
 
-def fit_belief(model: TinySam, unseen: Unseen, names: Sequence[tuple[int, ...]]) -> None:
-    """Set how far answers are believed, of the whole picture and of a second look, by logistic regression."""
-    assert model.text_path is not None
-    of_whole: list[Answered] = []
-    of_second: list[Answered] = []
+def fit_belief(model: TinySam, unseen: Unseen, names: Sequence[tuple[int, ...]], *, least: float) -> None:
+    """Set how far answers are believed, of the whole picture and of a second look, by logistic regression.
+
+    A second look is taken where the first is believed less than `least`, so it is judged by these phrases alone: those
+    that the whole picture answers surely would speak well of it.
+    """
+    path = model.text_path
+    assert path is not None
+    first: list[Answered] = []
+    second: list[Answered] = []
     for picture in range(len(unseen.scenes)):
         phrases = _phrases(Dice(picture), unseen.scenes, picture, names)
         seen = look_twice(model, unseen, picture)
         truth = torch.from_numpy(unseen.scenes.index_maps[picture].astype(np.int64))
-        of_whole += answers_to(phrases, seen[:1], truth)
-        of_second += answers_to(phrases, seen, truth)
-    for belief, answers in ((model.text_path.belief, of_whole), (model.text_path.belief_near, of_second)):
-        if answers:
-            belief.copy_(_regression(answers))
+        if len(seen[0].things.logits):  # else neither has an answer, or only the second
+            first += answers_to(phrases, seen[:1], truth)
+            second += answers_to(phrases, seen, truth)
+    if first:
+        path.belief.copy_(_regression(first))
+    again = [two for one, two in zip(first, second, strict=True) if _believed(one, path.belief) < least]
+    if again:
+        path.belief_near.copy_(_regression(again))
+
+
+def _believed(answer: Answered, belief: Float[Tensor, " E"]) -> float:
+    return float(torch.sigmoid(answer.evidence @ belief))
 
 
 def look_twice(model: TinySam, unseen: Unseen, picture: int) -> list[SeenThings]:

@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from maskwright.core.errors import InputError
+from maskwright.models.cards import TINY
 from maskwright.models.tiny import TINY_WEIGHTS, TinyConfig, TinySam, build_tiny
 from maskwright.models.tiny.finding import ThingFinder
 from maskwright.models.tiny.presets import build_text_path
@@ -162,7 +163,7 @@ def run(
     learn_to_read(trainer, [one for i, one in enumerate(things) if i not in set(apart)], out, minutes * (1 - share))
     if unseen is not None:
         names = names_in(objects for store in stores for objects in store.words)
-        fit_belief(trainer.model, unseen, names)
+        fit_belief(trainer.model, unseen, names, least=TINY.least_text_belief)
         logger.info("%s", score_text(trainer.model, unseen.scenes, names))
     export(trainer, out / "tiny.safetensors")
 

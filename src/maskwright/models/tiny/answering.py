@@ -13,6 +13,7 @@ from torch import Tensor
 
 from maskwright.models.protocol import Decoded
 from maskwright.models.tiny.text import NO_WORD, Things
+from maskwright.models.tiny.vocabulary import COLOURS
 
 # Another thing joins the answer if it ranks nearly as high as the best, and no lower than this; what overlaps with one
 # that was chosen is the same thing.
@@ -25,9 +26,10 @@ _NOTHING = -10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """How well each of Q masks answers each of N phrases: log probabilities."""
+    """How well each of Q masks answers each of N phrases: log probabilities; `has_colour` tells which name a colour."""
 
     scores: Float[Tensor, "N Q"]
+    has_colour: Bool[Tensor, " N"]
     quality: Float[Tensor, " Q"]
     same: Bool[Tensor, "Q Q"]
 
@@ -42,7 +44,12 @@ def rank_masks(
 ) -> Ranking:
     """Score masks by what was read of them, as if words were independent."""
     held = F.logsigmoid(words)[:, text.clamp(min=0)] * (text != NO_WORD)  # Q N k
-    return Ranking(scores=held.sum(2).T + F.logsigmoid(quality), quality=F.logsigmoid(quality), same=same)
+    return Ranking(
+        scores=held.sum(2).T + F.logsigmoid(quality),
+        has_colour=((text >= 0) & (text < len(COLOURS))).any(1),
+        quality=F.logsigmoid(quality),
+        same=same,
+    )
 
 
 def same_things(masks: Bool[Tensor, "Q h w"]) -> Bool[Tensor, "Q Q"]:
@@ -65,12 +72,16 @@ def chosen(ranking: Ranking, phrase: int) -> list[int]:
 
 
 def evidence(ranking: Ranking, phrase: int, kept: list[int]) -> Float[Tensor, " E"]:
-    """Say what speaks for an answer: its score, how far behind others are, its wholeness; and 1."""
+    """Say what speaks for an answer: its score, how far behind others are, its wholeness, a colour in the phrase; and 1.
+
+    A colour and a name are rather right than a name alone: names are what is read worst.
+    """
     scores = ranking.scores[phrase]
     others = scores.masked_fill(ranking.same[:, kept].any(1), -torch.inf)
     best = scores[kept[0]]
     behind = (best - others.max()).clamp(min=-_FURTHEST_BEHIND, max=_FURTHEST_BEHIND)
-    return torch.stack([best, behind, ranking.quality[kept[0]], torch.ones_like(best)])
+    one = torch.ones_like(best)
+    return torch.stack([best, behind, ranking.quality[kept[0]], one, ranking.has_colour[phrase] * one])
 
 
 def answer(things: Things, text: Int[Tensor, "N k"], belief: Float[Tensor, " E"], *, num_masks: int) -> Decoded:

@@ -82,8 +82,8 @@ class TextPath(nn.Module):
         )
         self.register_buffer("palette", torch.zeros(NUM_SHADES, 3))
         self.register_buffer("is_taught", torch.ones(len(WORDS)))
-        self.register_buffer("belief", torch.tensor([1.0, 0.0, 0.0, 0.0]))
-        self.register_buffer("belief_near", torch.tensor([1.0, 0.0, 0.0, 0.0]))
+        self.register_buffer("belief", torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0]))
+        self.register_buffer("belief_near", torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0]))
 
     @property
     def taught(self) -> tuple[str, ...]:

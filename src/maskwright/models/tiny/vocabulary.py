@@ -79,7 +79,7 @@ def _known_form(word: str, phrase: str, known: Sequence[str]) -> str:
     nearest = difflib.get_close_matches(word, known, n=4, cutoff=0.0)
     raise PromptError(
         f"tiny does not know the word {word!r} of {phrase!r}. Nearest: {', '.join(nearest)}. "
-        "All its words: maskwright.models.tiny.vocabulary.WORDS"
+        "All its words: maskwright models show tiny"
     )
 
 
