@@ -68,7 +68,7 @@ TINY = ModelCard(
         "Trained by this project on generated scenes, from ImageNet features; every source is in NOTICE. On 80 COCO "
         "table-top objects: mIoU 0.81 by a box, 0.59 by a click, 5.5 clicks to 0.85. Weak at small and slender "
         "things, containers with contents, people and plain surfaces; its predicted IoU is off by 0.09 on average. "
-        "It takes words (`maskwright models show tiny` lists them), learned on generated robot scenes: see docs/tiny.md."
+        "Words were learned on generated robot scenes; below a belief of 0.6 they have no answer. See docs/tiny.md."
     ),
     takes_text=True,
     least_text_belief=0.6,

@@ -72,7 +72,7 @@ def chosen(ranking: Ranking, phrase: int) -> list[int]:
 
 
 def evidence(ranking: Ranking, phrase: int, kept: list[int]) -> Float[Tensor, " E"]:
-    """Say what speaks for an answer: its score, how far behind others are, its wholeness, a colour in the phrase; and 1.
+    """Say what speaks for an answer: its score, how far behind others are, its wholeness; 1; a colour in the phrase.
 
     A colour and a name are rather right than a name alone: names are what is read worst.
     """
