@@ -35,8 +35,8 @@ FLAGS = {
     "everything": ("--preset", "--set", *SHARED),
     "annotate": (
         "--everything", "--boxes", "--points", "--text", "--min-belief", "--preset", "--set", "--closer", "--cleanup",
-        "--label", "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence", "--model",
-        "--device", "--precision", "--engine", "--address", "--workers", "--out", "--json",
+        "--label", "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence",
+        "--model", "--device", "--precision", "--engine", "--address", "--workers", "--out", "--json",
     ),
     "track": (
         "--at", "--point", "--negative", "--box", "--mask", "--text", "--prompts", "--replace", "--track", "--from",
