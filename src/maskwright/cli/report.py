@@ -52,7 +52,8 @@ def picture_line(done: "Annotated") -> str:
         extent = f"{share:.1f} % of the picture" if share >= 0.1 else f"{record.area} pixels"
         found = f"1 mask, {extent}" + ("" if score is None else f", predicted IoU {score:.2f}")
     else:
-        found = "; ".join([f"{len(done.records) - len(refused) or 'no'} masks", *map(_refusal, refused)])
+        number = len(done.records) - len(refused)
+        found = "; ".join([f"{number or 'no'} mask{'' if number == 1 else 's'}", *map(_refusal, refused)])
     where = "" if done.files is None else f" -> {(done.files.overlays or (done.files.annotations,))[0]}"
     return f"{done.picture.given}: {found} ({done.seconds:.2f} s){where}"
 

@@ -19,6 +19,7 @@ from maskwright.core import (
     PointPrompt,
     ProcessingStep,
     Prompt,
+    Scores,
     SinglePrompt,
     SizeHW,
     TextPrompt,
