@@ -14,6 +14,7 @@ from maskwright.core import Image, PointPrompt, TextPrompt
 from maskwright.models.cards import TINY
 from maskwright.models.text_protocol import ReadsParts
 from maskwright.models.tiny import TinyConfig, TinySam, build_tiny_network
+from maskwright.models.words.speaking import Words, give_words
 from maskwright.predict import embed, look, look_closer, predict, to_records
 from maskwright.predict.second_look import look_for_words, part_boxes
 from maskwright.serve.engine.polite import polite
@@ -100,6 +101,17 @@ def test_sure_answers_and_clicks_cost_no_part(image: Image, model: TinySam, enco
 
     assert same is sure
     assert len(encodings) <= 2  # the picture, and perhaps the click's crop
+
+
+def test_words_of_an_adapter_are_answered_by_it_alone(image: Image) -> None:
+    card = replace(TINY, name="small-tiny", takes_text=True, least_text_belief=NEVER_SURE)
+    network = build_tiny_network(card, TinyConfig(trunk="lite0", side=128, has_text=True))
+    taught = give_words(network, Words(vocabulary=("mug", "valve")))
+
+    seen = look(taught, image, TextPrompt("valve"))
+
+    assert seen.by_words is None
+    assert taught.card.least_text_belief == 0
 
 
 def test_a_polite_model_looks_again_too(model: TinySam, image: Image) -> None:

@@ -124,7 +124,8 @@ def give_words(network: SamModel, words: Words, adapter: TextAdapter | None = No
         network.__class__ = _speaking(type(network))
     assert isinstance(network, SpeaksWords)
     network.words = words
-    network.card = replace(network.card, takes_text=True, words=words.vocabulary)
+    # The limit is that of `tiny`'s own text path, which looks twice below it; an adapter believes on another scale.
+    network.card = replace(network.card, takes_text=True, words=words.vocabulary, least_text_belief=0.0)
     return network
 
 
