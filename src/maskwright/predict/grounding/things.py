@@ -55,7 +55,9 @@ def things_of_model(model: Model, embedding: ImageEmbedding) -> Find:
     """Take all candidates that a model gives for words; belief is its predicted IoU."""
 
     def find(words: str) -> list[Thing]:
-        records = to_records(predict(model, embedding, [TextPrompt(words)], num_masks=model.num_candidates))
+        # How sure is sure enough is for the whole instruction to say.
+        batch = predict(model, embedding, [TextPrompt(words)], num_masks=model.num_candidates, min_belief=0.0)
+        records = to_records(batch)
         return [_thing(record, record.scores.predicted_iou or 0.0, words) for record in records]
 
     return find
