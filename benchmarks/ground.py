@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from ground_truth import Asked, Spot, instructions, spots_of
 
+from maskwright.core.errors import PromptError
 from maskwright.masks import iou
 from maskwright.models.tiny.vocabulary import phrase_words
 from maskwright.predict.grounding import Find, Grounding, Thing, ground
@@ -82,7 +83,13 @@ def main() -> None:
         find = given(spots) if finder is None else finder(scene)
         depth = scene.depth_mm / np.float32(1000) if options.depth and scene.depth_mm is not None else None
         for one in choose(list(instructions(spots, rng)), rng):
-            answer = ground(find, one.text, depth_m=depth)
+            try:
+                answer = ground(find, one.text, depth_m=depth)
+            except PromptError as error:  # a word that the model was not taught
+                right[one.kind].append(False)
+                told[one.kind].append(True)
+                wrong.append({"scene": number, "text": one.text, "kind": one.kind, "told": str(error)})
+                continue
             right[one.kind].append(is_right(answer, spots[one.answer]))
             told[one.kind].append(answer.is_ambiguous or not answer.chosen)
             if not right[one.kind][-1]:
@@ -97,9 +104,8 @@ def main() -> None:
 
 
 def _model_finder(name: str) -> Callable[[LabelledScene], Find]:
-    from maskwright.predict.grounding.things import things_of_model
-
     import maskwright as mw
+    from maskwright.predict.grounding.things import things_of_model
 
     model = mw.load_model(name)
     return lambda scene: things_of_model(model, mw.embed(model, mw.Image(scene.image)))
