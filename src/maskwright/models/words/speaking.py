@@ -20,6 +20,7 @@ from maskwright.models.sam.model import SamModel, prompts_per_step
 from maskwright.models.words.adapter import TextAdapter, Told, build_adapter
 from maskwright.models.words.clip import ClipText
 from maskwright.models.words.encoders import WordTable
+from maskwright.nn.mask_ops import agreement_score
 
 PREFIX = "text_adapter."
 LEAST_PRESENCE = 0.5  # below it the answer is empty: there is no such thing
@@ -85,6 +86,7 @@ class SpeaksWords(SamModel):
             predicted_iou=decoded.predicted_iou[rows, candidates],
             prompt_index=rows,
             mask_index=candidates,
+            agreement=agreement_score(decoded.logits > self.mask_threshold)[rows],
         )
 
     def _told(self, features: Features, text: Int[Tensor, "N k"]) -> Told:

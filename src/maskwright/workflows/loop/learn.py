@@ -38,6 +38,7 @@ def learn(
         InputError, ModelError, StoreError: as `fine_tune` does.
     """
     found = fine_tune(_job(store, settings, one, before, device, command), told=told, clock=clock)
+    assert found is not None, "a process that trains alone has a result"
     rows = (found.checkpoint.parent / ROWS).read_text()
     names = [found.before.segmenter, found.after.segmenter]
     gain = gain_of(rows, *names, seed=settings.seed)
