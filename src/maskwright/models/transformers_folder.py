@@ -11,7 +11,7 @@ from typing import Any
 from maskwright.core.errors import ModelError, WeightsMissing
 from maskwright.models.checkpoint import file_sha256
 
-_WHOLE, _PARTS = "model.safetensors", "model-*.safetensors"
+_WHOLE, _PARTS, _PICKLE = "model.safetensors", "model-*.safetensors", "pytorch_model.bin"
 
 
 def check_library(who: str, *needs: str) -> Any:
@@ -49,13 +49,16 @@ def find_folder(source: str, *, what: str) -> Path:
     raise WeightsMissing(f"{what} is not on this machine. Name its folder, or get it: hf download {source}") from None
 
 
-def weights_sha256(folder: Path) -> str:
+def weights_sha256(folder: Path, *, takes_pickle: bool = False) -> str:
     """Hash the weights: the file's own SHA-256, or that of its parts' in order.
+
+    `takes_pickle` is for families whose usual checkpoint is pytorch_model.bin; transformers reads tensors alone of it.
 
     Raises:
         WeightsMissing: there are none that are safetensors.
     """
-    found = [folder / _WHOLE] if (folder / _WHOLE).is_file() else sorted(folder.glob(_PARTS))
+    whole = (_WHOLE, _PICKLE) if takes_pickle else (_WHOLE,)
+    found = [folder / name for name in whole if (folder / name).is_file()][:1] or sorted(folder.glob(_PARTS))
     if not found:
         pickles = " Pickles (.bin, .pt) are not read." if any(folder.glob("*.bin")) else ""
         raise WeightsMissing(f"expected {_WHOLE} beside config.json, got none.{pickles}: {folder}")

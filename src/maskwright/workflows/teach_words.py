@@ -34,7 +34,7 @@ from maskwright.evaluate import (
 from maskwright.models import load_model
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tuned import read_tuned_card
-from maskwright.models.words.clip import find_clip, usual_clip, weights_sha256
+from maskwright.models.words.clip import clip_sha256, find_clip, usual_clip
 from maskwright.models.words.speaking import Words, give_words, words_of_model
 from maskwright.models.words.vocabulary import words_in
 from maskwright.predict.records import utc_now
@@ -122,7 +122,7 @@ def choose_words(model: SamModel, labels: set[str], reader: str) -> Words:
         return Words(vocabulary=vocabulary)
     folder = find_clip(encoder)
     name = str(folder.resolve()) if Path(encoder).expanduser().is_dir() else encoder
-    return Words(vocabulary=vocabulary, encoder=name, encoder_sha256=weights_sha256(folder))
+    return Words(vocabulary=vocabulary, encoder=name, encoder_sha256=clip_sha256(folder))
 
 
 def _finish(makings: Makings, words: Words, tuned: Tuned, labels: set[str], say: Told) -> WordsTaught:

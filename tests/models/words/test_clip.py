@@ -9,7 +9,7 @@ import torch
 from maskwright.core import Image, TextPrompt
 from maskwright.core.errors import CheckpointError, PromptError, WeightsMissing
 from maskwright.models import load_model
-from maskwright.models.words.clip import ClipText, usual_clip, weights_sha256
+from maskwright.models.words.clip import ClipText, clip_sha256, usual_clip
 from maskwright.models.words.speaking import Words, give_words
 from maskwright.predict.embedding import embed
 from maskwright.predict.predict import predict
@@ -99,7 +99,7 @@ def test_other_weights_than_those_of_the_card_are_refused(folder):
         CheckpointError, match=r"a text encoder of SHA-256 000000000000, and the one here is [0-9a-f]{12}"
     ):
         clip.numbers("mug")
-    assert ClipText(str(folder), sha256=weights_sha256(folder)).numbers("mug")
+    assert ClipText(str(folder), sha256=clip_sha256(folder)).numbers("mug")
 
 
 def test_a_clip_that_is_not_here_says_how_to_get_it(monkeypatch, tmp_path):

@@ -17,8 +17,8 @@ from maskwright.core.errors import CheckpointError, PromptError
 from maskwright.masks import box_xyxy, decode
 from maskwright.models.loading import find_device
 from maskwright.models.transformers_folder import check_library, find_folder, quietly, weights_sha256
+from maskwright.models.words.clip import USUAL
 
-USUAL = "openai/clip-vit-base-patch32"
 # What a mask may show instead of what is asked for.
 _RIVALS = ("an object", "a part of something", "the background", "a table", "a wall", "the floor")
 _MARGIN = 0.15  # of the box's longer side, so that a thing is seen with a little of what is around it
@@ -86,14 +86,13 @@ def load_clip_scorer(source: str | os.PathLike[str] = USUAL, *, device: str | to
     place = find_device(device)
     folder = find_folder(str(source), what="the CLIP")
     name = folder.name if Path(source).expanduser().is_dir() else str(source)
-    ref = ModelRef(name=name, family="clip", checkpoint_sha256=weights_sha256(folder))
+    ref = ModelRef(name=name, family="clip", checkpoint_sha256=weights_sha256(folder, takes_pickle=True))
     transformers = check_library("CLIP")
     try:
         with quietly(transformers):
             network, told = transformers.CLIPModel.from_pretrained(
                 folder,
                 local_files_only=True,
-                use_safetensors=True,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )

@@ -1,13 +1,13 @@
 """Networks of transformers from files: whole and quietly, or an error of one line. Knows no names and no cards."""
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 from maskwright.core.errors import CheckpointError, ModelError
+from maskwright.models.transformers_folder import quietly
 from maskwright.models.transformers_video.families import EDGETAM, Family
 
 _SHOWN = 3
@@ -84,19 +84,4 @@ def _check_whole(family: Family, path: Path, wrong: Mapping[str, set[str]]) -> N
         raise CheckpointError(f"the parameters are not those of {family.title}: {'; '.join(told)}: {path}")
 
 
-@contextmanager
-def quietly(transformers: Any) -> Iterator[None]:
-    """Keep transformers from drawing bars and writing what an error will say."""
-    logging = transformers.utils.logging
-    level, has_bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if has_bars:
-            logging.enable_progress_bar()
-
-
-__all__ = ["build_network", "check_installed", "quietly"]
+__all__ = ["build_network", "check_installed"]

@@ -4,8 +4,6 @@
 nothing is downloaded here. A phrase travels as CLIP's own tokens.
 """
 
-import hashlib
-import importlib
 import importlib.util
 import json
 from collections.abc import Mapping
@@ -17,13 +15,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from maskwright.core.errors import CheckpointError, ModelError, PromptError, WeightsMissing
-from maskwright.models.checkpoint import file_sha256
-from maskwright.models.transformers_video.building import quietly
+from maskwright.core.errors import CheckpointError, PromptError, WeightsMissing
+from maskwright.models.transformers_folder import check_library, find_folder, quietly, weights_sha256
 from maskwright.models.words.encoders import NO_WORD
 
 USUAL = "openai/clip-vit-base-patch32"
-_FILES = ("model.safetensors", "pytorch_model.bin")
 # What a whole CLIP has beside its text half.
 _OF_PICTURES = ("vision_model.", "visual_projection.", "logit_scale", "text_model.embeddings.position_ids")
 _SHOWN, _MOST_LETTERS = 3, 200
@@ -78,7 +74,7 @@ class ClipText:
         Raises:
             CheckpointError: the card of the adapter names other weights.
         """
-        found = weights_sha256(self.folder)
+        found = clip_sha256(self.folder)
         if self.sha256 and found != self.sha256:
             raise CheckpointError(
                 f"the words were trained with a text encoder of SHA-256 {self.sha256[:12]}, and the one here is "
@@ -98,20 +94,7 @@ def find_clip(source: str) -> Path:
     Raises:
         WeightsMissing: it is not here; the message says how to get it.
     """
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return path
-    try:
-        hub = importlib.import_module("huggingface_hub")
-        return Path(hub.snapshot_download(source, local_files_only=True))
-    except ImportError:
-        pass
-    except Exception as error:  # the hub has a class of its own for each way in which a name cannot be found
-        if type(error).__module__.partition(".")[0] not in ("huggingface_hub", "builtins"):
-            raise
-    raise WeightsMissing(
-        f"the text encoder is not on this machine. Name its folder, or get it: hf download {source}"
-    ) from None
+    return find_folder(source, what="the text encoder")
 
 
 def usual_clip() -> str | None:
@@ -125,14 +108,13 @@ def usual_clip() -> str | None:
     return USUAL
 
 
-def weights_sha256(folder: Path) -> str:
-    """Hash the weights of a CLIP: the file's own SHA-256, or that of its parts' in order."""
-    found = [folder / name for name in _FILES if (folder / name).is_file()][:1]
-    found = found or sorted(folder.glob("model-*.safetensors"))
-    if not found:
-        raise WeightsMissing(f"expected {_FILES[0]} beside config.json, got none: {folder}")
-    digests = [file_sha256(path) for path in found]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+def clip_sha256(folder: Path) -> str:
+    """Hash the weights of a CLIP.
+
+    Raises:
+        WeightsMissing: there are none.
+    """
+    return weights_sha256(folder, takes_pickle=True)
 
 
 def _width(folder: Path) -> int:
@@ -149,13 +131,7 @@ def _width(folder: Path) -> int:
 
 
 def _load(folder: Path) -> tuple[Any, Any]:
-    try:
-        transformers = importlib.import_module("transformers")
-    except ImportError as error:
-        raise ModelError(
-            "these words are read by CLIP through transformers, which is not installed. "
-            "Install it: pip install 'maskwright[transformers]'"
-        ) from error
+    transformers = check_library("CLIP")
     try:
         with quietly(transformers):
             network, told = transformers.CLIPTextModelWithProjection.from_pretrained(
@@ -173,4 +149,4 @@ def _load(folder: Path) -> tuple[Any, Any]:
     return network.eval().requires_grad_(False), tokenizer
 
 
-__all__ = ["USUAL", "ClipText", "find_clip", "usual_clip", "weights_sha256"]
+__all__ = ["USUAL", "ClipText", "clip_sha256", "find_clip", "usual_clip"]
