@@ -50,14 +50,8 @@ def tune(
         str | None,
         typer.Option("--status", metavar="NAMES", help="Which masks to learn from; accepted of a store, all of files."),
     ] = None,
-    test: Annotated[
-        str | None,
-        typer.Option("--test", metavar="SOURCE", help="Held-out data to score on, instead of some of the episodes."),
-    ] = None,
-    general: Annotated[
-        str | None,
-        typer.Option("--general", metavar="SOURCE", help="What must not be forgotten; without, painted scenes."),
-    ] = None,
+    test: options.HeldOut = None,
+    general: options.General = None,
     replay: Annotated[
         float | None,
         typer.Option("--replay", metavar="SHARE", min=0, help="General pictures to mix in: 0.5 is one for two."),
@@ -66,9 +60,7 @@ def tune(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Change one number of the recipe; may be repeated."),
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option("--images", metavar="PATH", help="Where the pictures are, if they moved.")
-    ] = None,
+    images: options.MovedImages = None,
     device: options.Device = None,
     as_json: Annotated[bool, typer.Option("--json", help="results.json on stdout.")] = False,
 ) -> None:

@@ -65,14 +65,8 @@ def loop(
     now: Annotated[
         bool, typer.Option("--now", help="Train on what is reviewed, though some of the queue is left.")
     ] = False,
-    test: Annotated[
-        str | None,
-        typer.Option("--test", metavar="SOURCE", help="Held-out data to score on, instead of some of the episodes."),
-    ] = None,
-    general: Annotated[
-        str | None,
-        typer.Option("--general", metavar="SOURCE", help="What must not be forgotten; without, painted scenes."),
-    ] = None,
+    test: options.HeldOut = None,
+    general: options.General = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="A number of the training: maskwright train tune --help."),
@@ -83,9 +77,7 @@ def loop(
     machine_price: Annotated[
         str | None, typer.Option("--machine-price", metavar="RANGE", help="Money an hour for the machine [0.5-4].")
     ] = None,
-    images: Annotated[
-        Path | None, typer.Option("--images", metavar="PATH", help="Where the pictures are, if they moved.")
-    ] = None,
+    images: options.MovedImages = None,
     model: options.ModelName = None,
     device: options.Device = None,
     out: Annotated[

@@ -63,6 +63,17 @@ Licence = Annotated[
     str | None,
     typer.Option("--licence", metavar="TERMS", help="Terms of the frames; default: as the data set says."),
 ]
+HeldOut = Annotated[
+    str | None,
+    typer.Option("--test", metavar="SOURCE", help="Held-out data to score on, instead of some of the episodes."),
+]
+General = Annotated[
+    str | None,
+    typer.Option("--general", metavar="SOURCE", help="What must not be forgotten; without, painted scenes."),
+]
+MovedImages = Annotated[
+    Path | None, typer.Option("--images", metavar="PATH", help="Where the pictures are, if they moved.")
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Neither look embeddings up on disk nor keep them there.")]
 WindowText = Annotated[
     str | None,
