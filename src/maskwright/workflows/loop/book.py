@@ -7,7 +7,7 @@ done again after a kill.
 import contextlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import UnionType
@@ -137,8 +137,7 @@ def _content(path: Path) -> dict[str, Any]:
 def _value(kind: type[T], told: Mapping[str, Any]) -> T:
     """Make a value of its fields as JSON; what this version does not know is left out."""
     hints = get_type_hints(kind)
-    names = [one.name for one in fields(kind)]  # type: ignore[arg-type]
-    return kind(**{name: _read(hints[name], told[name]) for name in names if name in told})
+    return kind(**{name: _read(hint, told[name]) for name, hint in hints.items() if name in told})
 
 
 def _read(hint: Any, value: Any) -> Any:
