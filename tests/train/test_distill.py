@@ -40,17 +40,21 @@ def prompts_of(*labels: list[int]) -> FramePrompts:
 
 
 def test_steps_beside_a_teacher_bring_the_student_nearer_to_it(pack, teacher) -> None:
-    torch.manual_seed(0)
-    trainer = make_trainer(replace(RECIPE, teacher_weight=5.0), build_tiny_network(config=SMALL))
-    trainer.teacher = Teacher(teacher)
     with batches(
         SceneMaker(recipe=RECIPE, pack=pack, labelled=LabelledScenes([])), torch.device("cpu"), first_step=0
     ) as stream:
         batch = next(stream)
 
-    distances = [float(train_step(trainer, replace(batch, dice=Dice(1)), 0.0)["distilled_turn0"]) for _ in range(12)]
+    first = last = 0.0
+    for seed in (1, 2, 3):  # how far it comes depends on which prompts are asked
+        torch.manual_seed(0)
+        trainer = make_trainer(replace(RECIPE, teacher_weight=5.0), build_tiny_network(config=SMALL))
+        trainer.teacher = Teacher(teacher)
+        asked = replace(batch, dice=Dice(seed))
+        told = [float(train_step(trainer, asked, 0.0)["distilled_turn0"]) for _ in range(12)]
+        first, last = first + sum(told[:3]), last + sum(told[-3:])
 
-    assert sum(distances[-3:]) < 0.8 * sum(distances[:3])
+    assert last < 0.8 * first
 
 
 def test_a_teacher_answers_each_prompt_on_its_own_picture_as_it_would_alone(teacher) -> None:

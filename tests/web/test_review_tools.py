@@ -278,7 +278,8 @@ def test_what_is_cut_off_becomes_a_mask_once_the_rest_is_saved_and_goes_with_und
     kept, piece = masks_here(page, address)[7:]
     assert decode(rle_of(kept))[30, 250]
     assert decode(rle_of(piece))[30, 210]
-    assert (piece["record"]["label"], piece["status"]) == ("mug", "proposed")
+    assert piece["record"]["label"] == kept["record"]["label"] is not None  # whatever the sixth label is by now
+    assert piece["status"] == "proposed"
     assert piece["record"]["provenance"]["derived_from"] == [kept["record"]["id"]]
 
     page.keyboard.press("Control+z")
@@ -359,7 +360,8 @@ def test_parts_stand_under_their_object_and_fold(page, address):
     page.reload()
     page.get_by_role("treeitem").first.wait_for()
     wait_saved(page)
-    assert rows.filter(has_text="raw").or_(rows.filter(has_text="human")).get_attribute("aria-level") == "2"
+    made_row = rows.filter(has_text="raw").or_(rows.filter(has_text="human"))
+    made_row.and_(page.locator("[aria-level='2']")).wait_for()  # the undo may still be on its way
 
 
 def test_masks_that_others_add_come_without_a_reload(page, address):
