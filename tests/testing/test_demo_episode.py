@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from maskwright.core.errors import InputError
@@ -50,6 +50,7 @@ def test_a_place_out_of_reach_is_refused():
 
 
 @given(st.floats(0, LENGTH_S))
+@example(1.5996)  # just before the mug is grasped
 def test_nothing_jumps(time_s):
     before, after = moment_at(time_s), moment_at(time_s + 0.001)
 

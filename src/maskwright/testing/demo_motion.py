@@ -87,7 +87,7 @@ def moment_at(time_s: float) -> Moment:
         return Moment(joints=reach(gripper.xyz, gripper.turn, gripper.opening), mug_xyz=(*MUG_XY, 0), mug_turn=MUG_TURN)
     x, y, z = held.xyz
     fallen = _FALL_M_S2 / 2 * max(0.0, time_s - _RELEASED_S) ** 2
-    mug_z = max(_FLOOR_OF_BIN, z - _GRIP_Z - fallen)
+    mug_z = max(_FLOOR_OF_BIN if fallen else 0.0, z - _GRIP_Z - fallen)
     return Moment(joints=reach(gripper.xyz, gripper.turn, gripper.opening), mug_xyz=(x, y, mug_z), mug_turn=turned)
 
 
