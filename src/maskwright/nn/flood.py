@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool
 from torch import Tensor
 
-# A sweep goes along whole rows, then along whole columns, so only a mask that winds about needs many.
-_MOST_SWEEPS = 64
+# A sweep goes along whole rows, then along whole columns, so only a mask that winds about needs many. Asking whether
+# more is to be done makes the GPU wait, so it is asked once in some.
+_MOST_SWEEPS, _SWEEPS_UNASKED = 64, 4
 
 
 def flood(masks: Bool[Tensor, "Q h w"], seeds: Bool[Tensor, "Q h w"]) -> Bool[Tensor, "Q h w"]:
@@ -37,10 +38,11 @@ def flood_by_sweeps(masks: Bool[Tensor, "Q h w"], seeds: Bool[Tensor, "Q h w"]) 
     """Flood where masks lie on a GPU, with nothing that waits for it but the question whether more is to be done."""
     reached = masks & seeds
     across, down = _runs(masks), _runs(masks.transpose(1, 2))
-    for _ in range(_MOST_SWEEPS):
+    for _ in range(_MOST_SWEEPS // _SWEEPS_UNASKED):
         before = reached
-        reached = masks & _spread(reached, across)
-        reached = masks & _spread(reached.transpose(1, 2), down).transpose(1, 2)
+        for _ in range(_SWEEPS_UNASKED):
+            reached = masks & _spread(reached, across)
+            reached = masks & _spread(reached.transpose(1, 2), down).transpose(1, 2)
         if torch.equal(reached, before):
             break
     return reached
@@ -53,9 +55,9 @@ def _runs(masks: Bool[Tensor, "Q h w"]) -> Tensor:
 
 
 def _spread(reached: Bool[Tensor, "Q h w"], runs: Tensor) -> Bool[Tensor, "Q h w"]:
-    hit = torch.zeros(int(runs.max()) + 1, dtype=torch.bool, device=runs.device)
-    hit[runs[reached]] = True
-    return hit[runs]
+    hit = torch.zeros(runs.numel() + 1, dtype=torch.uint8, device=runs.device)
+    hit.scatter_reduce_(0, runs.flatten(), reached.flatten().to(torch.uint8), "amax")
+    return hit[runs] > 0
 
 
 __all__ = ["flood", "flood_by_labels", "flood_by_sweeps"]

@@ -99,7 +99,7 @@ def first_prompts(dice: Dice, masks: Float[Tensor, "N 1 s s"]) -> tuple[FramePro
     """
     region = masks[:, 0] > 0.5
     click, box = click_in(dice, region)[:, None], boxes_around(dice, region)
-    N, kind = len(masks), float(dice.uniform(0, 1, 1))
+    N, kind = len(masks), dice.number(0, 1)
     if kind < _CLICK_SHARE:
         points, labels = torch.cat([click, torch.zeros_like(click)], 1), (1, -1)
     elif kind < _CLICK_SHARE + _BOX_SHARE:

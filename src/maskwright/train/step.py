@@ -82,7 +82,7 @@ def answer_and_correct(trainer: Trainer, batch: Batch) -> tuple[Float[Tensor, ""
 
 def last_turn(most: int, dice: Dice) -> int:
     """Draw how often the answers of a step are corrected: from one time to `most`."""
-    return 1 + int(dice.integers(most, 1)) if most > 1 else most
+    return 1 + dice.below(most) if most > 1 else most
 
 
 def seen(

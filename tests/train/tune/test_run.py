@@ -40,7 +40,7 @@ def weights(tmp_path):
 def test_held_out_scores_rise_and_the_best_epoch_is_kept_and_given_away(run, quick):
     kept = []
 
-    found = run(recipe=replace(quick, epochs=10, corrections=0, mirror=0), keep=kept.append)
+    found = run(recipe=replace(quick, epochs=20, corrections=0, mirror=0), keep=kept.append)
 
     assert found.is_better
     assert all(torch.equal(kept[-1][name], tensor) for name, tensor in found.state.items())
