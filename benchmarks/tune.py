@@ -4,8 +4,8 @@ python benchmarks/tune.py --frames 16 --model tiny
 python benchmarks/tune.py --frames 48 --random vit_b --device cuda      # times do not ask what the weights know
 
 Frames are painted, one mask each is asked for. Times are processor seconds of one thread, the two kinds of epoch in
-turn, so other work on the machine counts little; on a GPU they are seconds by the clock. Each round draws other prompts: clicks take longer than boxes. What
-1,000 frames and 10 epochs take on two cores is reckoned from them and says so.
+turn, so other work on the machine counts little; on a GPU they are seconds by the clock. Each round draws other
+prompts: clicks take longer than boxes. What 1,000 frames and 10 epochs take is reckoned from them and says so.
 """
 
 import argparse
@@ -111,7 +111,8 @@ def main() -> None:
         kept, kept_clock, anew, anew_clock = (sum(column) / args.rounds for column in zip(*times, strict=True))
     n = len(drawn)
     name = args.random or args.model
-    print(f"{name} on {args.device}, {n} frames with one mask each, batch {recipe.batch}, corrections up to {args.corrections}")
+    print(f"{name} on {args.device}, {n} frames with one mask each")
+    print(f"batch {recipe.batch}, corrections up to {args.corrections}")
     print(f"encoding once: {filling / n:.3f} s a frame; {cache.view_bytes / 1e6:.1f} MB kept a frame")
     print(f"an epoch from what is kept: {kept / n:.3f} s a frame ({kept_clock / n:.3f} by the clock)")
     print(f"an epoch that encodes: {anew / n:.3f} s a frame ({anew_clock / n:.3f} by the clock)")
