@@ -10,21 +10,23 @@ from jaxtyping import UInt8
 
 from maskwright.core.errors import SettingError
 
-_OPTIONS = {"crf": "18", "g": "10", "preset": "medium"}  # a key frame every 10: seeking costs at most 9 more
+_OPTIONS = {"crf": "18", "g": "10"}  # a key frame every 10: seeking costs at most 9 more
 
 
 class VideoWriter:
     """Encodes RGB pictures of one even size as they come; close it, or use it as a context manager.
 
+    `preset` is x264's: how long it looks for a small file of the same quality.
+
     Raises:
         SettingError: the pictures' height or width is odd, which 4:2:0 cannot hold, or their sizes differ.
     """
 
-    def __init__(self, path: Path, *, fps: int) -> None:
+    def __init__(self, path: Path, *, fps: int, preset: str = "medium") -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         self._container: Any = av.open(str(path), "w")
-        self._stream: Any = self._container.add_stream("libx264", rate=fps, options=dict(_OPTIONS))
+        self._stream: Any = self._container.add_stream("libx264", rate=fps, options={**_OPTIONS, "preset": preset})
         self._stream.pix_fmt = "yuv420p"
         self._size_hw: tuple[int, int] | None = None
 
