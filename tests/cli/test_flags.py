@@ -57,6 +57,11 @@ FLAGS = {
         "--replace", "--seed", "--out", "--json",
     ),
     "export": ("--to", "--out", "--images", "--no-images", *CONDITIONS, "--json"),
+    "policy-inputs": (
+        "--slots", "--instruction", "--crop", "--size", "--margin", "--window-px", "--padding", "--background",
+        "--keep", "--seed", "--channels", "--patches", "--recipe", "--to", "--exact", "--episodes", "--cameras",
+        "--out", "--json",
+    ),
     "import": ("--format", "--images", "--actor", "--collector", "--licence", "--out", "--json"),
     "demo": ("--out", "--model", "--device", "--precision", "--json"),
     "evaluate": (

@@ -14,7 +14,8 @@ class Verb:
     @property
     def module(self) -> str:
         """The module that defines the verb."""
-        return f"maskwright.cli.{self.name}{'_' if iskeyword(self.name) else ''}"
+        name = self.name.replace("-", "_")
+        return f"maskwright.cli.{name}{'_' if iskeyword(name) else ''}"
 
 
 VERBS: tuple[Verb, ...] = (
@@ -28,6 +29,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="query", help="Find, count and list masks of a store."),
     Verb(name="pick", help="The masks that people should see next, on a budget, into a queue."),
     Verb(name="export", help="Write the masks of a store as COCO, LeRobot, YOLO and other formats."),
+    Verb(name="policy-inputs", help="What a policy trains on: crops, mask channels, backgrounds, patches."),
     Verb(name="import", help="Read masks of other formats into a store."),
     Verb(name="demo", help="A robot episode with true masks, to try everything on."),
     Verb(name="evaluate", help="Score models on pictures with true masks, beside GrabCut."),

@@ -6,7 +6,7 @@ A value only. The pixels are made in `policy_inputs`, by one function on the rob
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from maskwright.core.codec import from_json, to_json
 from maskwright.core.errors import InputError, RecordError, SettingError
@@ -35,6 +35,8 @@ class CropRule:
     def __post_init__(self) -> None:
         if not 0 <= self.margin <= 10:
             raise SettingError(f"the margin of a crop is a share of the object, 0 to 10; got {self.margin:g}")
+        if self.padding not in get_args(Padding):
+            raise SettingError(f"padding is one of {', '.join(get_args(Padding))}; got {self.padding!r}")
         if self.side_px is not None and not 1 <= self.side_px <= _MOST_SIDE:
             raise SettingError(f"the window of a crop has 1 to {_MOST_SIDE} pixels, got {self.side_px}")
 
