@@ -43,6 +43,8 @@ _HOMES = {
         "to_records",
     ),
     "maskwright.predict.tracking": ("TrackSettings", "make_tracker", "propagate", "propagate_both_ways"),
+    "maskwright.robot.perceiver": ("Perceiver",),
+    "maskwright.robot.perceiver_values": ("PerceiverSettings",),
     "maskwright.workflows.pictures": ("example_path",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -78,6 +80,8 @@ if TYPE_CHECKING:
     from maskwright.predict.tracking import make_tracker as make_tracker
     from maskwright.predict.tracking import propagate as propagate
     from maskwright.predict.tracking import propagate_both_ways as propagate_both_ways
+    from maskwright.robot.perceiver import Perceiver as Perceiver
+    from maskwright.robot.perceiver_values import PerceiverSettings as PerceiverSettings
     from maskwright.workflows.pictures import example_path as example_path
 
 

@@ -59,8 +59,10 @@ class FlowTracker:
         """Names of the tracks that live, in the order in which they began."""
         return tuple(self._followed)
 
-    def step(self, image: Image, prompts: Mapping[str, Prompt] | None = None) -> TrackedFrame:
-        """Take the next frame; see `Tracker`."""
+    def step(
+        self, image: Image, prompts: Mapping[str, Prompt] | None = None, *, motion: Motion | None = None
+    ) -> TrackedFrame:
+        """Take the next frame; see `Tracker`. `motion` is that since the last one, where somebody knows it already."""
         began = time.perf_counter()
         self._estimator.check(image.size_hw)
         drawn: dict[str, Drawn] = {}
@@ -68,7 +70,8 @@ class FlowTracker:
         if prompts:
             embedding = embed(self._model, image)
             drawn = {track: draw(self._model, image, embedding, track, prompt) for track, prompt in prompts.items()}
-        motion = self._estimator.advance(image.pixels)
+        if motion is None:
+            motion = self._estimator.advance(image.pixels)
         self._index += 1
         if motion is not None:
             self._carry(motion)

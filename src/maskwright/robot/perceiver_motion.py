@@ -1,0 +1,165 @@
+"""Motion over many pictures: flows joined one after another, and how fine a flow the budget allows.
+
+A mask that comes late is moved once, by the joined flow from its picture to the newest, so it is resampled once however
+late it is; two fields are kept for that, not one for each picture.
+"""
+
+import math
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from maskwright.core import SizeHW
+from maskwright.predict.tracking.motion import Motion, MotionEstimator
+from maskwright.predict.tracking.soft_mask import SoftMask
+
+# What is left of confidence: agreement of the way there and back to this power, and less for each frame's worth of way.
+_BY_AGREEMENT, _BY_FRAME = 0.5, 0.998
+# Shares of the flow's side that are tried, from the finest; of the budget that motion may take; and how much faster
+# than that the next finer one must seem to be, over so many frames, before it is tried again.
+_SHARES = (1.0, 0.6, 0.35)
+_OF_BUDGET, _TRIES_AGAIN = 0.7, 60
+_NEWEST = 0.2
+
+
+def joined(first: Motion, then: Motion) -> Motion:
+    """Join the motion from A to B and that from B to C to that from A to C."""
+    return Motion(
+        backward=_after(then.backward, first.backward),
+        forward=_after(first.forward, then.forward),
+        is_cut=first.is_cut or then.is_cut,
+    )
+
+
+def _after(near: Float[np.ndarray, "H W 2"], far: Float[np.ndarray, "H W 2"]) -> Float[np.ndarray, "H W 2"]:
+    """Go by `near`, and on by what `far` says at the place where one is then."""
+    h, w = near.shape[:2]
+    place = near + _places((h, w))
+    moved = cv2.remap(far, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    return near + moved
+
+
+@lru_cache(maxsize=4)
+def _places(size_hw: SizeHW) -> Float[np.ndarray, "H W 2"]:
+    """The x and y of each pixel."""
+    xs, ys = np.meshgrid(np.arange(size_hw[1], dtype=np.float32), np.arange(size_hw[0], dtype=np.float32))
+    return np.stack([xs, ys], -1)
+
+
+class Way:
+    """The motion from one picture, a keyframe, to the newest."""
+
+    def __init__(self) -> None:
+        self.motion: Motion | None = None
+        self.num_frames = 0
+
+    def extend(self, motion: Motion | None) -> None:
+        """Go on to the next picture; None: nothing is known of how it moved, and it is taken to be at rest."""
+        self.num_frames += 1
+        if motion is not None:
+            self.motion = motion if self.motion is None else joined(self.motion, motion)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the picture has changed as a whole on the way."""
+        return self.motion is not None and self.motion.is_cut
+
+    def carry(self, mask: SoftMask) -> tuple[SoftMask, float]:
+        """Move a mask of the keyframe to the newest picture; with it comes the share of trust that is left."""
+        kept = _BY_FRAME**self.num_frames
+        if self.motion is None:
+            return mask, kept
+        moved, agreement, _ = self.motion.carry(mask)
+        return moved, kept * agreement**_BY_AGREEMENT
+
+
+class Effort:
+    """Chooses how fine a flow to compute: the finest whose usual time fits, and none when the coarsest does not.
+
+    Pure: it is told times and knows no clock.
+    """
+
+    def __init__(self, budget_ms: float) -> None:
+        self._allowed_ms = _OF_BUDGET * budget_ms
+        self._level = 0
+        self._usual_ms: float | None = None
+        self._since = 0
+
+    @property
+    def level(self) -> int:
+        """0 is the finest."""
+        return self._level
+
+    def share(self) -> float | None:
+        """The share of the flow's side for the next picture; None: leave it out this time."""
+        if self._level == len(_SHARES) - 1 and (self._usual_ms or 0.0) > self._allowed_ms / _OF_BUDGET:
+            self._usual_ms = (self._usual_ms or 0.0) * 0.7  # so that it is tried again soon
+            return None
+        return _SHARES[self._level]
+
+    def took(self, ms: float) -> None:
+        """Tell how long the motion of a picture took."""
+        self._since += 1
+        self._usual_ms = ms if self._usual_ms is None else self._usual_ms + _NEWEST * (ms - self._usual_ms)
+        if self._usual_ms > self._allowed_ms and self._level < len(_SHARES) - 1:
+            self._go_to(self._level + 1)
+        elif self._level and self._since >= _TRIES_AGAIN:
+            finer = self._usual_ms * (_SHARES[self._level - 1] / _SHARES[self._level]) ** 2
+            if finer < 0.8 * self._allowed_ms:
+                self._go_to(self._level - 1)
+
+    def _go_to(self, level: int) -> None:
+        self._level, self._usual_ms, self._since = level, None, 0
+
+
+class MotionMeter:
+    """Holds the last picture, small; each new one gives the motion since, on one grid however fine it was computed."""
+
+    def __init__(self, side: int) -> None:
+        self._side = side
+        self._from: UInt8[np.ndarray, "h w 3"] | None = None  # where the next motion begins
+        self._newest: UInt8[np.ndarray, "h w 3"] | None = None
+        self._estimator: MotionEstimator | None = None
+        self._share = 0.0
+
+    def grid_hw(self, size_hw: SizeHW) -> SizeHW:
+        """Height and width of the grid for pictures of a size."""
+        scale = min(1.0, self._side / max(size_hw))
+        return max(16, round(size_hw[0] * scale)), max(16, round(size_hw[1] * scale))
+
+    def see(self, pixels: UInt8[np.ndarray, "H W 3"]) -> bool:
+        """Take the next picture; say whether it is the last one again, pixel for pixel."""
+        grid_hw = self.grid_hw((pixels.shape[0], pixels.shape[1]))
+        small = cv2.resize(pixels, grid_hw[::-1], interpolation=cv2.INTER_AREA)
+        last, self._newest = self._newest, small
+        return last is not None and np.array_equal(last, small)
+
+    def motion(self, share: float) -> Motion | None:
+        """Compute the motion up to the newest picture from that of the last call; None at the first."""
+        assert self._newest is not None
+        begin, self._from = self._from, self._newest
+        if begin is None:
+            return None
+        if self._estimator is None or share != self._share:
+            side = max(16, math.ceil(share * max(begin.shape[:2])))
+            self._estimator, self._share = MotionEstimator(side), share
+            self._estimator.advance(begin)
+        motion = self._estimator.advance(self._newest)
+        assert motion is not None
+        grid_hw = (begin.shape[0], begin.shape[1])
+        return motion if motion.backward.shape[:2] == grid_hw else _on_grid(motion, grid_hw)
+
+
+def _on_grid(motion: Motion, grid_hw: SizeHW) -> Motion:
+    h, w = motion.backward.shape[:2]
+    by = np.array([grid_hw[1] / w, grid_hw[0] / h], np.float32)
+
+    def larger(flow: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "H W 2"]:
+        return cv2.resize(flow, grid_hw[::-1], interpolation=cv2.INTER_LINEAR) * by
+
+    return Motion(backward=larger(motion.backward), forward=larger(motion.forward), is_cut=motion.is_cut)
+
+
+__all__ = ["Effort", "MotionMeter", "Way", "joined"]
