@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+
+from maskwright.predict.tracking.motion import Motion
+from maskwright.predict.tracking.soft_mask import SoftMask
+from maskwright.robot.perceiver_motion import Effort, MotionMeter, Way, joined
+from sliding_scene import picture
+
+GRID_HW = (60, 80)
+
+
+def shift(dx, dy, *, is_cut=False):
+    """Everything moves by (dx, dy)."""
+    field = np.broadcast_to(np.array([dx, dy], np.float32), (*GRID_HW, 2)).copy()
+    return Motion(backward=-field, forward=field, is_cut=is_cut)
+
+
+def turn(degrees):
+    """Everything turns about the middle."""
+    angle = np.deg2rad(degrees)
+    ys, xs = np.mgrid[: GRID_HW[0], : GRID_HW[1]].astype(np.float32)
+    x, y = xs - GRID_HW[1] / 2, ys - GRID_HW[0] / 2
+
+    def by(a):
+        return np.stack([np.cos(a) * x - np.sin(a) * y - x, np.sin(a) * x + np.cos(a) * y - y], -1).astype(np.float32)
+
+    return Motion(backward=by(-angle), forward=by(angle), is_cut=False)
+
+
+def square():
+    mask = np.zeros(GRID_HW, bool)
+    mask[20:40, 30:50] = True
+    return SoftMask.of_bits(mask, GRID_HW)
+
+
+def test_joined_shifts_are_their_sum():
+    motion = joined(shift(2, 1), shift(3, -2))
+
+    assert np.allclose(motion.forward, [5, -1])
+    assert np.allclose(motion.backward, [-5, 1])
+    assert joined(shift(0, 0, is_cut=True), shift(0, 0)).is_cut
+
+
+def test_many_small_turns_are_one_large_one():
+    way = Way()
+    for _ in range(10):
+        way.extend(turn(3))
+
+    once, _, _ = turn(30).carry(square())
+    moved, kept = way.carry(square())
+
+    assert np.abs(moved.grid() - once.grid()).max() < 0.1
+    assert kept > 0.9
+
+
+def test_a_way_of_nothing_leaves_masks_where_they_are():
+    way = Way()
+    way.extend(None)
+
+    moved, kept = way.carry(square())
+
+    assert moved is not None
+    assert np.array_equal(moved.grid(), square().grid())
+    assert kept == pytest.approx(0.998)
+
+
+def test_a_meter_gives_one_grid_however_fine_it_looks():
+    meter = MotionMeter(160)
+    motions = []
+    for number, share in enumerate((1.0, 1.0, 0.5, 0.5, 1.0)):
+        assert meter.see(picture(number)) is False
+        motions.append(meter.motion(share))
+
+    assert motions[0] is None
+    assert [motion.backward.shape for motion in motions[1:]] == [(120, 160, 2)] * 4
+    for motion, number in zip(motions[1:], range(1, 5), strict=True):
+        x, y = 10 + 3 * number + 15, 20 + 15
+        assert np.median(motion.backward[y - 5 : y + 5, x - 5 : x + 5, 0]) == pytest.approx(-3, abs=0.8)
+
+
+def test_a_motion_that_was_left_out_is_in_the_next():
+    meter = MotionMeter(160)
+    meter.see(picture(0))
+    meter.motion(1.0)
+    meter.see(picture(1))
+    meter.see(picture(2))
+
+    motion = meter.motion(1.0)
+
+    assert np.median(motion.backward[30:40, 26:36, 0]) == pytest.approx(-6, abs=0.7)
+    assert meter.see(picture(2)) is True
+
+
+def test_effort_falls_when_time_is_short_and_rises_when_there_is_some():
+    effort = Effort(20)
+    shares = []
+    for ms in [10] * 3 + [40] * 12 + [1] * 200:
+        share = effort.share()
+        shares.append(share)
+        if share is not None:
+            effort.took(ms)
+
+    assert shares[0] == 1.0
+    assert shares[12] == 0.35
+    assert shares[-1] == 1.0
+
+
+def test_motion_is_left_out_now_and_then_when_even_the_coarsest_takes_too_long():
+    effort = Effort(20)
+    shares = []
+    for _ in range(40):
+        share = effort.share()
+        shares.append(share)
+        if share is not None:
+            effort.took(60)
+
+    assert None in shares[10:]
+    assert 0.35 in shares[30:]
