@@ -5,9 +5,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mcap_ros2.writer import Writer as Ros2Writer
 from PIL import Image as PillowImage
 
+from robot_data import write_lerobot
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
+ROS_IMAGE = """std_msgs/Header header
+uint32 height
+uint32 width
+string encoding
+uint8 is_bigendian
+uint32 step
+uint8[] data
+================================================================================
+MSG: std_msgs/Header
+builtin_interfaces/Time stamp
+string frame_id
+================================================================================
+MSG: builtin_interfaces/Time
+int32 sec
+uint32 nanosec
+"""
 
 
 def run_program(name, arguments, monkeypatch):
@@ -16,7 +35,7 @@ def run_program(name, arguments, monkeypatch):
 
 
 def test_every_example_is_tested_here():
-    tested = {"clicks.py", "folder_to_coco.py", "medical_slice.py"}
+    tested = {"clicks.py", "folder_to_coco.py", "medical_slice.py", "perceive_replay.py"}
 
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
 
@@ -37,3 +56,32 @@ def test_a_folder_becomes_one_coco_file(tmp_path, monkeypatch):
 
     document = json.loads((tmp_path / "out.json").read_text())
     assert [image["file_name"] for image in document["images"]] == ["a.png", "b.png"]
+
+
+def test_a_lerobot_episode_is_a_camera(tmp_path, monkeypatch, capsys):
+    data = write_lerobot(tmp_path / "data")
+
+    run_program("perceive_replay.py", [data, "wrist", "10,10,30,30", "test-sam", 0], monkeypatch)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 7
+    assert lines[0] == "0: waiting model_starting"
+
+
+def test_an_mcap_log_is_a_camera(tmp_path, monkeypatch, capsys):
+    with (tmp_path / "log.mcap").open("wb") as file:
+        writer = Ros2Writer(file)
+        schema = writer.register_msgdef("sensor_msgs/msg/Image", ROS_IMAGE)
+        for number in range(5):
+            stamp = {"sec": 1, "nanosec": number * 33_000_000}
+            message = {
+                "header": {"stamp": stamp, "frame_id": "camera"}, "height": 24, "width": 32, "encoding": "rgb8",
+                "is_bigendian": 0, "step": 96, "data": bytes([40 * number]) * (24 * 96),
+            }  # fmt: skip
+            at_ns = 1_000_000_000 + number * 33_000_000
+            writer.write_message(topic="/camera", schema=schema, message=message, log_time=at_ns, publish_time=at_ns)
+        writer.finish()
+
+    run_program("perceive_replay.py", [tmp_path / "log.mcap", "/camera", "4,4,20,20", "test-sam"], monkeypatch)
+
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["0", "1", "2", "3", "4"]

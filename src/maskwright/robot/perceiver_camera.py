@@ -12,42 +12,17 @@ import numpy as np
 
 from maskwright.core import BoxPrompt, Image, MaskPrompt, Prompt, SizeHW
 from maskwright.core.errors import SettingError
-from maskwright.core.track import TrackState
-from maskwright.masks import box_xyxy, decode, empty_mask
+from maskwright.masks import box_xyxy, decode, is_empty
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
+from maskwright.robot.perceiver_carried import Carried
 from maskwright.robot.perceiver_motion import Effort, MotionMeter, Way
 from maskwright.robot.perceiver_prompts import moved, rescaled
 from maskwright.robot.perceiver_time import Moment, Timeline
-from maskwright.robot.perceiver_values import Notice, NoticeKind, PerceivedObject, PerceiverSettings, status_of
+from maskwright.robot.perceiver_values import Notice, NoticeKind, PerceivedObject, PerceiverSettings
 from maskwright.robot.perceiver_worker import Question, Reply, Sighting
 
-_NOTHING = SoftMask.nothing((1, 1))
-
-
-@dataclass(slots=True)
-class Carried:
-    """One object. `base` is its mask on the last keyframe, `now` on the newest picture, `kept` the trust left since.
-
-    `prompt` waits to be asked, and `way` leads from the picture that it is about to the newest; `base` is on that one
-    then. `asked` was asked, and has no answer yet. `seen` is the moment of the picture on which the
-    model last saw it. `added` tells this object from an earlier one of its name. `why` is why it is lost,
-    `failed` why the last prompt drew nothing.
-    """
-
-    name: str
-    added: int
-    prompt: Prompt | None
-    asked: Prompt | None = None
-    way: Way | None = None
-    base: SoftMask = _NOTHING
-    now: SoftMask = _NOTHING
-    confidence: float = 0.0
-    kept: float = 1.0
-    state: TrackState = "occluded"
-    seen: Moment | None = None
-    why: str = ""
-    failed: str = ""
+_UNMOVED = "its motion could not be computed in time"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +205,7 @@ class CameraLine:
     def _resuming(self, one: Carried) -> Prompt | None:
         """What to ask about an object that was followed: its mask, or its box where that is not to be relied upon."""
         rle = one.base.rle(self._size_hw) if self._size_hw and one.base.values.size else None
-        if rle is None or not box_xyxy(rle)[2]:
+        if rle is None or is_empty(rle):
             one.why = one.why or "it was lost when the model had to begin again; add it again"
             return None
         self._resumed.add(one.name)
@@ -282,36 +257,8 @@ class CameraLine:
 
     def _tell(self, one: Carried, since_ms: float) -> PerceivedObject:
         assert self._size_hw is not None
-        rle = one.now.rle(self._size_hw) if one.now.values.size else empty_mask(self._size_hw)
-        has_mask = box_xyxy(rle)[2] > 0
-        moment, seen = self.moment, one.seen
-        age_ms = None if seen is None else moment.elapsed_ms - seen.elapsed_ms + since_ms
-        status = status_of(
-            has_mask=has_mask, age_ms=age_ms, is_blind=self._is_unmoved or self._is_blind(one), settings=self._settings
-        )
-        why = one.why
-        if status == "stale":
-            why = self._why_stale(one, age_ms or 0.0)
-        elif status == "waiting" and (why or one.failed):
-            status, why = "lost", why or one.failed
-        elif status == "lost" and not why:
-            why = "the model does not find it" if one.state == "occluded" else "it left the picture"
-        return PerceivedObject(
-            name=one.name,
-            rle=rle,
-            status=status,
-            state=one.state,
-            confidence=min(1.0, max(0.0, one.confidence * one.kept)) if has_mask else 0.0,
-            age_frames=None if seen is None else moment.frame - seen.frame,
-            age_ms=age_ms,
-            seen_frame=None if seen is None else seen.frame,
-            why=why if status in ("lost", "stale") else "",
-        )
-
-    def _why_stale(self, one: Carried, age_ms: float) -> str:
-        if age_ms > self._settings.stale_ms:
-            return f"the model saw it {age_ms:.0f} ms ago"
-        return self._blind_why if self._is_blind(one) else "its motion could not be computed in time"
+        blind = self._blind_why if self._is_blind(one) else _UNMOVED if self._is_unmoved else ""
+        return one.tell(self.moment, self._size_hw, since_ms=since_ms, blind=blind, settings=self._settings)
 
     def _is_blind(self, one: Carried) -> bool:
         return one.seen is not None and one.seen.frame < self._blind_from
@@ -335,7 +282,7 @@ class CameraLine:
         return one if is_it else None  # what waits to be asked is newer than this answer
 
     def _take(self, one: Carried, sighting: Sighting, sent: Sent) -> None:
-        there = box_xyxy(sighting.rle)[2] > 0
+        there = not is_empty(sighting.rle)
         one.asked = None
         is_resumed = one.name in sent.resumed  # nobody looked: the mask is the one that was there
         one.state, one.kept = sighting.state, 1.0
@@ -393,4 +340,4 @@ def _resized(mask: SoftMask, grid_hw: SizeHW) -> SoftMask:
     return SoftMask.of(np.asarray(cv2.resize(mask.grid(), grid_hw[::-1], interpolation=cv2.INTER_AREA)))
 
 
-__all__ = ["CameraLine", "Carried", "Sent"]
+__all__ = ["CameraLine", "Sent"]

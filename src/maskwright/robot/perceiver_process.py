@@ -294,6 +294,8 @@ def _looker(setup: Setup) -> Any:
 
     torch.set_num_threads(setup.num_threads)
     model = load_model(setup.model)
+    if hasattr(model, "image_encoder"):  # `tiny`: 272 ms of one thread beside 306, features within 1e-5
+        model.image_encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if hasattr(model, "decode"):
         embed(model, Image(np.zeros((48, 64, 3), np.uint8)))  # the first picture is slower than others
     return Looker(model, flow_side=setup.flow_side)
