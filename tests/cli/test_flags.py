@@ -68,6 +68,10 @@ FLAGS = {
         "--data", "--model", "--tasks", "--baseline", "--baselines", "--start", "--budget", "--images", "--split",
         "--limit", "--closer", "--device", "--precision", "--out", "--json",
     ),
+    "check-sim": (
+        "--model", "--no-model", "--realistic", "--flagged", "--limit", "--images", "--real-images", "--strict",
+        "--device", "--precision", "--out", "--json",
+    ),
     "train tune": (
         "--from", "--out", "--status", "--test", "--general", "--replay", "--set", "--images", "--device", "--json",
     ),

@@ -33,6 +33,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="import", help="Read masks of other formats into a store."),
     Verb(name="demo", help="A robot episode with true masks, to try everything on."),
     Verb(name="evaluate", help="Score models on pictures with true masks, beside GrabCut."),
+    Verb(name="check-sim", help="How real is a simulator? Its masks beside real ones, and a model on its frames."),
     Verb(name="train", help="Fine-tune a model on corrected masks; train the embedded one, make scenes for it."),
     Verb(name="loop", help="The data engine: propose, review, train, propose again, with a report of each round."),
     Verb(name="audit", help="Check the masks of a store, or tell one mask's whole life."),
