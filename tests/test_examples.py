@@ -35,12 +35,19 @@ def run_program(name, arguments, monkeypatch):
 
 
 def test_every_example_is_tested_here():
-    tested = {"clicks.py", "folder_to_coco.py", "medical_slice.py", "perceive_replay.py"}
+    tested = {"clicks.py", "folder_to_coco.py", "medical_slice.py", "perceive_replay.py", "policy_inputs.py"}
 
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
 
 
-@pytest.mark.parametrize(("name", "says"), [("clicks.py", "refined:"), ("medical_slice.py", "percentiles:")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("clicks.py", "refined:"),
+        ("medical_slice.py", "percentiles:"),
+        ("policy_inputs.py", "bit for bit the same: True"),
+    ],
+)
 def test_example_runs(name, says, monkeypatch, capsys):
     run_program(name, [], monkeypatch)
 

@@ -52,6 +52,7 @@ FLAGS = {
         "--percentile", "--model", "--device", "--precision", "--out", "--json",
     ),
     "query": (*CONDITIONS, "--count", "--sql", "--csv", "--json"),
+    "find": ("--like", "--box", "--limit", "--images", "--model", "--device", "--precision", "--json"),
     "pick": (
         *CONDITIONS[:-1], "--budget", "--by", "--frames", "--per-episode", "--vectors", "--images", "--name",
         "--replace", "--seed", "--out", "--json",

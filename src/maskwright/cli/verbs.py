@@ -27,6 +27,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="tracks", help="List the tracks of a store; rename, merge, split, cut or delete one."),
     Verb(name="volume", help="Objects through CT, MR and microscopy volumes, from the slices they are shown on."),
     Verb(name="query", help="Find, count and list masks of a store."),
+    Verb(name="find", help="The frames with an object that looks like a given one."),
     Verb(name="pick", help="The masks that people should see next, on a budget, into a queue."),
     Verb(name="export", help="Write the masks of a store as COCO, LeRobot, YOLO and other formats."),
     Verb(name="policy-inputs", help="What a policy trains on: crops, mask channels, backgrounds, patches."),

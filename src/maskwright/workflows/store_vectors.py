@@ -63,7 +63,7 @@ def vectors_of_store(
         StoreError: the store cannot be read.
     """
     with open_store(path, read_only=True) as store:
-        keeper = _Keeper(_place(path, model))
+        keeper = _Keeper(path / FOLDER / f"{encoder_name(model)}.npz")
         queries = [replace(query or Query(), status=ANY_STATUS)]
         queries += [Query(status="accepted")] if with_accepted and query else []
         missing = [one for one in _pictured(store, queries) if one.image_digest not in keeper.vectors.rows]
@@ -120,9 +120,10 @@ class _Keeper:
             _log.warning("vectors are not kept for the next time: %s", error)
 
 
-def _place(path: Path, model: "Model") -> Path:
+def encoder_name(model: "Model") -> str:
+    """Name the encoder of a model, which models that were fine-tuned from one share."""
     encoder = getattr(model, "encoder_sha256", "") or model.checkpoint_sha256 or f"unsaved-{model.card.name}"
-    return path / FOLDER / f"{encoder[:16]}.npz"
+    return encoder[:16]
 
 
 def _pictured(store: MaskStore, queries: Sequence[Query]) -> Iterator[SeenFrame]:
@@ -144,4 +145,4 @@ def _image(pictures: StorePictures, frame: SeenFrame) -> Image | None:
         return None
 
 
-__all__ = ["FOLDER", "MadeVectors", "is_file_of_vectors", "vectors_of_store"]
+__all__ = ["FOLDER", "MadeVectors", "encoder_name", "is_file_of_vectors", "vectors_of_store"]
