@@ -14,6 +14,7 @@ from jaxtyping import Float, UInt8
 from maskwright.core import SizeHW
 from maskwright.predict.tracking.motion import Motion, MotionEstimator
 from maskwright.predict.tracking.soft_mask import SoftMask
+from maskwright.robot.perceiver_rigid import as_a_whole, moved
 
 # What is left of confidence: agreement of the way there and back to this power, and less for each frame's worth of way.
 _BY_AGREEMENT, _BY_FRAME = 0.5, 0.998
@@ -71,8 +72,9 @@ class Way:
         kept = _BY_FRAME**self.num_frames
         if self.motion is None:
             return mask, kept
-        moved, agreement, _ = self.motion.carry(mask)
-        return moved, kept * agreement**_BY_AGREEMENT
+        by_pixel, agreement, _ = self.motion.carry(mask)
+        matrix = as_a_whole(mask, self.motion)
+        return by_pixel if matrix is None else moved(mask, matrix), kept * agreement**_BY_AGREEMENT
 
 
 class Effort:
