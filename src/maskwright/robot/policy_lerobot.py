@@ -60,7 +60,9 @@ class LeRobotPolicyWriter:
         *,
         version: LeRobotVersion = "v3.0",
         is_exact: bool = False,
+        is_alone: bool = True,
     ) -> None:
+        self._threads = 0 if is_alone else 1  # episodes beside each other use the cores better than threads of x264
         self._folder, self._source, self._layout = folder, source, layout
         self._version: LeRobotVersion = version
         self._is_exact = is_exact
@@ -142,12 +144,7 @@ class LeRobotPolicyWriter:
         every = max(_EVERY_FOR_STATS, episode.num_frames // _PICTURES_FOR_STATS)
         start = 0
         with ExitStack() as stack:
-            videos = {
-                key: stack.enter_context(
-                    VideoWriter(self._path("video_path", index, key), fps=self._fps, preset=_PRESET)
-                )
-                for key in self._videos()
-            }
+            videos = {key: stack.enter_context(self._video(index, key)) for key in self._videos()}
             for given in self._given(index, first, episode):
                 seen = [self._layout.row(one) for one in islice(rows, given.num_rows)]
                 columns = {name: given.column(name) for name in given.column_names}
@@ -156,6 +153,10 @@ class LeRobotPolicyWriter:
                 schema = self._schema(given.schema)
                 yield pa.table([columns[name] for name in schema.names], schema=schema)
                 start += given.num_rows
+
+    def _video(self, index: int, key: str) -> VideoWriter:
+        path = self._path("video_path", index, key)
+        return VideoWriter(path, fps=self._fps, preset=_PRESET, threads=self._threads)
 
     def _columns(
         self, seen: Sequence[Mapping[str, np.ndarray]], start: int, videos: Mapping[str, VideoWriter]

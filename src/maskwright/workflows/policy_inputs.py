@@ -121,7 +121,9 @@ def write_policy_inputs(
         }
         layout = Layout(recipe=recipe, sizes_hw={one: _size_hw(source, episodes[0], one) for one in cameras})
         with unfinished(out, settings) as staged:
-            writer = _writer(staged.folder, source, layout, format_name, out, is_exact=is_exact)
+            writer = _writer(
+                staged.folder, source, layout, format_name, out, is_exact=is_exact, is_alone=len(episodes) < 2
+            )
             job = _Job(source, cameras, stored, recipe, backdrops, writer, staged, _Count(episodes, progress))
             facts, num_before = job.run(episodes, workers)
             writer.finish(facts, _about(settings, source))
@@ -238,7 +240,14 @@ def _size_hw(source: FrameSource, episode: Episode, camera: str) -> tuple[int, i
 
 
 def _writer(
-    folder: Path, source: FrameSource, layout: Layout, format_name: PolicyFormat, out: Path, *, is_exact: bool
+    folder: Path,
+    source: FrameSource,
+    layout: Layout,
+    format_name: PolicyFormat,
+    out: Path,
+    *,
+    is_exact: bool,
+    is_alone: bool,
 ) -> _Writer:
     if format_name == "rlds":
         from maskwright.robot.policy_rlds import RldsPolicyWriter
@@ -247,7 +256,7 @@ def _writer(
     from maskwright.robot.policy_lerobot import LeRobotPolicyWriter
 
     version = "v2.1" if format_name == "lerobot-v2.1" else "v3.0"
-    return LeRobotPolicyWriter(folder, source, layout, version=version, is_exact=is_exact)
+    return LeRobotPolicyWriter(folder, source, layout, version=version, is_exact=is_exact, is_alone=is_alone)
 
 
 def _about(settings: Mapping[str, Any], source: FrameSource) -> dict[str, Any]:
