@@ -360,6 +360,19 @@ def test_settings_that_contradict_each_other_are_refused():
         Perceiver(worker=LaggedWorker(Oracle()), budget_ms=5, settings=PerceiverSettings())
 
 
+def test_a_picture_that_the_model_cannot_be_shown_is_told_each_time():
+    class Narrow(LaggedWorker):
+        def submit(self, question):
+            raise ImageError("too large")
+
+    perceiver = Perceiver(worker=Narrow(Oracle()), settings=PerceiverSettings(flow_side=160))
+    perceiver.add("mug", box=BOX)
+
+    for number in range(3):
+        with pytest.raises(ImageError, match="too large"):
+            perceiver.step(picture(number))
+
+
 def test_a_closed_perceiver_says_so():
     perceiver, _ = make()
     with perceiver:

@@ -133,7 +133,7 @@ class Perceiver:
         `at_s` is when it was taken, by the camera's clock; without it a `Frame`'s timestamp, else the clock's time now.
 
         Raises:
-            ImageError: it is no picture.
+            ImageError: it is no picture, or is too large for the model's process.
             SettingError: the Perceiver was closed.
         """
         self._check_open()
@@ -150,7 +150,7 @@ class Perceiver:
             line.merge()
         line.carry()
         if self._may_ask(line) and self._has_time(line, began, notices):
-            self._worker.submit(line.question(image))
+            self._ask(line, image)
             self._num_served += 1
             line.served = self._num_served
             self._free_since_s = None
@@ -191,6 +191,13 @@ class Perceiver:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _ask(self, line: CameraLine, image: Image) -> None:
+        try:
+            self._worker.submit(line.question(image))
+        except ImageError:
+            line.begin_again()  # nothing was asked, so nothing will be answered
+            raise
 
     def _state(self, line: CameraLine, began: float, notices: list[Notice], image: Image) -> PerceiverState:
         objects, more = line.tell()

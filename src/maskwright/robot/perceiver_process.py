@@ -176,14 +176,19 @@ _NO_PIXELS = np.zeros((1, 1, 3), np.uint8)
 
 def _check_model(model: str | os.PathLike[str]) -> None:
     """Refuse at once what could not be loaded; the weights are read by the process alone."""
-    from maskwright.models.registry import find_entry
+    from maskwright.models.registry import VIDEO_CARDS, find_entry
     from maskwright.models.weights import find_weights
 
-    if isinstance(model, os.PathLike) or os.sep in model or Path(model).exists():
-        if not Path(model).exists():
-            raise SettingError(f"there is no model at that path: {os.fspath(model)}")
+    name = os.fspath(model)
+    if isinstance(model, os.PathLike) or os.sep in name or Path(name).exists():
+        if not Path(name).exists():
+            raise SettingError(f"there is no model at that path: {name}")
         return
-    entry = find_entry(model)
+    video = next((card for card in VIDEO_CARDS if card.name == name), None)
+    if video is not None:
+        find_weights(video)
+        return
+    entry = find_entry(name)
     if entry.generate is None:
         find_weights(entry.card)
 
@@ -288,16 +293,18 @@ def _looker(setup: Setup) -> Any:
     import torch
 
     from maskwright.core import Image
-    from maskwright.models import load_model
+    from maskwright.models import load_model, load_video_model
+    from maskwright.models.transformers_video.loading import names_video_model
     from maskwright.predict import embed
     from maskwright.robot.perceiver_looker import Looker
 
     torch.set_num_threads(setup.num_threads)
+    if names_video_model(setup.model):
+        return Looker(load_video_model(setup.model), flow_side=setup.flow_side)
     model = load_model(setup.model)
     if hasattr(model, "image_encoder"):  # `tiny`: 272 ms of one thread beside 306, features within 1e-5
         model.image_encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    if hasattr(model, "decode"):
-        embed(model, Image(np.zeros((48, 64, 3), np.uint8)))  # the first picture is slower than others
+    embed(model, Image(np.zeros((48, 64, 3), np.uint8)))  # the first picture is slower than others
     return Looker(model, flow_side=setup.flow_side)
 
 
