@@ -52,6 +52,12 @@ logger = logging.getLogger(__name__)
 
 REPORT, RESULTS, ROWS, SPLIT = "report.html", "results.json", "rows.csv", "split.json"
 TASKS = ("box", "click")
+# Whether some epoch was better.
+_WHY_NOTHING = {
+    False: "no epoch was better on held-out masks than the base, so nothing was changed",
+    True: "general pictures allow nothing of what was learnt, so nothing was changed; raise keep_within, or name with "
+    "--general what must be kept",
+}
 _SHARED_BYTES = 256 << 20
 # Told with what is being done, how much of it is done, and of how much (None: nobody knows).
 Told = Callable[[str, int, int | None], None]
@@ -113,7 +119,7 @@ def _general(job: FineTuneJob, say: Told) -> GeneralData:
     return read_general(
         job.general,
         job.out / "general",
-        is_mixed=job.recipe.replay > 0,
+        is_mixed=job.recipe.needs_general,
         num_scored=job.num_general,
         progress=lambda *at: say("general data", *at),
     )
@@ -256,6 +262,7 @@ class _Finish:
             "card": dataclasses.asdict(card),
             "retention": _as_json(retention),
             "best_epoch": self.tuned.best_epoch,
+            "shares": dict(self.tuned.shares),
             "num_epochs": self.tuned.num_epochs,
             "training_s": self.tuned.seconds,
             "feature_bytes": self.tuned.feature_bytes,
@@ -267,7 +274,9 @@ class _Finish:
         if len(labels) == 1 and "unlabelled" not in labels:
             notes.append(f"all masks are of one label ({next(iter(labels))}); a click learns to mean that")
         if not self.tuned.is_better:
-            notes.append("no epoch was better on held-out masks than the base, so nothing was changed")
+            notes.append(_WHY_NOTHING[self.tuned.best_epoch > 0])
+        elif self.tuned.shares:
+            notes.append(f"{_how_far(self.tuned.shares)} of what was learnt, as far as general pictures allow")
         return tuple(notes)
 
     def _report(
@@ -292,6 +301,10 @@ class _Finish:
             made_by=results["made_by"],
         )
         return fine_tune_report(evaluation, summaries, dataset, facts)
+
+
+def _how_far(shares: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} take {share:.0%}" for name, share in shares.items())
 
 
 def click_ms(model: Model, example: Example, *, times: int = 9) -> float:

@@ -3,12 +3,16 @@ import os
 import signal
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 import maskwright.train.tune.step as step_module
 from maskwright.core.errors import ModelError, SettingError
 from maskwright.models import load_model
+from maskwright.train.dice import Dice
+from maskwright.train.tune.features import FeatureCache
+from maskwright.train.tune.keeping import ask_base, elsewhere, keeping_loss
 from maskwright.train.tune.run import tune
 from maskwright.train.tune.samples import Samples
 
@@ -185,3 +189,36 @@ def test_a_part_that_the_model_lacks_is_told(run, quick):
 def test_a_recipe_that_cannot_be_is_refused(quick, change, message):
     with pytest.raises(SettingError, match=message):
         replace(quick, **change)
+
+
+def test_general_pictures_are_answered_more_as_the_base_answers_them(run, quick, squares, test_sam, weights, tmp_path):
+    def away(recipe, out):
+        run(out, recipe=recipe, general=squares[:4])
+        model = load_model("test-sam")
+        model.load_state_dict(weights(out), strict=False)
+        cache = FeatureCache(tmp_path / "features", model)
+        views = Samples(squares[:4], replace(quick, mirror=0), crops=0).views()
+        at = elsewhere(views, model.frame, np.random.default_rng(0), "cpu")
+        features = cache.take(at.views)
+        kept = ask_base(test_sam, features, at, Dice(1), 1.0)
+        with torch.no_grad():
+            return float(keeping_loss(model, features, kept).mean())
+
+    free = replace(quick, keep_within=1.0, replay=0.0, clip=1e9)
+
+    assert away(replace(free, keep_weight=30.0), "kept") < 0.7 * away(replace(free, keep=0.0), "free")
+
+
+def test_weights_that_general_pictures_do_not_allow_are_drawn_back_and_the_run_again_leaves_them(run, quick, squares):
+    general = [squares[3], squares[0], squares[4]]
+    stages = []
+    recipe = replace(quick, keep_within=0.0, keep=0.0, replay=0.0, epochs=4, corrections=0, mirror=0)
+
+    strict = run(recipe=recipe, general=general)
+    again = run(recipe=recipe, general=general, told=lambda what, *at: stages.append(what))
+
+    assert strict.best_epoch
+    assert set(strict.shares) == {"first answers"}
+    assert again.shares == strict.shares
+    assert not any(what.startswith("epoch") or what == "drawing back" for what in stages)
+    assert all(torch.equal(tensor, again.state[name]) for name, tensor in strict.state.items())

@@ -19,31 +19,38 @@ from maskwright.train.step import enlarged
 from maskwright.train.tune.features import FeatureCache, encoded
 from maskwright.train.tune.samples import Sample, SampleBatch, batch_of
 
-_SEED, _AT_ONCE, _CORRECTIONS = 77, 8, 2
+_SEED, _AT_ONCE, _CORRECTIONS, _STRIDE = 77, 8, 2, 100_003
 
 
 @torch.no_grad()
-def score_held_out(model: SamModel, cache: FeatureCache | None, samples: list[Sample]) -> dict[str, float]:
-    """Score a model on held-out masks; `held_out_score` is the mean IoU by box, by click and after corrections."""
+def score_held_out(
+    model: SamModel, cache: FeatureCache | None, samples: list[Sample], *, rounds: int = 1, corrects: bool = True
+) -> dict[str, float]:
+    """Score a model on held-out masks; `held_out_score` is the mean IoU by box, by click and after corrections.
+
+    Each of several `rounds` clicks elsewhere; without corrections there is no score after them.
+    """
     found: dict[str, list[Tensor]] = {"box": [], "click": [], "corrected": []}
     beliefs: list[Tensor] = []
     for start in range(0, len(samples), _AT_ONCE):
         batch = batch_of(samples[start : start + _AT_ONCE], model.frame, model.device)
         if batch is None:
             continue
-        for name, (iou, error) in _answers(model, cache, batch, start).items():
-            found[name].append(iou)
-            beliefs.append(error)
+        features = _each(model, cache, batch)
+        for number in range(rounds):
+            answers = _answers(model, features, batch, start + _STRIDE * number, corrects=corrects)
+            for name, (iou, error) in answers.items():
+                found[name].append(iou)
+                beliefs.append(error)
     scores = {f"held_out_{name}": float(torch.cat(iou).mean()) for name, iou in found.items() if iou}
     mean = sum(scores.values()) / max(1, len(scores))
     return {"held_out_score": mean, **scores, "held_out_belief_error": float(torch.cat(beliefs).mean())}
 
 
 def _answers(
-    model: SamModel, cache: FeatureCache | None, batch: SampleBatch, seed: int
+    model: SamModel, features: Features, batch: SampleBatch, seed: int, *, corrects: bool
 ) -> dict[str, tuple[Tensor, Tensor]]:
     dice = Dice(_SEED + seed, model.device)
-    features = _each(model, cache, batch)
     region = batch.masks[:, 0] > 0.5
     N = len(region)
     box = FramePrompts(points=boxes_around(dice, region, jitter=0.0), labels=_labels(model, (2, 3), N))
@@ -52,6 +59,8 @@ def _answers(
     by_box = model.decode(features, box, multimask=False)
     answer = _best(model.decode(features, clicked, multimask=model.num_candidates > 1))
     found = {"box": _judge(by_box, batch.masks), "click": _judge(answer, batch.masks)}
+    if not corrects:
+        return found
     for _ in range(_CORRECTIONS):
         clicked = correct(dice, clicked, answer.logits[:, 0], batch.masks)
         answer = model.decode(features, clicked, multimask=False)

@@ -3,9 +3,12 @@
 `MaskLesson` is masks by clicks and boxes; `words_lesson.WordsLesson` is phrases. A run knows of them this much.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from torch import Tensor
 
 from maskwright.core.errors import InputError
@@ -15,11 +18,14 @@ from maskwright.train.tune.crew import Crew
 from maskwright.train.tune.examples import Example
 from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.held_out import score_held_out
+from maskwright.train.tune.keeping import Elsewhere, elsewhere
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import Sample, Samples, batch_of
 from maskwright.train.tune.step import tune_step
 from maskwright.train.tune.tuner import Tuner
 from maskwright.train.tune.views import View, views_of
+
+_MOST_JUDGED, _JUDGED_MASKS = 32, 4
 
 
 @runtime_checkable
@@ -57,14 +63,17 @@ class MaskLesson:
         crops: int,
         general: Sequence[Example] = (),
     ) -> None:
-        self.samples = Samples(train, recipe, crops=crops, general=general)
+        judged = general[::2] if recipe.draws_back else ()
+        learnt = general[1::2] or general if recipe.draws_back else general
+        self.samples = Samples(train, recipe, crops=crops, general=learnt)
+        self.judged = _all_of(judged[:_MOST_JUDGED], replace(recipe, per_picture=_JUDGED_MASKS))
         self.held_out = _all_of(validation, recipe)
         if not self.held_out or not self.samples.epoch(0):
             raise InputError("expected masks to learn from and masks to hold out, got none on one side")
 
     def views(self) -> list[View]:
         """See `Lesson`."""
-        return [*self.samples.views(), *(one.view for one in self.held_out)]
+        return [*self.samples.views(), *(one.view for one in (*self.held_out, *self.judged))]
 
     def epoch(self, number: int) -> list[Sample]:
         """See `Lesson`."""
@@ -75,11 +84,23 @@ class MaskLesson:
     ) -> dict[str, Tensor] | None:
         """See `Lesson`."""
         batch = batch_of(asked, tuner.model.frame, tuner.device)
-        return None if batch is None else tune_step(tuner, cache, batch, Dice(seed, tuner.device), crew)
+        if batch is None:
+            return None
+        at = self._elsewhere(tuner, len(batch.samples), seed) if tuner.base is not None else None
+        return tune_step(tuner, cache, batch, Dice(seed, tuner.device), crew, at=at)
+
+    def _elsewhere(self, tuner: Tuner, num_learnt: int, seed: int) -> Elsewhere | None:
+        rng = np.random.default_rng(seed)
+        views = self.samples.general_views(rng, math.ceil(tuner.recipe.keep * num_learnt))
+        return elsewhere(views, tuner.model.frame, rng, tuner.device) if views else None
 
     def score(self, model: SamModel, cache: FeatureCache | None) -> dict[str, float]:
         """See `Lesson`."""
         return score_held_out(model, cache, self.held_out)
+
+    def judge(self, model: SamModel, cache: FeatureCache | None, corrects: bool) -> dict[str, float]:
+        """Score general pictures that nothing is learnt from, by a few clicks each."""
+        return score_held_out(model, cache, self.judged, rounds=1 if corrects else 2, corrects=corrects)
 
 
 def _all_of(examples: Sequence[Example], recipe: TuneRecipe) -> list[Sample]:

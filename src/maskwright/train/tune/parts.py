@@ -1,6 +1,6 @@
 """Which parameters learn. What features depend on learns only where pictures are encoded at every step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import nn
@@ -82,7 +82,7 @@ def learning_state(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: p.detach().to("cpu", copy=True) for name, p in model.named_parameters() if p.requires_grad}
 
 
-def load_learning(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+def load_learning(model: nn.Module, state: Mapping[str, torch.Tensor]) -> None:
     """Put back what `learning_state` copied."""
     own = dict(model.named_parameters())
     with torch.no_grad():

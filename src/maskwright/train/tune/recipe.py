@@ -31,7 +31,20 @@ class TuneRecipe:
     mirror: int = option(1, "1: pictures are seen mirrored too, encoded once; 0: as they are")
     crops: int = option(2, "crops of each picture around small objects, encoded once, for models that look closer")
     drawn_share: float = option(0.25, "share of the cells of a frame that a loss looks at; 1: all, which takes longer")
-    replay: float = option(0.0, "general pictures mixed in, as a share of the training pictures")
+    keep: float = option(
+        1.0, "prompts in general pictures held to the base's answers, as a share of those that are learnt from; 0: none"
+    )
+    keep_weight: float = option(0.5, "weight of being held to the base's answers")
+    keep_within: float = option(
+        0.005,
+        "loss of mIoU on general pictures up to which weights may go from the base to what they learnt; 1: all the way",
+    )
+    reach: float = option(
+        0.5, "how much of the way that is allowed is gone, for general pictures do not show everything"
+    )
+    replay: float = option(
+        1.0, "general pictures mixed in, as a share of the training pictures; at most twice as many masks"
+    )
     focal_weight: float = option(20.0, "weight of the focal loss")
     dice_weight: float = option(1.0, "weight of the Dice loss")
     bce_weight: float = option(0.0, "weight of binary cross-entropy")
@@ -61,12 +74,24 @@ class TuneRecipe:
         for name in ("epochs", "batch", "per_picture", "patience", "lora_rank", "eval_pictures"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("replay", "corrections", "crops", "at_once", "mirror", "absent"):
+        for name in (
+            "keep",
+            "keep_weight",
+            "keep_within",
+            "replay",
+            "corrections",
+            "crops",
+            "at_once",
+            "mirror",
+            "absent",
+        ):
             if getattr(self, name) < 0:
                 raise SettingError(f"{name} must not be negative, got {getattr(self, name)}")
         for name in ("validation_share", "test_share"):
             if not 0 < getattr(self, name) < 0.5:
                 raise SettingError(f"{name} must lie between 0 and 0.5, got {getattr(self, name)}")
+        if not 0 < self.reach <= 1:
+            raise SettingError(f"reach must be above 0 and at most 1, got {self.reach:g}")
         if self.learning_rate <= 0:
             raise SettingError(f"learning_rate must be above 0, got {self.learning_rate:g}")
 
@@ -79,6 +104,21 @@ class TuneRecipe:
     def trains_encoder(self) -> bool:
         """Whether the encoder learns, so that pictures are encoded at every step."""
         return bool({"encoder", "full", "lora"} & set(self.learning))
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the base's answers in general pictures are kept; with an encoder that learns they are not."""
+        return self.keep > 0 and self.keep_weight > 0 and not self.trains_encoder and not self.teaches_words
+
+    @property
+    def draws_back(self) -> bool:
+        """Whether the weights end between the base's and those that were learnt; where the encoder stays they may."""
+        return self.keep_within < 1 and not self.trains_encoder and not self.teaches_words
+
+    @property
+    def needs_general(self) -> bool:
+        """Whether general pictures have a part in the run itself."""
+        return not self.teaches_words and (self.replay > 0 or self.keeps or self.draws_back)
 
     @property
     def teaches_words(self) -> bool:

@@ -8,7 +8,7 @@ what was best until then is kept.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from maskwright.train.checkpoints import replace_whole
 from maskwright.train.journal import Journal, Row
 from maskwright.train.recipe import recipe_text
 from maskwright.train.tune.crew import ALONE, Crew
+from maskwright.train.tune.drawing_back import draw_back
 from maskwright.train.tune.examples import Example, fingerprint
 from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.lesson import Lesson, MaskLesson
@@ -45,7 +46,10 @@ Keep = Callable[[Mapping[str, Tensor]], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuned:
-    """What a run gave: all parameters of the best epoch, its scores and those before, and the log."""
+    """What a run gave: all parameters of the best epoch, its scores and those before, and the log.
+
+    `shares` tells how far the weights went from the base to what was learnt, where they were drawn back.
+    """
 
     state: Mapping[str, Tensor]
     best_epoch: int
@@ -55,11 +59,12 @@ class Tuned:
     rows: tuple[Row, ...]
     seconds: float
     feature_bytes: int
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def is_better(self) -> bool:
-        """Whether any epoch scored higher than the base."""
-        return self.best_epoch > 0
+        """Whether any epoch scored higher than the base, and something of it was kept."""
+        return self.best_epoch > 0 and (not self.shares or any(self.shares.values()))
 
 
 def tune(
@@ -77,8 +82,9 @@ def tune(
 ) -> Tuned:
     """Fine-tune a model, or go on with the run in `out`; `model` learns in place and is not to be used afterwards.
 
-    `features` is the folder of the cache; `general` are examples that `recipe.replay` mixes in; `keep` is given the
-    best so far. Of a `crew` every process calls this with the same; the first alone writes, tells and keeps.
+    `features` is the folder of the cache; `general` are examples of other things: half are to be answered as before,
+    and mixed in by `recipe.replay`, half tell how far to go from the base. `keep` is given the best so far. Of a `crew`
+    every process calls this with the same; the first alone writes, tells and keeps.
 
     Raises:
         InputError: there is nothing to learn from, or the disk has no room for features.
@@ -122,6 +128,7 @@ class _Run:
             logger.info("%d views encoded, %.2f GB kept: %s", num_new, self.cache.num_bytes / 1e9, self.cache.folder)
         self.per_epoch = -(-len(lesson.epoch(0)) // recipe.batch)
         self.tuner = make_tuner(model, recipe, num_steps=self.per_epoch * recipe.epochs)
+        self.base = learning_state(self.tuner.average)
         self.fingerprint = data
         out.mkdir(parents=True, exist_ok=True)
         self.progress = Progress()
@@ -145,8 +152,10 @@ class _Run:
             self._epoch()
         progress.is_over = True
         self._save()
-        self.journal.close()
         load_learning(self.tuner.average, progress.best)
+        if progress.best_epoch and isinstance(self.lesson, MaskLesson) and self.lesson.judged:
+            self._draw_back(self.lesson)
+        self.journal.close()
         return Tuned(
             state=merged_state(self.tuner.average),
             best_epoch=progress.best_epoch,
@@ -156,7 +165,26 @@ class _Run:
             rows=tuple(self.journal.rows),
             seconds=progress.seconds,
             feature_bytes=0 if self.cache is None else self.cache.num_bytes,
+            shares=progress.shares,
         )
+
+    def _draw_back(self, lesson: MaskLesson) -> None:
+        """Leave the average between the base and the best epoch, as far as general pictures allow, and score it."""
+        progress, average = self.progress, self.tuner.average
+        if not progress.shares:
+            self.told("drawing back", 0, 1)
+            shares: dict[str, float] = {}
+            if self.crew.is_first:
+                judge = partial(lesson.judge, average, self.cache)
+                allowed, reach = self.recipe.keep_within, self.recipe.reach
+                shares = draw_back(average, self.base, progress.best, judge, allowed=allowed, reach=reach)
+                progress.best = learning_state(average)
+            progress.shares = self.crew.told(shares)
+            told = ", ".join(f"{name} {share:.2f}" for name, share in progress.shares.items())
+            logger.info("drawn back towards the base, to this share of what was learnt: %s", told)
+            progress.best_scores = self._score()
+            self._save()
+            self.told("drawing back", 1, 1)
 
     def _epoch(self) -> None:
         """Ask for every training mask once, score, and decide whether to go on."""

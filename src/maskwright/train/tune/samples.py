@@ -19,6 +19,7 @@ from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.views import LEAST_PIXELS, View, views_of
 
 _STRIDE = 1_000_003
+_MOST_MIXED = 2  # masks of general pictures for each of one's own, at a share of one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Samples:
 
     def views(self) -> list[View]:
         """Every view that any epoch may show."""
-        general = self._general if self.recipe.replay else []
+        general = self._general if self.recipe.replay or self.recipe.keeps else []
         return [view for views in (*self._own, *general) for view in views]
 
     def epoch(self, number: int) -> list[Sample]:
@@ -56,8 +57,15 @@ class Samples:
         if self._general and self.recipe.replay:
             count = math.ceil(self.recipe.replay * len(self._own))
             picked = rng.integers(len(self._general), size=count)
-            chosen += self._drawn([self._general[i] for i in picked], rng)
+            mixed = self._drawn([self._general[i] for i in picked], rng)
+            most = math.ceil(_MOST_MIXED * self.recipe.replay * len(chosen))
+            chosen += [mixed[i] for i in rng.permutation(len(mixed))[:most]]
         return [chosen[i] for i in rng.permutation(len(chosen))]
+
+    def general_views(self, rng: np.random.Generator, count: int) -> list[View]:
+        """Draw views of general pictures, any of them; none if there are no such pictures."""
+        pictures = [self._general[i] for i in rng.integers(len(self._general), size=count)] if self._general else []
+        return [views[int(rng.integers(len(views)))] for views in pictures]
 
     def _drawn(self, pictures: Sequence[tuple[View, ...]], rng: np.random.Generator) -> list[Sample]:
         found: list[Sample] = []

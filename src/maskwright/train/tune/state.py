@@ -17,7 +17,10 @@ from maskwright.train.tune.tuner import Tuner
 
 @dataclass(slots=True, kw_only=True)
 class Progress:
-    """Where a run is: `epoch` and `batch` come next. `best` holds the parameters of the best epoch so far."""
+    """Where a run is: `epoch` and `batch` come next. `best` holds the parameters of the best epoch so far.
+
+    `shares` tells how far the weights went from the base at the end, once that is known.
+    """
 
     epoch: int = 0
     batch: int = 0
@@ -26,6 +29,7 @@ class Progress:
     first_scores: dict[str, float] = field(default_factory=dict)
     best_scores: dict[str, float] = field(default_factory=dict)
     best: dict[str, Tensor] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
     is_over: bool = False
     seconds: float = 0.0
 

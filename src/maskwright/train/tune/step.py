@@ -25,6 +25,7 @@ from maskwright.train.losses import prompt_loss
 from maskwright.train.step import best_believed
 from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.features import FeatureCache, encoded, frame_of
+from maskwright.train.tune.keeping import Elsewhere, ask_base, keeping_loss
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import SampleBatch
 from maskwright.train.tune.sampling import ChosenCells, choose_cells
@@ -36,9 +37,17 @@ class LossIsNoNumber(ModelError):
 
 
 def tune_step(
-    tuner: Tuner, cache: FeatureCache | None, batch: SampleBatch, dice: Dice, crew: Crew = ALONE
+    tuner: Tuner,
+    cache: FeatureCache | None,
+    batch: SampleBatch,
+    dice: Dice,
+    crew: Crew = ALONE,
+    *,
+    at: Elsewhere | None = None,
 ) -> dict[str, Tensor]:
     """Learn from one batch, of which a crew's processes answer a share each; without a cache the encoder learns too.
+
+    `at` is where the base's answers are kept.
 
     Raises:
         LossIsNoNumber: the loss or its gradient is; the weights stay as they were.
@@ -48,6 +57,9 @@ def tune_step(
     batch = batch.seen_by(own)
     features = _features(tuner, cache, batch)
     loss, measured = _answer_and_correct(tuner, features, batch, dice, own)
+    if cache is not None and at is not None:
+        kept = _keep(tuner, cache, at, dice, crew)
+        loss, measured = loss + kept, {**measured, "kept": kept}
     if cache is None:
         _through_encoder(tuner, batch, features)
     return end_step(tuner, loss, measured, crew)
@@ -156,6 +168,25 @@ def _answer_and_correct(
             with torch.no_grad():
                 prompts = correct(dice, prompts, seen, batch.masks)
     return total, measured
+
+
+def _keep(tuner: Tuner, cache: FeatureCache, at: Elsewhere, dice: Dice, crew: Crew) -> Float[Tensor, ""]:
+    """Learn to answer elsewhere as the base does; what is asked is drawn for all, and a process answers its share."""
+    assert tuner.base is not None
+    recipe, N = tuner.recipe, len(at.view_index)
+    with _half(tuner.model):
+        features = cache.take(at.views, tuner.device)
+        kept = ask_base(tuner.base, features, at, dice, recipe.drawn_share, recipe.at_once)
+    own = crew.share(N)
+    total = torch.zeros((), device=tuner.device)
+    size = recipe.at_once or N
+    for start in range(own.start, own.stop, size):
+        with _half(tuner.model):
+            piece = kept[start : min(start + size, own.stop)]
+            loss = recipe.keep_weight * keeping_loss(tuner.model, features, piece).sum() / N
+        loss.backward()
+        total += loss.detach()
+    return total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,17 @@ from maskwright.train.tune.recipe import TuneRecipe
 
 @dataclass(slots=True, kw_only=True)
 class Tuner:
-    """`average` is the mean of the weights over steps: what is scored and kept. A frozen encoder is in both."""
+    """`average` is the mean of the weights over steps: what is scored and kept. A frozen encoder is in both.
+
+    `base` answers as it all began, where that is to be kept.
+    """
 
     recipe: TuneRecipe
     model: SamModel
     average: SamModel
     optimizer: torch.optim.AdamW
     num_steps: int
+    base: SamModel | None = None
     step: int = 0
 
     @property
@@ -41,14 +45,15 @@ def make_tuner(model: SamModel, recipe: TuneRecipe, *, num_steps: int) -> Tuner:
     model.eval()
     choose_learning(model, recipe)
     shared = {} if recipe.trains_encoder else {id(model.image_encoder): model.image_encoder}
-    average = copy.deepcopy(model, shared)
+    average = copy.deepcopy(model, dict(shared))
+    base = copy.deepcopy(model, dict(shared)).requires_grad_(False) if recipe.keeps else None
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW([one for one in groups if one["params"]], lr=recipe.learning_rate, betas=(0.9, 0.98))
-    return Tuner(recipe=recipe, model=model, average=average, optimizer=optimizer, num_steps=num_steps)
+    return Tuner(recipe=recipe, model=model, average=average, optimizer=optimizer, num_steps=num_steps, base=base)
 
 
 __all__ = ["Tuner", "make_tuner"]

@@ -42,20 +42,27 @@ class View:
 
     def target(self, position: int, spec: FrameSpec) -> Bool[np.ndarray, "s s"]:
         """A mask as it lies in the model's frame, at half its side."""
-        mask = self._seen(decode(self.example.masks[position].rle))
-        frame = ModelFrame.of((mask.shape[0], mask.shape[1]), spec)
-        half = spec.side // MASK_STRIDE
-        height, width = (max(1, n // MASK_STRIDE) for n in frame.input_hw)
-        laid = np.zeros((half, half), np.bool_)
-        resized = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-        laid[:height, :width] = resized > 0.5
-        return laid
+        return _laid(self._seen(decode(self.example.masks[position].rle)), spec)
+
+    def extent(self, spec: FrameSpec) -> Bool[np.ndarray, "s s"]:
+        """Where the picture lies, in the same way; the rest of the frame is empty."""
+        return _laid(self._seen(np.ones(self.example.masks[0].rle.size_hw, np.bool_)), spec)
 
     def _seen(self, pixels: np.ndarray) -> np.ndarray:
         if self.box is not None:
             x1, y1, x2, y2 = self.box
             pixels = pixels[y1:y2, x1:x2]
         return pixels[:, ::-1] if self.mirrored else pixels
+
+
+def _laid(mask: Bool[np.ndarray, "h w"], spec: FrameSpec) -> Bool[np.ndarray, "s s"]:
+    frame = ModelFrame.of((mask.shape[0], mask.shape[1]), spec)
+    half = spec.side // MASK_STRIDE
+    height, width = (max(1, n // MASK_STRIDE) for n in frame.input_hw)
+    laid = np.zeros((half, half), np.bool_)
+    resized = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+    laid[:height, :width] = resized > 0.5
+    return laid
 
 
 def views_of(example: Example, *, mirror: bool, crops: int) -> Iterator[View]:

@@ -49,7 +49,7 @@ def _job(
     store: Path, settings: LoopSettings, one: Round, before: Sequence[Round], device: str, command: str | None
 ) -> FineTuneJob:
     recipe = settings.recipe
-    if not recipe.replay and (last := _last_learnt(before)) is not None and last.suggested_replay:
+    if (last := _last_learnt(before)) is not None and last.suggested_replay > recipe.replay:
         recipe = replace(recipe, replay=last.suggested_replay)
     return FineTuneJob(
         source=str(store),

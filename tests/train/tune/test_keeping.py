@@ -1,0 +1,75 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from maskwright.train.dice import Dice
+from maskwright.train.interaction import MASK_STRIDE
+from maskwright.train.tune.features import FeatureCache
+from maskwright.train.tune.keeping import ask_base, elsewhere, keeping_loss
+from maskwright.train.tune.samples import Samples
+
+
+@pytest.fixture(scope="session")
+def pictures(squares, tmp_path_factory):
+    """Views of five pictures, and their features."""
+    from maskwright.models import load_model
+    from maskwright.train.tune.recipe import TuneRecipe
+
+    model = load_model("test-sam")
+    views = Samples(squares[:5], replace(TuneRecipe(), mirror=0), crops=0).views()
+    cache = FeatureCache(tmp_path_factory.mktemp("features"), model)
+    cache.fill(model, views)
+    return views, cache
+
+
+def kept_of(model, pictures, seed, at_once=0):
+    views, cache = pictures
+    at = elsewhere([views[i] for i in (0, 3, 1, 3)], model.frame, np.random.default_rng(seed), "cpu")
+    features = cache.take(at.views)
+    return at, features, ask_base(model, features, at, Dice(seed), 0.25, at_once)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_base_itself_is_no_way_from_the_base_whatever_is_asked(test_sam, pictures, seed):
+    _, features, kept = kept_of(test_sam, pictures, seed)
+
+    assert keeping_loss(test_sam, features, kept).abs().max() < 1e-5
+
+
+def test_a_decoder_that_answers_otherwise_is_further_away_the_more_it_changed(test_sam, pictures):
+    _, features, kept = kept_of(test_sam, pictures, 1)
+    far = []
+    with torch.no_grad():
+        for _ in range(3):
+            for parameter in test_sam.mask_decoder.output_hypernetworks_mlps.parameters():
+                parameter.add_(0.05 * torch.ones_like(parameter))
+            far.append(float(keeping_loss(test_sam, features, kept).mean()))
+
+    assert 0 < far[0] < far[1] < far[2]
+
+
+def test_clicks_boxes_and_corrections_are_asked(test_sam, pictures):
+    kinds = set()
+    for seed in range(16):
+        prompts = kept_of(test_sam, pictures, seed)[2].prompts
+        kinds.add((tuple(prompts.labels[0, :2].tolist()), prompts.mask_logits is not None))
+
+    assert kinds == {((1, -1), False), ((2, 3), False), ((1, -1), True)}
+
+
+def test_clicks_lie_where_they_should(test_sam, pictures):
+    for seed in range(16):
+        at, _, kept = kept_of(test_sam, pictures, seed)
+        if kept.prompts.labels[0, 0] == 1:
+            x, y = ((kept.prompts.points[:, 0] + 0.5) / MASK_STRIDE).long().unbind(1)
+            assert at.region[torch.arange(len(x)), y, x].all()
+
+
+def test_a_base_that_is_asked_piece_by_piece_answers_the_same(test_sam, pictures):
+    for seed in range(4):
+        whole, pieces = (kept_of(test_sam, pictures, seed, at_once)[2] for at_once in (0, 3))
+
+        assert torch.allclose(whole.logits, pieces.logits, atol=1e-4)
+        assert torch.equal(whole[1:3].cells.index, whole.cells.index[1:3])
