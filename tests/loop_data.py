@@ -31,6 +31,9 @@ QUICK = TuneRecipe(
     clip=10.0,
     eval_pictures=4,
     tolerance=1.0,  # random weights know nothing that they could forget
+    replay=0.0,
+    keep=0.0,
+    keep_within=1.0,  # random weights know nothing that is to be kept
 )
 
 
