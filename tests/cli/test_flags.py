@@ -57,6 +57,7 @@ FLAGS = {
         *CONDITIONS[:-1], "--budget", "--by", "--frames", "--per-episode", "--vectors", "--images", "--name",
         "--replace", "--seed", "--out", "--json",
     ),
+    "flag": ("--depth", "--unit", "--images", "--name", "--json"),
     "export": ("--to", "--out", "--images", "--no-images", *CONDITIONS, "--json"),
     "policy-inputs": (
         "--slots", "--instruction", "--crop", "--size", "--margin", "--window-px", "--padding", "--background",

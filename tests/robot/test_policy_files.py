@@ -11,16 +11,18 @@ import pyarrow.parquet as pq
 import pytest
 
 from maskwright.core.errors import InputError, SettingError
+from maskwright.core.image import FrameRef
 from maskwright.datasets import open_source
 from maskwright.datasets.images import read_image
 from maskwright.robot.policy_inputs import make_inputs
 from maskwright.robot.policy_masks import StoredMasks, one_each
 from maskwright.robot.policy_recipe import ConstantBackground, CropRule, PatchRule, PolicyRecipe
+from maskwright.store import create_store, open_store
 from maskwright.workflows import policy_inputs as workflow
 from maskwright.workflows.annotate_plan import Selection
 from maskwright.workflows.policy_inputs import write_policy_inputs
 from policy_data import LENGTHS, WITHOUT_MUG, mug, write_episodes
-from robot_data import SIZE_HW, picture, write_rlds
+from robot_data import SIZE_HW, mask_of, picture, write_rlds
 
 RECIPE = PolicyRecipe(
     slots=("mug", "bin"),
@@ -172,8 +174,6 @@ def test_other_sources_than_lerobot_give_times_and_tasks(tmp_path):
 def _rename(store, out, names, dataset):
     from dataclasses import replace
 
-    from maskwright.store import create_store, open_store
-
     with open_store(store, read_only=True) as old, create_store(out) as new:
         for found in old.frames():
             if found.frame.ref.episode in names:
@@ -236,6 +236,22 @@ def test_masks_of_another_size_stop_it_and_leave_nothing(tmp_path):
         write_policy_inputs(dataset, store, RECIPE, tmp_path / "out")
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dataset", "masks"]
+
+
+def test_an_episode_that_cannot_be_written_leaves_those_before_it(tmp_path):
+    dataset, store = write_episodes(tmp_path)
+    with open_store(store) as opened:
+        ref = FrameRef(dataset="dataset", episode="episode_000001", camera="front", frame_index=4)
+        opened.put([mask_of(mug(0, (96, 128)), label="mug", frame=ref).record])
+    begun = tmp_path / ".out.unfinished"
+
+    with pytest.raises(
+        InputError, match=r"has the size \(96, 128\).* of moment 2; to begin anew, remove: .*unfinished"
+    ):
+        write_policy_inputs(dataset, store, RECIPE, tmp_path / "out", is_exact=True, workers=1)
+
+    assert begun.is_dir()
+    assert not (tmp_path / "out").exists()
 
 
 def test_names_of_nothing_are_refused(tmp_path):

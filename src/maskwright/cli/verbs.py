@@ -29,6 +29,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="query", help="Find, count and list masks of a store."),
     Verb(name="find", help="The frames with an object that looks like a given one."),
     Verb(name="pick", help="The masks that people should see next, on a budget, into a queue."),
+    Verb(name="flag", help="Flag masks that are thin, see-through, hidden or a piece of a pattern, into a queue."),
     Verb(name="export", help="Write the masks of a store as COCO, LeRobot, YOLO and other formats."),
     Verb(name="policy-inputs", help="What a policy trains on: crops, mask channels, backgrounds, patches."),
     Verb(name="import", help="Read masks of other formats into a store."),

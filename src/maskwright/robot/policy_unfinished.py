@@ -42,6 +42,11 @@ class Unfinished:
                 _sync(path)
             _write(self._path(index), facts)
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether an episode is done."""
+        return any(self._notes.glob("[0-9]*.json"))
+
     def finish(self) -> None:
         """Make it the folder that was asked for."""
         with _said_in_a_line(self._out):
@@ -80,7 +85,7 @@ def unfinished(out: Path, settings: Mapping[str, Any]) -> Iterator[Unfinished]:
             _begin(folder, settings, out)
         yield Unfinished(folder, out)
     finally:
-        if folder.is_dir() and not any((folder / _NOTES).glob("[0-9]*.json")):
+        if folder.is_dir() and not Unfinished(folder, out).is_begun:
             shutil.rmtree(folder, ignore_errors=True)  # nothing of it is done
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()

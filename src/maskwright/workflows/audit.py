@@ -17,6 +17,7 @@ from maskwright.workflows.audit_masks import duplicates, impossible, scores, tra
 from maskwright.workflows.audit_pixels import check_pixels
 from maskwright.workflows.audit_terms import checkpoints, licences, lineage
 from maskwright.workflows.findings import SEVERITIES, Finding, Severity, worst_first
+from maskwright.workflows.flag_masks import flag_findings
 from maskwright.workflows.store_facts import StoreFacts, read_facts
 
 Check = Callable[[Any, StoreFacts], Iterator[Finding]]
@@ -70,7 +71,7 @@ def audit_store(path: Path, *, progress: Callable[[int, int | None], None] | Non
     started = time.perf_counter()
     with open_store(path, read_only=True) as store:
         facts = read_facts(store)
-        findings = worst_first(_findings(store, facts, progress))
+        findings = worst_first([*_findings(store, facts, progress), *flag_findings(path)])
     return Audit(
         name=facts.name,
         num_masks=facts.num_masks,

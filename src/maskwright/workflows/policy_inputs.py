@@ -125,7 +125,13 @@ def write_policy_inputs(
                 staged.folder, source, layout, format_name, out, is_exact=is_exact, is_alone=len(episodes) < 2
             )
             job = _Job(source, cameras, stored, recipe, backdrops, writer, staged, _Count(episodes, progress))
-            facts, num_before = job.run(episodes, workers)
+            try:
+                facts, num_before = job.run(episodes, workers)
+            except InputError as error:
+                if not staged.is_begun:
+                    raise
+                kept = f"Done episodes are kept, with the store as of moment {stored.moment}; to begin anew, remove"
+                raise InputError(f"{error}. {kept}: {staged.folder}") from error
             writer.finish(facts, _about(settings, source))
             staged.finish()
     return PolicyWritten(
