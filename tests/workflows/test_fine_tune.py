@@ -128,6 +128,7 @@ def test_progress_is_told_stage_by_stage(made):
         "epoch 1 of 3",
         "epoch 2 of 3",
         "epoch 3 of 3",
+        "drawing back",
         "scoring",
         "scoring general data",
     ]
