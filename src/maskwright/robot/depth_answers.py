@@ -4,6 +4,7 @@ A click says less than a box. Where the place that was clicked gave no sound dep
 may be, and the model is asked again with that.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -23,6 +24,7 @@ from maskwright.robot.depth_refine import Refined, refine_with_depth
 
 _JOINS_PX, _REACH_PX = 4, 12
 _LEAST_SIDE = 4
+_FILLS = 0.5  # share of a hole's box that its answer has to fill, chosen on training scenes; less is a wrong box
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +60,19 @@ def look_with_depth(
     embedding = embed(model, image) if embedding is None else embedding
     grey = cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY)
     first = look(model, image, prompt, embedding=embedding)
-    box = prompt.box_xyxy if isinstance(prompt, BoxPrompt) else None
-    suggested = _hole_at(prompt, cues) if isinstance(prompt, PointPrompt) else None
-    if suggested is not None:
+    if isinstance(prompt, PointPrompt) and (suggested := _hole_at(prompt, cues)) is not None:
         again = look(model, image, BoxPrompt(suggested), embedding=embedding)
         refined = refine_with_depth(decode(again.record().rle), cues, box=suggested, grey=grey)
-        if _covers(refined.mask, prompt):
+        if _covers(refined.mask, prompt) and _fills(refined.mask, suggested):
             return DepthAnswer(first=first, look=again, refined=refined, hole_box=suggested)
-    mask = decode(first.record().rle)
-    return DepthAnswer(first=first, look=first, refined=refine_with_depth(mask, cues, box=box, grey=grey))
+    box = _corners(prompt.box_xyxy) if isinstance(prompt, BoxPrompt) else None
+    refined = refine_with_depth(decode(first.record().rle), cues, box=box, grey=grey)
+    return DepthAnswer(first=first, look=first, refined=refined)
+
+
+def _corners(box: Sequence[float]) -> BoxXYXY:
+    x1, y1, x2, y2 = box
+    return x1, y1, x2, y2
 
 
 def _hole_at(prompt: PointPrompt, cues: DepthCues) -> BoxXYXY | None:
@@ -93,6 +99,12 @@ def _label_near(labels: np.ndarray, at_xy: tuple[float, float]) -> int:
     away = (ys + top - y) ** 2 + (xs + left - x) ** 2
     nearest = int(np.argmin(away))
     return int(near[ys[nearest], xs[nearest]]) if away[nearest] <= _REACH_PX**2 else 0
+
+
+def _fills(mask: Bool[np.ndarray, "H W"], box: BoxXYXY) -> bool:
+    """Whether a mask is the thing of a box, and not a scrap in it."""
+    x1, y1, x2, y2 = box
+    return np.count_nonzero(mask) > _FILLS * (x2 - x1) * (y2 - y1)
 
 
 def _covers(mask: Bool[np.ndarray, "H W"], prompt: PointPrompt) -> bool:

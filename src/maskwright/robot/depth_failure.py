@@ -117,14 +117,15 @@ def _without(true: Float[np.ndarray, "H W"], glass: Bool[np.ndarray, "H W"]) -> 
     known = cv2.dilate(glass.astype(np.uint8), np.ones((5, 5), np.uint8)) == 0
     if not known.any():
         return true
-    levels = [(np.where(known, 1 / np.maximum(true, 0.05), 0).astype(np.float32), known.astype(np.float32))]
+    first: np.ndarray = np.where(known, 1 / np.maximum(true, 0.05), 0).astype(np.float32)
+    levels: list[tuple[np.ndarray, np.ndarray]] = [(first, known.astype(np.float32))]
     while min(levels[-1][0].shape) > 2:
         levels.append((cv2.pyrDown(levels[-1][0]), cv2.pyrDown(levels[-1][1])))
     drawn = levels[-1][0] / np.maximum(levels[-1][1], 1e-6)
     for values, weights in levels[-2::-1]:
         above = cv2.pyrUp(drawn, dstsize=(values.shape[1], values.shape[0]))
         drawn = np.where(weights > 1e-3, (values + 1e-3 * above) / (weights + 1e-3), above)
-    drawn = np.where(known, levels[0][0], drawn)
+    drawn = np.where(known, first, drawn)
     for side in (31, 15, 7, 3):
         for _ in range(6):
             drawn[~known] = cv2.blur(drawn, (side, side))[~known]
