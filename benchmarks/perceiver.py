@@ -4,7 +4,8 @@ python benchmarks/perceiver.py live [--minutes M]     a 30 Hz camera in real tim
 python benchmarks/perceiver.py quality [FOLDER ...]   J&F with answers that come so many pictures late, on any machine
 python benchmarks/perceiver.py model                  what one look of the model takes, beside what flow takes
 
-`live` needs a machine with nothing else to do. `quality` counts pictures, not seconds: the same on every machine.
+`live` needs a machine with nothing else to do; --flow-side and --threads (the model's) try other
+settings. `quality` counts pictures, not seconds: the same on every machine.
 FOLDER holds labelled video, as `maskwright evaluate --track` reads it.
 """
 
@@ -15,7 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Run:
     j_and_f: float = 0.0
 
 
-def live(minutes: float | None) -> None:
+def live(minutes: float | None, flow_side: int | None, threads: int | None) -> None:
     """The front camera of the demo episode, there and back, as a camera would give it."""
     import track
 
@@ -56,7 +57,7 @@ def live(minutes: float | None) -> None:
     there_and_back = [*images, *images[-2:0:-1]]
     truth = [*truths, *truths[-2:0:-1]]
     count = round((minutes or 0.5) * 60 * HZ)
-    run = _play(there_and_back, truth, count)
+    run = _play(there_and_back, truth, count, flow_side, threads)
     offline = _offline(images, truths)
     text = _told(run, count, offline)
     print(text)
@@ -67,14 +68,18 @@ def live(minutes: float | None) -> None:
     _write_section("live", text)
 
 
-def _play(images: list[Any], truths: list[dict[str, Any]], count: int) -> Run:
+def _play(
+    images: list[Any], truths: list[dict[str, Any]], count: int, flow_side: int | None, threads: int | None
+) -> Run:
     from maskwright.core import MaskPrompt
     from maskwright.robot.perceiver import Perceiver
     from maskwright.robot.perceiver_process import ProcessWorker
     from maskwright.robot.perceiver_values import PerceiverSettings
 
     settings = PerceiverSettings(budget_ms=BUDGET_MS)
-    worker = ProcessWorker("tiny", flow_side=settings.flow_side)
+    if flow_side is not None:
+        settings = replace(settings, flow_side=flow_side)
+    worker = ProcessWorker("tiny", flow_side=settings.flow_side, num_threads=threads)
     run, meters = Run(), _Meters(truths[0])
     with Perceiver(settings=settings, worker=worker) as perceiver:
         while worker.trouble == "starting":
@@ -301,7 +306,7 @@ def model() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     images, truths = track.demo()
-    looker, meter = Looker(load_model("tiny"), flow_side=480), MotionMeter(480)
+    looker, meter = Looker(load_model("tiny"), flow_side=640), MotionMeter(640)
     prompts = {name: MaskPrompt(rle) for name, rle in truths[0].items()}
     flow_ms, look_ms, motion = [], [], None
     for number, image in enumerate(images[:40]):
@@ -346,12 +351,15 @@ def main() -> None:
     """Run one part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parts = parser.add_subparsers(dest="part", required=True)
-    parts.add_parser("live").add_argument("--minutes", type=float)
+    live_parser = parts.add_parser("live")
+    live_parser.add_argument("--minutes", type=float)
+    live_parser.add_argument("--flow-side", type=int)
+    live_parser.add_argument("--threads", type=int)
     parts.add_parser("quality").add_argument("folders", nargs="*", type=Path)
     parts.add_parser("model")
     arguments = parser.parse_args()
     if arguments.part == "live":
-        live(arguments.minutes)
+        live(arguments.minutes, arguments.flow_side, arguments.threads)
     elif arguments.part == "quality":
         quality(arguments.folders)
     else:

@@ -20,7 +20,7 @@ from maskwright.robot.perceiver_rigid import as_a_whole, moved
 _BY_AGREEMENT, _BY_FRAME = 0.5, 0.998
 # Shares of the flow's side that are tried, from the finest; of the budget that motion may take; and how much faster
 # than that the next finer one must seem to be, over so many frames, before it is tried again.
-_SHARES = (1.0, 0.6, 0.35)
+_SHARES = (1.0, 0.75, 0.5, 0.3)
 _OF_BUDGET, _TRIES_AGAIN = 0.7, 60
 _NEWEST = 0.2
 

@@ -52,7 +52,7 @@ class PerceiverSettings:
     gap_ms: float = 150.0
     # So many pictures without any difference are taken for one, shown again and again; 0 never does.
     frozen_after: int = 10
-    flow_side: int = 480
+    flow_side: int = 640
     # How often a model that died is started again.
     restarts: int = 3
 
