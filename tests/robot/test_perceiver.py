@@ -365,7 +365,8 @@ def test_a_picture_that_the_model_cannot_be_shown_is_told_each_time():
         def submit(self, question):
             raise ImageError("too large")
 
-    perceiver = Perceiver(worker=Narrow(Oracle()), settings=PerceiverSettings(flow_side=160))
+    settings = PerceiverSettings(flow_side=160, budget_ms=1000)
+    perceiver = Perceiver(worker=Narrow(Oracle()), settings=settings, clock=Clock())
     perceiver.add("mug", box=BOX)
 
     for number in range(3):
