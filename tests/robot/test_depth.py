@@ -181,7 +181,7 @@ def test_a_click_on_a_hole_asks_the_model_by_the_holes_box():
     image = Image(np.full((*SIZE_HW, 3), 90, np.uint8))
     model = mw.load_model("test-sam")
 
-    by_click = look_with_depth(model, image, PointPrompt([(77, 60)]), depth_map(metres))
+    by_click = look_with_depth(model, image, PointPrompt([(77, 60)]), depth_map(metres), by_hole=True)
     by_box = look_with_depth(model, image, BoxPrompt((60, 35, 95, 85)), depth_map(metres))
 
     assert by_box.hole_box is None

@@ -1,7 +1,7 @@
 """`look_with_depth`: a prompt answered by a model that sees colours, and corrected by depth.
 
-A click says less than a box. Where the place that was clicked gave no sound depth, the hole around it says what the box
-may be, and the model is asked again with that.
+A click says less than a box. Where the place that was clicked gave no sound depth, the hole around it may say what the
+box is; asking the model again with that is an option.
 """
 
 from collections.abc import Sequence
@@ -47,8 +47,12 @@ def look_with_depth(
     *,
     cues: DepthCues | None = None,
     embedding: ImageEmbedding | None = None,
+    by_hole: bool = False,
 ) -> DepthAnswer:
     """Answer a box or clicks. `cues` and `embedding` are the frame's, where they are at hand.
+
+    `by_hole` asks the model again by the box of the hole that was clicked. It is off, because on scenes that nothing
+    was chosen on it made masks worse: a hole's box is too often that of a scrap, or of two things.
 
     Raises:
         ImageError: depth and picture are of different size.
@@ -60,7 +64,7 @@ def look_with_depth(
     embedding = embed(model, image) if embedding is None else embedding
     grey = cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY)
     first = look(model, image, prompt, embedding=embedding)
-    if isinstance(prompt, PointPrompt) and (suggested := _hole_at(prompt, cues)) is not None:
+    if by_hole and isinstance(prompt, PointPrompt) and (suggested := _hole_at(prompt, cues)) is not None:
         again = look(model, image, BoxPrompt(suggested), embedding=embedding)
         refined = refine_with_depth(decode(again.record().rle), cues, box=suggested, grey=grey)
         if _covers(refined.mask, prompt) and _fills(refined.mask, suggested):
