@@ -108,7 +108,12 @@ def _model_finder(name: str) -> Callable[[LabelledScene], Find]:
     from maskwright.predict.grounding.things import things_of_model
 
     model = mw.load_model(name)
-    return lambda scene: things_of_model(model, mw.embed(model, mw.Image(scene.image)))
+
+    def finder(scene: LabelledScene) -> Find:
+        image = mw.Image(scene.image)
+        return things_of_model(model, image, mw.embed(model, image))
+
+    return finder
 
 
 def _tell(right: dict[str, list[bool]], told: dict[str, list[bool]]) -> None:

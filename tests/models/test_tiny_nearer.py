@@ -4,13 +4,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from maskwright.models.tiny.nearer import answer_seen, as_seen, rank_seen, shown_whole
+from maskwright.models.tiny.nearer import answer_seen, as_seen, each_seen, rank_seen, shown_whole
 from maskwright.models.tiny.text import NO_WORD, Drawn, Things
 from maskwright.models.tiny.vocabulary import WORDS, phrase_words
 
 SIDE = 160  # of the frame in pixels; logits are a fourth of it
 WHOLE = (0.0, 0.0, 160.0, 120.0)
 BELIEF = torch.tensor([1.0, 0.0, 0.0, 2.0, 0.0])
+EACH = torch.tensor([1.0, 0.0, 2.0, 0.0])
 
 
 def square(x1: int, y1: int, x2: int, y2: int) -> Tensor:
@@ -92,7 +93,24 @@ def test_a_phrase_may_mean_things_of_several_looks() -> None:
 def test_no_things_are_no_answer() -> None:
     nothing = Things(logits=torch.zeros(0, 40, 40), words=torch.zeros(0, len(WORDS)), quality=torch.zeros(0))
 
-    (found,) = answer_seen([as_seen(nothing, SIDE, WHOLE, (160, 120))], text("mug"), BELIEF)
+    seen = [as_seen(nothing, SIDE, WHOLE, (160, 120))]
+    (found,) = answer_seen(seen, text("mug"), BELIEF)
 
     assert found.pieces == ()
     assert found.belief == 0
+    assert each_seen(seen, text("mug"), EACH) == [[]]
+
+
+def test_each_thing_is_given_once_with_a_belief_of_its_own_the_likeliest_first() -> None:
+    whole = things((square(24, 18, 28, 22), "mug"), (square(0, 0, 6, 6), "bowl"), (square(30, 0, 36, 6), "mug"))
+    part = things((square(14, 10, 20, 17), "mug"))  # the first thing again, nearer
+    part.words[0, WORDS.index("mug")] = 8.0
+    whole.words[2, WORDS.index("mug")] = 1.0
+    seen = [as_seen(whole, SIDE, WHOLE, (160, 120)), as_seen(part, SIDE, (64, 48, 160, 120), (160, 120))]
+
+    mugs, bowls = each_seen(seen, torch.cat([text("mug"), text("bowl")]), EACH)
+
+    assert [[number for number, _ in one.pieces] for one in mugs] == [[1], [0], [0]]
+    assert [one.belief for one in mugs] == sorted((one.belief for one in mugs), reverse=True)
+    assert mugs[0].belief > 0.8 > mugs[1].belief > 0.3 > mugs[2].belief
+    assert torch.equal(bowls[0].pieces[0][1], whole.logits[1])

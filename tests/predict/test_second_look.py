@@ -16,7 +16,8 @@ from maskwright.models.text_protocol import ReadsParts
 from maskwright.models.tiny import TinyConfig, TinySam, build_tiny_network
 from maskwright.models.words.speaking import Words, give_words
 from maskwright.predict import embed, look, look_closer, predict, to_records
-from maskwright.predict.second_look import look_for_words, part_boxes
+from maskwright.predict.grounding.things import by_words
+from maskwright.predict.second_look import look_for_things, look_for_words, part_boxes
 from maskwright.serve.engine.polite import polite
 
 NEVER_SURE = 1.5
@@ -32,6 +33,7 @@ def model() -> TinySam:
     torch.nn.init.normal_(network.text_path.palette, std=0.3)
     torch.nn.init.constant_(network.text_path.finder.out.bias[:1], 0.0)
     torch.nn.init.normal_(network.text_path.finder.out.weight, std=0.3)
+    network.text_path.belief_each.copy_(torch.tensor([1.0, 0.0, 3.0, 0.0]))
     return network
 
 
@@ -92,6 +94,32 @@ def test_a_look_shows_its_best_guess_where_every_guess_is_wanted(model: TinySam,
     assert shown.predicted_iou == pytest.approx(found.belief)
 
 
+def test_every_thing_that_words_may_hold_of_is_given_once_the_likeliest_first(
+    model: TinySam, image: Image, encodings: list[int]
+) -> None:
+    embedding = embed(model, image)
+
+    found = look_for_things(model, image, embedding, "mug", least_belief=0)
+    look_for_things(model, image, embedding, "red gripper")
+
+    beliefs = [one.belief for one in found]
+    assert found
+    assert beliefs == sorted(beliefs, reverse=True)
+    assert all(0 <= belief <= 1 for belief in beliefs)
+    assert len({one.rle.counts for one in found}) == len(found)
+    assert len(encodings) == 1 + len(part_boxes(image.size_hw))
+    assert look_for_things(model, image, embedding, "mug", least_belief=1) == []
+
+
+def test_instructions_are_about_all_things_each_with_a_record_of_its_own(model: TinySam, image: Image) -> None:
+    things = by_words(model)(image)("mug")
+
+    records = [one.record for one in things if one.record is not None]
+    assert len({record.id for record in records}) == len(things) > 0
+    assert [record.scores.predicted_iou for record in records] == [one.belief for one in things]
+    assert [record.rle for record in records] == [one.rle for one in things]
+
+
 def test_sure_answers_and_clicks_cost_no_part(image: Image, model: TinySam, encodings: list[int]) -> None:
     embedding = embed(model, image)
     records = to_records(predict(model, embedding, [PointPrompt([(40, 40)]), TextPrompt("mug")]))
@@ -111,6 +139,7 @@ def test_words_of_an_adapter_are_answered_by_it_alone(image: Image) -> None:
     seen = look(taught, image, TextPrompt("valve"))
 
     assert seen.by_words is None
+    assert len(by_words(taught)(image)("valve")) == taught.num_candidates
     assert taught.card.least_text_belief == 0
 
 

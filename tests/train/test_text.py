@@ -21,7 +21,7 @@ from maskwright.models.tiny.finding import REGIONS
 from maskwright.models.tiny.reading import oklab
 from maskwright.models.tiny.text import num_rows
 from maskwright.models.tiny.vocabulary import COLOURS, WORDS, phrase_words
-from maskwright.train.belief_fit import Unseen, answers_to, fit_belief, look_twice
+from maskwright.train.belief_fit import Answered, Unseen, answers_to, fit_belief, look_twice, things_for
 from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore, build_store
 from maskwright.train.finder_step import finder_loss, gather_cells, targets_of
@@ -328,6 +328,23 @@ def test_belief_follows_how_often_answers_are_right(store: FeatureStore, unseen:
                 right.append(answer.is_right)
         believed = torch.sigmoid(torch.stack(said) @ belief).mean()
         assert float(believed) == pytest.approx(sum(right) / len(right), abs=0.3)
+
+
+def test_belief_in_single_things_follows_how_often_they_are_meant(store: FeatureStore, unseen: Unseen) -> None:
+    model = trainer().model
+    assert model.text_path is not None
+    torch.nn.init.normal_(model.text_path.finder.out.weight, std=0.3)
+
+    fit_belief(model, unseen, names_in(store.words), least=2.0)
+
+    each: list[Answered] = []
+    for picture in range(3):
+        truth = torch.from_numpy(store.index_maps[picture].astype(np.int64))
+        asked_about = [phrase for kind, phrase in phrases_about(store.words[picture]) if kind != "colour"]
+        each += things_for(asked_about, look_twice(model, unseen, picture), truth)
+    believed = torch.sigmoid(torch.stack([one.evidence for one in each]) @ model.text_path.belief_each)
+    assert len(each) > 10
+    assert float(believed.mean()) == pytest.approx(np.mean([one.is_right for one in each]), abs=0.1)
 
 
 def test_parts_of_scenes_keep_their_objects_and_their_places(folder: Path) -> None:

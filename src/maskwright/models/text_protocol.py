@@ -48,5 +48,11 @@ class ReadsParts(Protocol):
         """Answer phrases from a picture and parts of it; `parts` is called unless they are remembered."""
         ...
 
+    def things_in_parts(
+        self, whole: Features, parts: Callable[[], Sequence[Part]], text: Int[Tensor, "N _k"]
+    ) -> list[list[WordsFound]]:
+        """Give for each phrase all things of a picture that it may hold of, each with its own belief."""
+        ...
+
 
 __all__ = ["Part", "ReadsParts", "WordsFound"]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from maskwright.core import RLE, Image, SizeHW
 from maskwright.masks import encode, union
@@ -66,17 +68,11 @@ def look_for_words(
         PromptError: a word is unknown.
     """
     assert isinstance(model, ReadsParts), "ask only models that can look again"
+    text = _indices(model, phrases)
     places = part_places(image.size_hw, model.frame)
-    words = [model.text_indices(phrase) for phrase in phrases]
-    longest = max(map(len, words))
-    text = torch.tensor([(*one, *[-1] * (longest - len(one))) for one in words], device=model.device)
-
-    def parts() -> list[Part]:
-        return list(_encoded(model, image, places, cache))
-
     with torch.no_grad():
-        found = model.find_in_parts(embedding.features, parts, text)
-    boxes = [(0, 0, image.size_hw[1], image.size_hw[0]), *(one.box for one in places)]
+        found = model.find_in_parts(embedding.features, lambda: list(_encoded(model, image, places, cache)), text)
+    boxes = _all_boxes(image.size_hw, places)
     least = model.card.least_text_belief if min_belief is None else min_belief
     nothing = WordsFound(pieces=(), belief=0.0)
     return [
@@ -87,6 +83,46 @@ def look_for_words(
         )
         for one in found
     ]
+
+
+def look_for_things(
+    model: Model,
+    image: Image,
+    embedding: ImageEmbedding,
+    phrase: str,
+    *,
+    least_belief: float = 0.02,
+    cache: EmbeddingCache | None = None,
+) -> list[FoundByWords]:
+    """Give every thing of a picture that a phrase may hold of, each as a mask with its own belief, the likeliest first.
+
+    Where `look_for_words` answers, this leaves the choice to who asks. Costs as much.
+
+    Raises:
+        PromptError: a word is unknown.
+    """
+    assert isinstance(model, ReadsParts), "ask only models that can look again"
+    text = _indices(model, [phrase])
+    places = part_places(image.size_hw, model.frame)
+    with torch.no_grad():
+        found = model.things_in_parts(embedding.features, lambda: list(_encoded(model, image, places, cache)), text)
+    boxes = _all_boxes(image.size_hw, places)
+    return [
+        FoundByWords(rle=_drawn(model, one, boxes, image.size_hw), belief=one.belief, num_parts=len(places))
+        for one in found[0]
+        if one.belief >= least_belief
+    ]
+
+
+def _indices(model: Model, phrases: Sequence[str]) -> Int[Tensor, "N k"]:
+    words = [model.text_indices(phrase) for phrase in phrases]
+    longest = max(map(len, words))
+    return torch.tensor([(*one, *[-1] * (longest - len(one))) for one in words], device=model.device)
+
+
+def _all_boxes(size_hw: SizeHW, places: Sequence["PartPlace"]) -> list[CropBox]:
+    """The whole picture's box, then those of its parts."""
+    return [(0, 0, size_hw[1], size_hw[0]), *(one.box for one in places)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,4 +163,4 @@ def _drawn(model: Model, found: WordsFound, boxes: Sequence[CropBox], size_hw: S
     return union(masks) if masks else encode(np.zeros(size_hw, bool))
 
 
-__all__ = ["FoundByWords", "PartPlace", "look_for_words", "part_boxes", "part_places"]
+__all__ = ["FoundByWords", "PartPlace", "look_for_things", "look_for_words", "part_boxes", "part_places"]

@@ -16,8 +16,8 @@ from torch import Tensor
 from maskwright.core import SizeHW
 from maskwright.models.text_protocol import Part
 from maskwright.models.tiny import TinySam
-from maskwright.models.tiny.answering import chosen, evidence
-from maskwright.models.tiny.nearer import SeenThings, rank_seen
+from maskwright.models.tiny.answering import chosen, evidence, thing_evidence
+from maskwright.models.tiny.nearer import SeenThings, rank_seen, things_apart
 from maskwright.predict.second_look import part_places
 from maskwright.train.dice import Dice
 from maskwright.train.feature_store import FeatureStore
@@ -56,6 +56,7 @@ def fit_belief(model: TinySam, unseen: Unseen, names: Sequence[tuple[int, ...]],
     assert path is not None
     first: list[Answered] = []
     second: list[Answered] = []
+    each: list[Answered] = []
     for picture in range(len(unseen.scenes)):
         phrases = _phrases(Dice(picture), unseen.scenes, picture, names)
         seen = look_twice(model, unseen, picture)
@@ -63,11 +64,14 @@ def fit_belief(model: TinySam, unseen: Unseen, names: Sequence[tuple[int, ...]],
         if len(seen[0].things.logits):  # else neither has an answer, or only the second
             first += answers_to(phrases, seen[:1], truth)
             second += answers_to(phrases, seen, truth)
+        each += things_for(phrases, seen, truth)
     if first:
         path.belief.copy_(_regression(first))
     again = [two for one, two in zip(first, second, strict=True) if _believed(one, path.belief) < least]
     if again:
         path.belief_near.copy_(_regression(again))
+    if each:
+        path.belief_each.copy_(_regression(each))
 
 
 def _believed(answer: Answered, belief: Float[Tensor, " E"]) -> float:
@@ -97,6 +101,27 @@ def answers_to(phrases: Sequence[Phrase], seen: Sequence[SeenThings], truth: Ten
         yield Answered(
             evidence=evidence(ranking, 0, kept), is_right=_overlap(masks[kept].any(0), truth, phrase) >= _RIGHT
         )
+
+
+def things_for(phrases: Sequence[Phrase], seen: Sequence[SeenThings], truth: Tensor) -> Iterator[Answered]:
+    """Tell of each thing that a phrase may hold of what speaks for it, and whether it is one of those meant."""
+    masks = torch.cat([one.on_whole for one in seen])
+    if not len(masks):
+        return
+    for phrase in phrases:
+        ranking = rank_seen(seen, torch.tensor([phrase.words]))
+        for thing in things_apart(ranking, 0):
+            is_right, is_unsure = _is_one_of(masks[thing], truth, phrase)
+            if is_right or not is_unsure:
+                yield Answered(evidence=thing_evidence(ranking, 0, thing), is_right=is_right)
+
+
+def _is_one_of(mask: Tensor, truth: Tensor, phrase: Phrase) -> tuple[bool, bool]:
+    """Whether a mask is one of the things that a phrase means, or one of which that is unknown."""
+    numbers = truth[mask].bincount(minlength=len(phrase.meant) + 1)
+    pixels = truth.flatten().bincount(minlength=len(phrase.meant) + 1)
+    overlap = (numbers / (pixels + int(mask.sum()) - numbers).clamp(min=1))[1:] >= _RIGHT
+    return bool((overlap & torch.tensor(phrase.meant)).any()), bool((overlap & torch.tensor(phrase.unsure)).any())
 
 
 def _phrases(dice: Dice, scenes: FeatureStore, picture: int, names: Sequence[tuple[int, ...]]) -> list[Phrase]:
@@ -136,4 +161,4 @@ def _regression(answers: Sequence[Answered]) -> Float[Tensor, " E"]:
     return weights.detach()
 
 
-__all__ = ["Answered", "Unseen", "answers_to", "fit_belief", "look_twice"]
+__all__ = ["Answered", "Unseen", "answers_to", "fit_belief", "look_twice", "things_for"]

@@ -84,6 +84,13 @@ def evidence(ranking: Ranking, phrase: int, kept: list[int]) -> Float[Tensor, " 
     return torch.stack([best, behind, ranking.quality[kept[0]], one, ranking.has_colour[phrase] * one])
 
 
+def thing_evidence(ranking: Ranking, phrase: int, thing: int) -> Float[Tensor, " T"]:
+    """Say what speaks for one thing by itself, whatever else is there: its score, its wholeness, 1, and a colour."""
+    score = ranking.scores[phrase, thing]
+    one = torch.ones_like(score)
+    return torch.stack([score, ranking.quality[thing], one, ranking.has_colour[phrase] * one])
+
+
 def answer(things: Things, text: Int[Tensor, "N k"], belief: Float[Tensor, " E"], *, num_masks: int) -> Decoded:
     """Answer phrases about one picture: all that each means in one mask, or the best `num_masks` by themselves.
 
@@ -116,4 +123,14 @@ def answer_placed(drawn: Decoded, each: list[Things], text: Int[Tensor, "N k"], 
     return Decoded(logits=drawn.logits[rows, order], predicted_iou=drawn.predicted_iou[rows, order])
 
 
-__all__ = ["Ranking", "answer", "answer_placed", "chosen", "evidence", "rank", "rank_masks", "same_things"]
+__all__ = [
+    "Ranking",
+    "answer",
+    "answer_placed",
+    "chosen",
+    "evidence",
+    "rank",
+    "rank_masks",
+    "same_things",
+    "thing_evidence",
+]

@@ -25,7 +25,7 @@ from maskwright.models.tiny.belief import believe
 from maskwright.models.tiny.box import keep_promises
 from maskwright.models.tiny.clicks import keep_clicks, shades_of
 from maskwright.models.tiny.corrector import Corrector
-from maskwright.models.tiny.nearer import SeenThings, answer_seen, as_seen, shown_whole
+from maskwright.models.tiny.nearer import SeenThings, answer_seen, as_seen, each_seen, shown_whole
 from maskwright.models.tiny.text import (
     NUM_BOXES,
     NUM_PART_BOXES,
@@ -44,8 +44,8 @@ from maskwright.models.tiny.vocabulary import phrase_words
 from maskwright.nn.mask_ops import agreement_score
 
 # Added to the logits of candidate 0, the answer to boxes and to several clicks. The threshold that is best for Dice is
-# half of the Dice reached, not probability one half: at about 0.77 that is a logit of -0.5.
-_LEAN = 0.5
+# half of the Dice reached, not probability one half: at about 0.88 that is a logit of -0.25.
+_LEAN = 0.25
 _CORRECTED_LEAN = 0.25
 
 
@@ -189,11 +189,21 @@ class TinySam(SamModel):
     ) -> list[WordsFound]:
         """Answer phrases from the things of a picture and of enlarged parts of it, ranked together."""
         assert self.text_path is not None, "text_indices refuses text where there is no path"
+        return answer_seen(self._seen(whole, parts), text, self.text_path.belief_near)
+
+    def things_in_parts(
+        self, whole: Features, parts: Callable[[], Sequence[Part]], text: Int[Tensor, "N _k"]
+    ) -> list[list[WordsFound]]:
+        """Give for each phrase all things of a picture and of enlarged parts of it that it may hold of."""
+        assert self.text_path is not None, "text_indices refuses text where there is no path"
+        return each_seen(self._seen(whole, parts), text, self.text_path.belief_each)
+
+    def _seen(self, whole: Features, parts: Callable[[], Sequence[Part]]) -> tuple[SeenThings, ...]:
         last = self._last_parts
         if last is None or last[0]() is not whole.image_embedding:
             last = weakref.ref(whole.image_embedding), tuple(self.look_at(whole, parts()))
             self._last_parts = last
-        return answer_seen(last[1], text, self.text_path.belief_near)
+        return last[1]
 
     def look_at(self, whole: Features, parts: Sequence[Part]) -> Iterator[SeenThings]:
         """Find and read the things of a picture and then of each part of it."""

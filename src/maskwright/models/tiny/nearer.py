@@ -13,11 +13,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from maskwright.models.text_protocol import WordsFound
-from maskwright.models.tiny.answering import Ranking, chosen, evidence, rank_masks, same_things
+from maskwright.models.tiny.answering import Ranking, chosen, evidence, rank_masks, same_things, thing_evidence
 from maskwright.models.tiny.text import Drawn, Things
 
 GRID_STRIDE = 2  # masks are compared on a grid of the whole frame with cells of so many pixels
 _BORDER = 1  # cells of a part's logits along its border
+_MOST_THINGS = 24  # for one phrase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,17 +82,55 @@ def rank_seen(seen: Sequence[SeenThings], text: Int[Tensor, "N k"]) -> Ranking:
 
 def answer_seen(seen: Sequence[SeenThings], text: Int[Tensor, "N k"], belief: Float[Tensor, " E"]) -> list[WordsFound]:
     """Answer phrases from several looks."""
-    numbers = [(look, row) for look, one in enumerate(seen) for row in range(len(one.things.logits))]
-    if not numbers:
+    pieces = _pieces(seen)
+    if not pieces:
         return [WordsFound(pieces=(), belief=0.0)] * len(text)
     ranking = rank_seen(seen, text)
     found = []
     for phrase in range(len(text)):
         kept = chosen(ranking, phrase)
-        pieces = tuple((numbers[i][0], seen[numbers[i][0]].things.logits[numbers[i][1]]) for i in kept)
         surety = torch.sigmoid(evidence(ranking, phrase, kept) @ belief)
-        found.append(WordsFound(pieces=pieces, belief=float(surety)))
+        found.append(WordsFound(pieces=tuple(pieces[i] for i in kept), belief=float(surety)))
     return found
 
 
-__all__ = ["GRID_STRIDE", "SeenThings", "answer_seen", "as_seen", "rank_seen", "shown_whole"]
+def each_seen(
+    seen: Sequence[SeenThings], text: Int[Tensor, "N k"], belief: Float[Tensor, " T"]
+) -> list[list[WordsFound]]:
+    """Give all things that each phrase may hold of, the likeliest first, each once."""
+    pieces = _pieces(seen)
+    if not pieces:
+        return [[] for _ in text]
+    ranking = rank_seen(seen, text)
+    return [
+        [
+            WordsFound(pieces=(pieces[i],), belief=float(torch.sigmoid(thing_evidence(ranking, phrase, i) @ belief)))
+            for i in things_apart(ranking, phrase)
+        ]
+        for phrase in range(len(text))
+    ]
+
+
+def things_apart(ranking: Ranking, phrase: int) -> list[int]:
+    """Order masks by how well a phrase holds of them; of those that show the same thing the best."""
+    kept: list[int] = []
+    for i in ranking.scores[phrase].argsort(descending=True).tolist():
+        if len(kept) < _MOST_THINGS and not ranking.same[i, kept].any():
+            kept.append(i)
+    return kept
+
+
+def _pieces(seen: Sequence[SeenThings]) -> list[tuple[int, Tensor]]:
+    return [(look, logits) for look, one in enumerate(seen) for logits in one.things.logits]
+
+
+__all__ = [
+    "GRID_STRIDE",
+    "SeenThings",
+    "answer_seen",
+    "as_seen",
+    "each_seen",
+    "rank_seen",
+    "shown_whole",
+    "things_apart",
+]

@@ -50,14 +50,15 @@ class Things:
 class TextPath(nn.Module):
     """What finds things, what reads them, and the vocabulary.
 
-    `palette`, `is_taught` (which words training met), `belief` (of answers, `answering.py`) and `belief_near` (of those
-    from a second look, `nearer.py`) belong to the weights.
+    `palette`, `is_taught` (which words training met), `belief` (of answers, `answering.py`), `belief_near` (of those
+    from a second look, `nearer.py`) and `belief_each` (of each thing by itself) belong to the weights.
     """
 
     palette: Tensor
     is_taught: Tensor
     belief: Tensor
     belief_near: Tensor
+    belief_each: Tensor
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class TextPath(nn.Module):
         self.register_buffer("is_taught", torch.ones(len(WORDS)))
         self.register_buffer("belief", torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0]))
         self.register_buffer("belief_near", torch.tensor([1.0, 0.0, 0.0, 0.0, 0.0]))
+        self.register_buffer("belief_each", torch.tensor([1.0, 0.0, 0.0, 0.0]))
 
     @property
     def taught(self) -> tuple[str, ...]:

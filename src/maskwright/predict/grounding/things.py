@@ -1,17 +1,21 @@
 """Where things come from that instructions are about: a model's own words, a detector and SAM, or CLIP on all masks."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from maskwright.core import BoxPrompt, Image, MaskRecord, TextPrompt
+from maskwright.core import BoxPrompt, Image, MaskRecord, TextPrompt, new_id
 from maskwright.models.protocol import Model
+from maskwright.models.text_protocol import ReadsParts
 from maskwright.predict.cache import EmbeddingCache
+from maskwright.predict.closer import with_words_found
 from maskwright.predict.embedding import ImageEmbedding, embed
 from maskwright.predict.everything import everything
 from maskwright.predict.grounding.resolve import Find
 from maskwright.predict.grounding.shapes import Thing
 from maskwright.predict.predict import predict
 from maskwright.predict.records import to_records
+from maskwright.predict.second_look import look_for_things
 
 if TYPE_CHECKING:
     from maskwright.models.detectors.clip_scorer import ClipScorer
@@ -28,7 +32,7 @@ def by_words(model: Model, *, cache: EmbeddingCache | None = None) -> Callable[[
     """
 
     def find_in(image: Image) -> Find:
-        return things_of_model(model, embed(model, image, cache=cache))
+        return things_of_model(model, image, embed(model, image, cache=cache), cache=cache)
 
     return find_in
 
@@ -51,13 +55,23 @@ def by_clip(scorer: "ClipScorer", model: Model, *, cache: EmbeddingCache | None 
     return find_in
 
 
-def things_of_model(model: Model, embedding: ImageEmbedding) -> Find:
-    """Take all candidates that a model gives for words; belief is its predicted IoU."""
+def things_of_model(
+    model: Model, image: Image, embedding: ImageEmbedding, *, cache: EmbeddingCache | None = None
+) -> Find:
+    """Take all things that a model finds for words, each with its own belief, from the picture and from its parts.
+
+    Of a model that finds no things by themselves, all candidates; belief is its predicted IoU.
+    """
 
     def find(words: str) -> list[Thing]:
         # How sure is sure enough is for the whole instruction to say.
-        batch = predict(model, embedding, [TextPrompt(words)], num_masks=model.num_candidates, min_belief=0.0)
-        records = to_records(batch)
+        # A model that was taught words by an adapter keeps its class, but answers by that alone: it is never unsure.
+        looks_again = isinstance(model, ReadsParts) and model.card.least_text_belief > 0
+        num_masks = 1 if looks_again else model.num_candidates
+        records = to_records(predict(model, embedding, [TextPrompt(words)], num_masks=num_masks, min_belief=0.0))
+        if looks_again:
+            found = look_for_things(model, image, embedding, words, cache=cache)
+            records = [replace(with_words_found(records[0], one), id=new_id()) for one in found]
         return [_thing(record, record.scores.predicted_iou or 0.0, words) for record in records]
 
     return find

@@ -102,6 +102,12 @@ class PoliteReader(PoliteModel):
         """Answer phrases from parts, whose encodings are steps of their own."""
         return self._reader.find_in_parts(whole, parts, text)
 
+    def things_in_parts(
+        self, whole: Features, parts: Callable[[], Sequence[Part]], text: Int[Tensor, "N _k"]
+    ) -> list[list[WordsFound]]:
+        """Give all things that phrases may hold of, as `find_in_parts` answers."""
+        return self._reader.things_in_parts(whole, parts, text)
+
 
 def polite(model: Model, around: Around) -> PoliteModel:
     """Make a model polite, with all that it can."""
