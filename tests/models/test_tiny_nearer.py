@@ -112,5 +112,5 @@ def test_each_thing_is_given_once_with_a_belief_of_its_own_the_likeliest_first()
 
     assert [[number for number, _ in one.pieces] for one in mugs] == [[1], [0], [0]]
     assert [one.belief for one in mugs] == sorted((one.belief for one in mugs), reverse=True)
-    assert mugs[0].belief > 0.8 > mugs[1].belief > 0.3 > mugs[2].belief
+    assert mugs[0].belief > mugs[1].belief > 0.5 > mugs[2].belief
     assert torch.equal(bowls[0].pieces[0][1], whole.logits[1])
