@@ -117,7 +117,7 @@ def test_only_the_single_mask_leans_beyond_what_was_trained(tiny: TinySam) -> No
         single = tiny.decode(features, prompt, multimask=False).logits
         several = tiny.decode(features, prompt, multimask=True).logits
 
-    lean = torch.tensor([0.5, 0, 0, 0])[None, :, None, None]
+    lean = torch.tensor([0.25, 0, 0, 0])[None, :, None, None]
     leant = Decoded(logits=trained + lean, predicted_iou=torch.zeros(1, 4))
     expected = keep_clicks(leant, prompt, features.extra[SHADES], side).logits
     torch.testing.assert_close(single, expected[:, :1], rtol=1e-3, atol=1e-3)
