@@ -108,7 +108,7 @@ def _label_near(labels: np.ndarray, at_xy: tuple[float, float]) -> int:
 def _fills(mask: Bool[np.ndarray, "H W"], box: BoxXYXY) -> bool:
     """Whether a mask is the thing of a box, and not a scrap in it."""
     x1, y1, x2, y2 = box
-    return np.count_nonzero(mask) > _FILLS * (x2 - x1) * (y2 - y1)
+    return bool(np.count_nonzero(mask) > _FILLS * (x2 - x1) * (y2 - y1))
 
 
 def _covers(mask: Bool[np.ndarray, "H W"], prompt: PointPrompt) -> bool:
