@@ -48,7 +48,7 @@ class Run:
     j_and_f: float = 0.0
 
 
-def live(minutes: float | None, flow_side: int | None, threads: int | None) -> None:
+def live(minutes: float | None, flow_side: int | None, model_side: int | None, threads: int | None) -> None:
     """The front camera of the demo episode, there and back, as a camera would give it."""
     import track
 
@@ -57,7 +57,7 @@ def live(minutes: float | None, flow_side: int | None, threads: int | None) -> N
     there_and_back = [*images, *images[-2:0:-1]]
     truth = [*truths, *truths[-2:0:-1]]
     count = round((minutes or 0.5) * 60 * HZ)
-    run = _play(there_and_back, truth, count, flow_side, threads)
+    run = _play(there_and_back, truth, count, flow_side, model_side, threads)
     offline = _offline(images, truths)
     text = _told(run, count, offline)
     print(text)
@@ -69,7 +69,12 @@ def live(minutes: float | None, flow_side: int | None, threads: int | None) -> N
 
 
 def _play(
-    images: list[Any], truths: list[dict[str, Any]], count: int, flow_side: int | None, threads: int | None
+    images: list[Any],
+    truths: list[dict[str, Any]],
+    count: int,
+    flow_side: int | None,
+    model_side: int | None,
+    threads: int | None,
 ) -> Run:
     from maskwright.core import MaskPrompt
     from maskwright.robot.perceiver import Perceiver
@@ -79,7 +84,9 @@ def _play(
     settings = PerceiverSettings(budget_ms=BUDGET_MS)
     if flow_side is not None:
         settings = replace(settings, flow_side=flow_side)
-    worker = ProcessWorker("tiny", flow_side=settings.flow_side, num_threads=threads)
+    if model_side is not None:
+        settings = replace(settings, model_side=model_side)
+    worker = ProcessWorker("tiny", flow_side=settings.flow_side, model_side=settings.model_side, num_threads=threads)
     run, meters = Run(), _Meters(truths[0])
     with Perceiver(settings=settings, worker=worker) as perceiver:
         while worker.trouble == "starting":
@@ -354,12 +361,13 @@ def main() -> None:
     live_parser = parts.add_parser("live")
     live_parser.add_argument("--minutes", type=float)
     live_parser.add_argument("--flow-side", type=int)
+    live_parser.add_argument("--model-side", type=int)
     live_parser.add_argument("--threads", type=int)
     parts.add_parser("quality").add_argument("folders", nargs="*", type=Path)
     parts.add_parser("model")
     arguments = parser.parse_args()
     if arguments.part == "live":
-        live(arguments.minutes, arguments.flow_side, arguments.threads)
+        live(arguments.minutes, arguments.flow_side, arguments.model_side, arguments.threads)
     elif arguments.part == "quality":
         quality(arguments.folders)
     else:

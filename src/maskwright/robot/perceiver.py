@@ -291,7 +291,7 @@ def _worker_for(model: str | os.PathLike[str] | Model | VideoModel, settings: Pe
     if isinstance(model, str | os.PathLike):
         from maskwright.robot.perceiver_process import ProcessWorker
 
-        return ProcessWorker(model, flow_side=settings.flow_side)
+        return ProcessWorker(model, flow_side=settings.flow_side, model_side=settings.model_side)
     from maskwright.robot.perceiver_looker import Looker
 
     return ThreadWorker(Looker(model, flow_side=settings.flow_side))

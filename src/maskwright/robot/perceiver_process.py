@@ -38,6 +38,7 @@ class Setup:
 
     model: str
     flow_side: int
+    model_side: int | None
     num_threads: int
     memory: str
 
@@ -54,16 +55,26 @@ class _Placed:
 class ProcessWorker:
     """Implements `Worker`. `num_threads` are the network's; without it, all cores but one.
 
+    `model_side` is the side of the model's frame, where that can be chosen; None leaves it as it is.
+
     Raises:
         ModelError, SettingError: there is no such model, or its weights are not here; told at once, not later.
     """
 
-    def __init__(self, model: str | os.PathLike[str], *, flow_side: int, num_threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str | os.PathLike[str],
+        *,
+        flow_side: int,
+        model_side: int | None = None,
+        num_threads: int | None = None,
+    ) -> None:
         threads = max(1, (os.cpu_count() or 2) - 1) if num_threads is None else num_threads
         if threads < 1:
             raise SettingError(f"num_threads must be at least 1, got {threads}")
         _check_model(model)
         self._model, self._flow_side, self._num_threads = os.fspath(model), flow_side, threads
+        self._model_side = model_side
         self._begin()
 
     @property
@@ -138,7 +149,11 @@ class ProcessWorker:
         assert self._process.stdout is not None
         self._pipe: IO[bytes] = self._process.stdin
         setup = Setup(
-            model=self._model, flow_side=self._flow_side, num_threads=self._num_threads, memory=self._memory_path
+            model=self._model,
+            flow_side=self._flow_side,
+            model_side=self._model_side,
+            num_threads=self._num_threads,
+            memory=self._memory_path,
         )
         with contextlib.suppress(OSError):
             _send(self._pipe, setup)
@@ -294,6 +309,7 @@ def _looker(setup: Setup) -> Any:
 
     from maskwright.core import Image
     from maskwright.models import load_model, load_video_model
+    from maskwright.models.tiny import TinySam
     from maskwright.models.transformers_video.loading import names_video_model
     from maskwright.predict import embed
     from maskwright.robot.perceiver_looker import Looker
@@ -302,6 +318,8 @@ def _looker(setup: Setup) -> Any:
     if names_video_model(setup.model):
         return Looker(load_video_model(setup.model), flow_side=setup.flow_side)
     model = load_model(setup.model)
+    if setup.model_side is not None and isinstance(model, TinySam):  # others have one side
+        model.look_at_side(setup.model_side)
     if hasattr(model, "image_encoder"):  # `tiny`: 272 ms of one thread beside 306, features within 1e-5
         model.image_encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     embed(model, Image(np.zeros((48, 64, 3), np.uint8)))  # the first picture is slower than others

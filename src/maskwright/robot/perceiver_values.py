@@ -40,7 +40,9 @@ class PerceiverSettings:
     """How a Perceiver works; times in milliseconds.
 
     `flow_side` is the longer side of the pictures that motion is computed on; when that takes too much of the budget,
-    smaller ones are used and a notice says so.
+    smaller ones are used and a notice says so. `model_side` is the side of the frame in which `tiny` looks at pictures,
+    a multiple of 32; None takes the model's own, which is slower and finer. It holds for a model that is named: one
+    that was loaded is used as it is.
     """
 
     budget_ms: float = 33.0
@@ -52,7 +54,8 @@ class PerceiverSettings:
     gap_ms: float = 150.0
     # So many pictures without any difference are taken for one, shown again and again; 0 never does.
     frozen_after: int = 10
-    flow_side: int = 640
+    flow_side: int = 480
+    model_side: int | None = 384
     # How often a model that died is started again.
     restarts: int = 3
 
@@ -61,6 +64,8 @@ class PerceiverSettings:
             value = getattr(self, name)
             if not value > 0:
                 raise SettingError(f"{name} must be above 0, got {value}")
+        if self.model_side is not None and (self.model_side < 32 or self.model_side % 32):
+            raise SettingError(f"model_side must be a multiple of 32, got {self.model_side}. Take 448, say")
         if self.fresh_ms > self.stale_ms:
             raise SettingError(
                 f"fresh_ms must not be above stale_ms, got {self.fresh_ms:g} and {self.stale_ms:g}: "

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from maskwright.core.errors import SettingError
 from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
@@ -79,6 +80,18 @@ class TinySam(SamModel):
         # phrase about it costs next to nothing.
         self._last_things: tuple[weakref.ref[Tensor], Things] | None = None
         self._last_parts: tuple[weakref.ref[Tensor], tuple[SeenThings, ...]] | None = None
+
+    def look_at_side(self, side: int) -> None:
+        """Take frames of another side from now on: encoding costs as many pixels as there are.
+
+        Raises:
+            SettingError: it is no multiple of 32, the encoder's coarsest stride.
+        """
+        if side < 32 or side % 32:
+            raise SettingError(f"a frame's side must be a multiple of 32, got {side}. Take {max(32, side // 32 * 32)}")
+        self.frame = replace(self.frame, side=side, logits_side=side // 4)
+        for encoder in (self.prompt_encoder, *([self.corrector.prompt_encoder] if self.corrector else [])):
+            encoder.side, encoder.grid = side, side // 16
 
     def text_indices(self, phrase: str) -> tuple[int, ...]:
         """Turn a phrase into vocabulary indices, as `FramePrompts.text` holds them."""
