@@ -10,15 +10,17 @@ from safetensors.torch import load_file, save_file
 from torch.utils.flop_counter import FlopCounterMode
 
 import maskwright as mw
+from maskwright.core.errors import SettingError
 from maskwright.evaluate import Dataset, LabelledPicture, ModelSegmenter, PictureSource, Trial, TrueObject, evaluate
-from maskwright.masks import from_coco
+from maskwright.masks import box_xyxy, from_coco, iou
 from maskwright.models import load_model
 from maskwright.models.cards import TINY
 from maskwright.models.protocol import Decoded, FramePrompts
-from maskwright.models.tiny import build_tiny
+from maskwright.models.tiny import TinyConfig, build_tiny, build_tiny_network
 from maskwright.models.tiny.clicks import keep_clicks
 from maskwright.models.tiny.model import SHADES, TinySam
 from maskwright.models.tiny.presets import TINY_WEIGHTS
+from maskwright.predict.embedding import embedding_key
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +124,27 @@ def test_only_the_single_mask_leans_beyond_what_was_trained(tiny: TinySam) -> No
     expected = keep_clicks(leant, prompt, features.extra[SHADES], side).logits
     torch.testing.assert_close(single, expected[:, :1], rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(several, expected[:, 1:], rtol=1e-3, atol=1e-3)
+
+
+def test_it_looks_at_frames_of_another_side_with_the_same_weights(tiny: TinySam) -> None:
+    image = mw.read_image(mw.example_path())
+    truth = from_coco(json.loads(mw.example_path().with_suffix(".json").read_text())["mug"])
+    smaller = build_tiny()
+    smaller.look_at_side(384)
+
+    embedding = mw.embed(smaller, image)
+    (record,) = mw.to_records(mw.predict(smaller, embedding, [mw.BoxPrompt(box_xyxy(truth))]))
+
+    assert embedding.features.image_embedding.shape[-1] == 384 // 16
+    assert record.rle.size_hw == image.size_hw
+    assert iou(record.rle, truth) > 0.8
+    assert embedding_key(smaller, image.digest) != embedding_key(tiny, image.digest)
+
+
+@pytest.mark.parametrize("side", [0, 31, 400])
+def test_a_side_that_the_encoder_cannot_have_is_refused(side: int) -> None:
+    model = build_tiny_network(config=TinyConfig(trunk="lite0", side=64))
+
+    with pytest.raises(SettingError, match=r"multiple of 32"):
+        model.look_at_side(side)
+    assert model.frame.side == 64

@@ -354,6 +354,8 @@ def test_bad_input_is_told_in_one_line(call, error, says):
 def test_settings_that_contradict_each_other_are_refused():
     with pytest.raises(SettingError, match="fresh_ms must not be above stale_ms, got 900 and 800"):
         PerceiverSettings(fresh_ms=900, stale_ms=800)
+    with pytest.raises(SettingError, match="model_side must be a multiple of 32, got 400"):
+        PerceiverSettings(model_side=400)
     with pytest.raises(SettingError, match="budget_ms must be above 0, got 0"):
         PerceiverSettings(budget_ms=0)
     with pytest.raises(SettingError, match="give budget_ms or settings, which holds one, not both"):

@@ -4,6 +4,7 @@ Features carry those maps in cell order, so that a click pays nothing for arrang
 map of stride 16, for the text path: the embedding was trained to tell things apart, and knows less of what they are.
 """
 
+import hashlib
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -82,13 +83,15 @@ class TinySam(SamModel):
         self._last_parts: tuple[weakref.ref[Tensor], tuple[SeenThings, ...]] | None = None
 
     def look_at_side(self, side: int) -> None:
-        """Take frames of another side from now on: encoding costs as many pixels as there are.
+        """Take frames of another side from now on: encoding costs by the pixel. Earlier embeddings do not fit any more.
 
         Raises:
             SettingError: it is no multiple of 32, the encoder's coarsest stride.
         """
         if side < 32 or side % 32:
             raise SettingError(f"a frame's side must be a multiple of 32, got {side}. Take {max(32, side // 32 * 32)}")
+        encoder = f"{self.encoder_sha256 or self.checkpoint_sha256} at {side}"
+        self.encoder_sha256 = hashlib.sha256(encoder.encode()).hexdigest()  # what caches name embeddings by
         self.frame = replace(self.frame, side=side, logits_side=side // 4)
         for encoder in (self.prompt_encoder, *([self.corrector.prompt_encoder] if self.corrector else [])):
             encoder.side, encoder.grid = side, side // 16
