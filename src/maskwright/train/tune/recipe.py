@@ -36,7 +36,7 @@ class TuneRecipe:
     )
     keep_weight: float = option(0.5, "weight of being held to the base's answers")
     keep_within: float = option(
-        0.005,
+        0.02,
         "loss of mIoU on general pictures up to which weights may go from the base to what they learnt; 1: all the way",
     )
     reach: float = option(
