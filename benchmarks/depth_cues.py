@@ -175,7 +175,10 @@ def fitted(examples: list[tuple[Evidence, np.ndarray]]) -> dict[str, object]:
         optimizer.step()
         schedule.step()
     first, last = network[0].state_dict(), network[2].state_dict()
-    rounded = lambda values: np.round(values.double().numpy(), 4).tolist()  # noqa: E731
+
+    def rounded(values: torch.Tensor) -> list[float]:
+        return np.round(values.double().numpy(), 4).tolist()
+
     return {
         "inputs": list(NAMES), "hidden": rounded(first["weight"]), "hidden_bias": rounded(first["bias"]),
         "out": rounded(last["weight"][0]), "out_bias": rounded(last["bias"])[0],

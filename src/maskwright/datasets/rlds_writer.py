@@ -18,17 +18,26 @@ from maskwright.datasets.labelled_frame import LabelledFrame
 from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_cells import cell_from_frame, id_map, png_of
 from maskwright.datasets.picture_files import RECODED, picture_of
+from maskwright.datasets.rlds_description import (
+    SPLIT,
+    dataset_info,
+    dict_feature,
+    episodes_features,
+    image_feature,
+    tensor_feature,
+    text_feature,
+)
 from maskwright.datasets.rlds_source import OBSERVATION, STEPS
 from maskwright.datasets.tfrecord import FeatureValues, make_example, write_record
 
 MASK = "_mask"
 MASK_RLE = "steps/mask_rle"
-VERSION = "1.0.0"
-_SPLIT = "train"
 _SHARD_BYTES = 256_000_000
 _MOST_BYTES = 2_000_000_000  # of one protobuf message
 _LOOSE, _CAMERA = "frames", "image"
-_FEATURES = "tensorflow_datasets.core.features."
+
+
+_DESCRIPTION = "Frames with masks, written by maskwright."
 
 
 class RldsWriter:
@@ -69,10 +78,10 @@ class RldsWriter:
         shard_lengths, num_bytes = self._write_shards()
         width = f"of-{len(shard_lengths):05d}"
         for number in range(len(shard_lengths)):
-            name = f"{self._name}-{_SPLIT}.tfrecord-{number:05d}-{width}"
+            name = f"{self._name}-{SPLIT}.tfrecord-{number:05d}-{width}"
             self._shard(number).rename(self._folder / name)
         self._write_json("features.json", self._describe_features())
-        self._write_json("dataset_info.json", self._describe(shard_lengths, num_bytes))
+        self._write_json("dataset_info.json", dataset_info(self._name, _DESCRIPTION, shard_lengths, num_bytes))
 
     def _encoded(self, image: Image) -> bytes:
         if self._pictures == "png":
@@ -154,38 +163,17 @@ class RldsWriter:
         observation: dict[str, Any] = {}
         for camera, sizes in self._sizes.items():
             size = min(sizes) if len(sizes) == 1 else (-1, -1)  # -1 is any
-            observation[camera] = _image((*size, 3), "uint8", self._pictures)
+            observation[camera] = image_feature((*size, 3), "uint8", self._pictures)
             if self._has_ids:
-                observation[camera + MASK] = _image((*size, 1), "uint16", "png")
+                observation[camera + MASK] = image_feature((*size, 1), "uint16", "png")
         step = {
-            "observation": _dict(observation),
-            "frame_index": _scalar("int64"),
-            **{name: _scalar("bool") for name in ("is_first", "is_last", "is_terminal")},
-            **{name: _scalar("float32") for name in ("reward", "discount")},
-            **{name: _text() for name in ("language_instruction", "mask_rle")},
+            "observation": dict_feature(observation),
+            "frame_index": tensor_feature("int64"),
+            **{name: tensor_feature("bool") for name in ("is_first", "is_last", "is_terminal")},
+            **{name: tensor_feature("float32") for name in ("reward", "discount")},
+            **{name: text_feature() for name in ("language_instruction", "mask_rle")},
         }
-        steps = {
-            "pythonClassName": f"{_FEATURES}dataset_feature.Dataset",
-            "sequence": {"feature": _dict(step), "length": "-1"},
-        }
-        return _dict({"steps": steps, "episode_metadata": _dict({"episode": _text()})})
-
-    def _describe(self, shard_lengths: list[int], num_bytes: int) -> dict[str, Any]:
-        split = {
-            "name": _SPLIT,
-            "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-            "numBytes": str(num_bytes),
-            "shardLengths": [str(one) for one in shard_lengths],
-        }
-        return {
-            "name": self._name,
-            "version": VERSION,
-            "description": "Frames with masks, written by maskwright.",
-            "fileFormat": "tfrecord",
-            "moduleName": self._name,
-            "releaseNotes": {VERSION: "Initial release."},
-            "splits": [split],
-        }
+        return episodes_features(step)
 
     def _write_json(self, name: str, content: Any) -> None:
         (self._folder / name).write_text(json.dumps(content, indent=2))
@@ -202,24 +190,4 @@ def _safe(camera: str) -> str:
     return re.sub(r"[^\w.-]+", "_", camera.strip("/")).strip(".") or _CAMERA
 
 
-def _dict(features: dict[str, Any]) -> dict[str, Any]:
-    return {"pythonClassName": f"{_FEATURES}features_dict.FeaturesDict", "featuresDict": {"features": features}}
-
-
-def _image(shape: tuple[int, ...], dtype: str, encoding: str) -> dict[str, Any]:
-    image = {"shape": {"dimensions": [str(side) for side in shape]}, "dtype": dtype, "encodingFormat": encoding}
-    return {"pythonClassName": f"{_FEATURES}image_feature.Image", "image": image}
-
-
-def _scalar(dtype: str) -> dict[str, Any]:
-    return {
-        "pythonClassName": f"{_FEATURES}scalar.Scalar",
-        "tensor": {"shape": {}, "dtype": dtype, "encoding": "none"},
-    }
-
-
-def _text() -> dict[str, Any]:
-    return {"pythonClassName": f"{_FEATURES}text_feature.Text", "text": {}}
-
-
-__all__ = ["MASK", "MASK_RLE", "VERSION", "RldsWriter"]
+__all__ = ["MASK", "MASK_RLE", "RldsWriter"]

@@ -20,8 +20,16 @@ from maskwright.datasets.frame_source import Episode, FrameSource
 from maskwright.datasets.lerobot_rows import iter_tables
 from maskwright.datasets.lerobot_source import LeRobotSource
 from maskwright.datasets.mask_cells import png_of
+from maskwright.datasets.rlds_description import (
+    SPLIT,
+    dataset_info,
+    dict_feature,
+    episodes_features,
+    image_feature,
+    tensor_feature,
+    text_feature,
+)
 from maskwright.datasets.rlds_source import OBSERVATION, STEPS
-from maskwright.datasets.rlds_writer import VERSION, _dict, _image, _scalar, _text
 from maskwright.datasets.tfrecord import FeatureValues, make_example, write_record
 from maskwright.robot.policy_inputs import PolicyInputs
 from maskwright.robot.policy_layout import Layout, mask_png
@@ -29,9 +37,11 @@ from maskwright.robot.policy_recipe import FILE
 
 _SHARD_BYTES = 256_000_000
 _MOST_BYTES = 2_000_000_000  # of one protobuf message
-_SPLIT = "train"
 _OWN = ("timestamp", "frame_index", "episode_index", "index", "task_index")  # LeRobot's, which steps have of their own
 _NUMBERS = ("float32", "float64", "int64", "int32", "uint8", "bool")
+
+
+_DESCRIPTION = "What a policy sees, written by maskwright; policy_recipe.json says by which recipe."
 
 
 class RldsPolicyWriter:
@@ -88,7 +98,7 @@ class RldsPolicyWriter:
             size += self._part(one["index"]).stat().st_size
         total = 0
         for number, indices in enumerate(shards):
-            path = self._folder / f"{self._name}-{_SPLIT}.tfrecord-{number:05d}-of-{len(shards):05d}"
+            path = self._folder / f"{self._name}-{SPLIT}.tfrecord-{number:05d}-of-{len(shards):05d}"
             with path.open("wb") as file:
                 for index in indices:
                     with self._part(index).open("rb") as part:
@@ -97,7 +107,9 @@ class RldsPolicyWriter:
         shutil.rmtree(self._parts)
         (self._folder / FILE).write_text(self._layout.recipe.to_text(), encoding="utf-8")
         self._write_json("features.json", self._describe_features())
-        self._write_json("dataset_info.json", self._describe([len(one) for one in shards], total))
+        self._write_json(
+            "dataset_info.json", dataset_info(self._name, _DESCRIPTION, [len(one) for one in shards], total)
+        )
         self._write_json("policy_inputs.json", {**about, **self._layout.describe()})
 
     def _keys(self) -> list[str]:
@@ -150,47 +162,26 @@ class RldsPolicyWriter:
 
     def _describe_features(self) -> dict[str, Any]:
         tree: dict[str, Any] = {
-            "frame_index": _scalar("int64"),
-            **{name: _scalar("bool") for name in ("is_first", "is_last", "is_terminal")},
-            **{name: _scalar("float32") for name in ("reward", "discount")},
-            "language_instruction": _text(),
+            "frame_index": tensor_feature("int64"),
+            **{name: tensor_feature("bool") for name in ("is_first", "is_last", "is_terminal")},
+            **{name: tensor_feature("float32") for name in ("reward", "discount")},
+            "language_instruction": text_feature(),
         }
         observation: dict[str, Any] = {}
         encoding = "png" if self._is_exact else "jpeg"
-        told = {key: _image((*size, 3), "uint8", encoding) for key, size in self._layout.pictures()}
-        told |= {key: _image((*size, 3), "uint8", "png") for key, size in self._layout.masks()}
-        told |= {key: _tensor(kind, count) for key, kind, count in self._layout.numbers()}
+        told = {key: image_feature((*size, 3), "uint8", encoding) for key, size in self._layout.pictures()}
+        told |= {key: image_feature((*size, 3), "uint8", "png") for key, size in self._layout.masks()}
+        told |= {key: tensor_feature(kind, count) for key, kind, count in self._layout.numbers()}
         for key, one in self._kept().items():
             kind = "float32" if str(one["dtype"]).startswith("float") else "int64"
-            told[key] = _tensor(kind, int(np.prod(one["shape"] or [1])))
+            told[key] = tensor_feature(kind, int(np.prod(one["shape"] or [1])))
         for key, one in told.items():
             place = _place(key)
             if place.startswith(OBSERVATION):
                 observation[place.removeprefix(OBSERVATION)] = one
             else:
                 tree[place.removeprefix(STEPS)] = one
-        steps = {
-            "pythonClassName": "tensorflow_datasets.core.features.dataset_feature.Dataset",
-            "sequence": {"feature": _dict({"observation": _dict(observation), **tree}), "length": "-1"},
-        }
-        return _dict({"steps": steps, "episode_metadata": _dict({"episode": _text()})})
-
-    def _describe(self, shard_lengths: list[int], num_bytes: int) -> dict[str, Any]:
-        split = {
-            "name": _SPLIT,
-            "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-            "numBytes": str(num_bytes),
-            "shardLengths": [str(one) for one in shard_lengths],
-        }
-        return {
-            "name": self._name,
-            "version": VERSION,
-            "description": "What a policy sees, written by maskwright; policy_inputs.json says by which recipe.",
-            "fileFormat": "tfrecord",
-            "moduleName": self._name,
-            "releaseNotes": {VERSION: "Initial release."},
-            "splits": [split],
-        }
+        return episodes_features({"observation": dict_feature(observation), **tree})
 
     def _part(self, index: int) -> Path:
         return self._parts / f"{index:06d}.tfrecord"
@@ -206,14 +197,6 @@ def _place(key: str) -> str:
     if key.startswith("annotation.policy."):
         return OBSERVATION + key.removeprefix("annotation.")
     return STEPS + key.removeprefix("next.")
-
-
-def _tensor(kind: str, count: int) -> dict[str, Any]:
-    told = _scalar(kind)
-    if count > 1:
-        told["pythonClassName"] = "tensorflow_datasets.core.features.tensor_feature.Tensor"
-        told["tensor"]["shape"] = {"dimensions": [str(count)]}
-    return told
 
 
 __all__ = ["RldsPolicyWriter"]

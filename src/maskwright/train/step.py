@@ -20,7 +20,7 @@ from maskwright.train.interaction import Targets, choose_targets, correct, first
 from maskwright.train.losses import prompt_loss
 from maskwright.train.recipe import learning_rate
 from maskwright.train.stream import Batch
-from maskwright.train.trainer import Trainer, set_side
+from maskwright.train.trainer import Trainer
 
 
 def train_step(trainer: Trainer, batch: Batch, progress: float) -> dict[str, Tensor]:
@@ -28,7 +28,7 @@ def train_step(trainer: Trainer, batch: Batch, progress: float) -> dict[str, Ten
     rate = learning_rate(trainer.recipe, trainer.step, progress)
     for group in trainer.optimizer.param_groups:
         group["lr"] = rate * group["rate"]
-    set_side(trainer.model, batch.side)
+    trainer.model.place_prompts(batch.side)
     total, measured = answer_and_correct(trainer, batch)
     norm = update(trainer, total)
     return {"loss": total.detach(), "norm": norm, **measured}

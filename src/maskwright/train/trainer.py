@@ -77,10 +77,4 @@ def frozen_parts(recipe: Recipe, encoder: TinyImageEncoder) -> list[nn.Module]:
             return [encoder.trunk.stem, *list(encoder.trunk.blocks)[: recipe.frozen_blocks]]
 
 
-def set_side(model: TinySam, side: int) -> None:
-    """Let a model take frames of another side; only the prompt encoders know it."""
-    for encoder in (model.prompt_encoder, *([model.corrector.prompt_encoder] if model.corrector else [])):
-        encoder.side, encoder.grid = side, side // 16
-
-
-__all__ = ["Trainer", "make_trainer", "set_side"]
+__all__ = ["Trainer", "make_trainer"]

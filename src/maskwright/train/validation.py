@@ -20,7 +20,6 @@ from maskwright.train.packing import to_bytes
 from maskwright.train.scenes import Scenes
 from maskwright.train.step import best_believed, enlarged, seen
 from maskwright.train.stream import frames_of
-from maskwright.train.trainer import set_side
 
 _SEED = 77
 _PICTURES_A_TIME = 4
@@ -72,7 +71,7 @@ def scores_of(found: Sequence[Answers]) -> dict[str, float]:
 
 def _answers(model: TinySam, scenes: Scenes, seed: int, per_image: int) -> Answers:
     frames = frames_of(to_bytes(scenes.pictures), scenes.extent)
-    set_side(model, frames.shape[-1])
+    model.place_prompts(frames.shape[-1])
     dice = Dice(_SEED + seed, frames.device)
     targets = choose_targets(dice, scenes, per_image=per_image)
     prompts, one_click = first_prompts(dice, targets.masks)

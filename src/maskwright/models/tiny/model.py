@@ -90,9 +90,13 @@ class TinySam(SamModel):
         """
         if side < 32 or side % 32:
             raise SettingError(f"a frame's side must be a multiple of 32, got {side}. Take {max(32, side // 32 * 32)}")
-        encoder = f"{self.encoder_sha256 or self.checkpoint_sha256} at {side}"
-        self.encoder_sha256 = hashlib.sha256(encoder.encode()).hexdigest()  # what caches name embeddings by
+        told = f"{self.encoder_sha256 or self.checkpoint_sha256} at {side}"
+        self.encoder_sha256 = hashlib.sha256(told.encode()).hexdigest()  # what caches name embeddings by
         self.frame = replace(self.frame, side=side, logits_side=side // 4)
+        self.place_prompts(side)
+
+    def place_prompts(self, side: int) -> None:
+        """Let prompts lie in frames of another side: only the prompt encoders know it, as training needs."""
         for encoder in (self.prompt_encoder, *([self.corrector.prompt_encoder] if self.corrector else [])):
             encoder.side, encoder.grid = side, side // 16
 
