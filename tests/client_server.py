@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -34,12 +33,11 @@ def png_of(image):
 
 
 def lasting_port():
-    """A free port that no outgoing connection is given, so that it is still free when a server comes back to it."""
-    while True:
-        port = random.SystemRandom().randrange(20_000, 32_000)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+    """A port that nobody else is given while its socket is open, so that a server can come back to it."""
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that does the same may listen there
+    held.bind(("127.0.0.1", 0))
+    return held.getsockname()[1], held
 
 
 class RealServer:
@@ -47,7 +45,7 @@ class RealServer:
 
     def __init__(self, folder, *words):
         self._folder, self._words = folder, words
-        self.port = lasting_port()
+        self.port, self._held_port = lasting_port()
         self.start()
 
     def start(self):
@@ -56,12 +54,18 @@ class RealServer:
         begin = self._log.seek(0, os.SEEK_END)
         words = [*COMMAND, "--port", str(self.port), *self._words]
         self.process = subprocess.Popen(words, cwd=self._folder, env=environ, stderr=subprocess.PIPE)
-        first = self.process.stderr.readline().decode()
-        assert "http://" in first, first
-        self.address = re.search(r"http://\S+:\d+", first)[0]
+        self.address = self._greeted()
         self._log.seek(begin)
         self._reader = threading.Thread(target=self._keep, args=[self.process.stderr, self._log])
         self._reader.start()
+
+    def _greeted(self):
+        told = b""
+        for line in self.process.stderr:
+            told += line
+            if found := re.search(rb"http://\S+:\d+", line):
+                return found[0].decode()
+        raise AssertionError(f"the server did not start ({self.process.wait(30)}): {told.decode()}")
 
     def _keep(self, pipe, log):
         for line in pipe:
@@ -73,6 +77,10 @@ class RealServer:
         self.process.send_signal(number)
         self.process.wait(30)
         self._reader.join()
+
+    def close(self):
+        self.kill()
+        self._held_port.close()
 
 
 class Asked:

@@ -225,22 +225,33 @@ def test_images_and_no_images_exclude_each_other(masks, capsys):
 
 def test_ctrl_c_says_how_to_go_on(here):
     robot_data.write_video(here / "long.mp4", (pixels(number % 7) for number in range(400)))
-    words = [sys.executable, "-m", "maskwright.cli", "annotate", "long.mp4", "--everything", *QUICK]
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    words = [sys.executable, "-X", "faulthandler", "-m", "maskwright.cli", "annotate", "long.mp4", "--everything"]
+    process = subprocess.Popen(
+        [*words, *QUICK], stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     deadline = time.monotonic() + 60
     while not list(here.glob("masks/runs/*.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(1)
 
     process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
+    told = last_words(process)
 
     stored = len(contents(here / "masks"))
     some = f"{stored} of 400 frames are" if stored else "what was done is"  # on a busy machine none may be done yet
-    assert process.returncode == 130
+    assert process.returncode == 130, told
     assert f"stopped: {some} in the store, which is whole. The same command goes on: masks" in told
     assert told.endswith("error: interrupted\n")
     assert stored < 400
+
+
+def last_words(process):
+    """What a process says until it ends; one that hangs is made to say where each of its threads is."""
+    try:
+        return process.communicate(timeout=60)[1]
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        return process.communicate()[1]
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (75, "1 min 15 s"), (7325, "2 h 02 min")])

@@ -24,7 +24,7 @@ def served(tmp_path_factory):
     server = RealServer(folder, "masks", "--token-file", "tokens.jsonl")
     server.tokens = tokens
     yield server
-    server.kill()
+    server.close()
 
 
 @pytest.fixture
