@@ -227,8 +227,9 @@ def test_ctrl_c_says_how_to_go_on(here):
     robot_data.write_video(here / "long.mp4", (pixels(number % 7) for number in range(400)))
     words = [sys.executable, "-X", "faulthandler", "-m", "maskwright.cli", "annotate", "long.mp4", "--everything"]
     process = subprocess.Popen(
-        [*words, *QUICK], stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
+        [*words, *QUICK], stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        preexec_fn=heed_ctrl_c,
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not list(here.glob("masks/runs/*.json")) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -243,6 +244,11 @@ def test_ctrl_c_says_how_to_go_on(here):
     assert f"stopped: {some} in the store, which is whole. The same command goes on: masks" in told
     assert told.endswith("error: interrupted\n")
     assert stored < 400
+
+
+def heed_ctrl_c():
+    """What a terminal starts heeds Ctrl+C; what a script starts in the background, as these tests may be, does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def last_words(process):
