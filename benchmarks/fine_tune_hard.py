@@ -16,7 +16,6 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -126,7 +125,7 @@ def fine_tuned(args: argparse.Namespace, clock: Clock) -> dict[str, Any]:
     """Fine-tune, or read what a finished run says."""
     out = args.out / args.run
     if not (out / "results.json").exists():
-        recipe = changed(replace(TuneRecipe(), **RECIPE), [*args.changes, f"replay={args.replay}"])
+        recipe = changed(TuneRecipe(), args.changes)
         job = FineTuneJob(
             source=str(args.out / "train_hard"), test=str(args.out / "test_hard"), general=str(args.out / "general"),
             out=out, base=args.model, recipe=recipe, command="python benchmarks/fine_tune_hard.py",
@@ -135,10 +134,6 @@ def fine_tuned(args: argparse.Namespace, clock: Clock) -> dict[str, Any]:
         fine_tune(job, told=told)
         told.close()
     return json.loads((out / "results.json").read_text())
-
-
-# What differs from the recipe's own numbers: frames are many, so each is asked for few of its masks in an epoch.
-RECIPE: Mapping[str, Any] = {"mirror": 0, "crops": 1, "per_picture": 3, "learning_rate": 6e-4, "eval_pictures": 60}
 
 
 class _Stages:
@@ -238,7 +233,6 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--pack", type=Path, help="asset pack for painted scenes; without, computed ones")
     parser.add_argument("--model", default="tiny")
     parser.add_argument("--run", default="tuned", help="name of the run within the folder")
-    parser.add_argument("--replay", type=float, default=0.0)
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()

@@ -38,13 +38,13 @@ from maskwright.predict.embedding import embed
 from maskwright.predict.predict import predict
 from maskwright.predict.records import utc_now
 from maskwright.train.tune.crew import ALONE, Crew
-from maskwright.train.tune.examples import Example, labels_of
+from maskwright.train.tune.examples import Example, labels_of, spread
 from maskwright.train.tune.run import Tuned, tune
 from maskwright.train.tune.split import Split, check_no_leak, split_by_group
 from maskwright.workflows.fine_tune_job import FineTuneJob, Makings, root_of
 from maskwright.workflows.fine_tune_report import RunFacts, fine_tune_report
 from maskwright.workflows.outputs import write_all
-from maskwright.workflows.retention import SCORED, GeneralData, Retention, read_general, spread
+from maskwright.workflows.retention import SCORED, GeneralData, Retention, read_general
 from maskwright.workflows.scoring import describe_making
 from maskwright.workflows.training_data import TrainingData, read_training_data
 

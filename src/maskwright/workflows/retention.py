@@ -5,7 +5,7 @@ say whether something broke; pictures of one's own other tasks say more (`--gene
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,12 +95,6 @@ def read_general(
     return GeneralData(name="painted scenes", source=scored_data, scored=scored_data.examples, mixed=mixed)
 
 
-def spread(examples: Sequence[Example], most: int) -> tuple[Example, ...]:
-    """Take at most so many examples, spread over all."""
-    step = max(1, -(-len(examples) // most))
-    return tuple(examples[::step])
-
-
 def _is_scored(example: Example) -> bool:
     return hashlib.sha256(example.group.encode()).digest()[0] < 128
 
@@ -114,4 +108,4 @@ def _painted(folder: Path, seed: int, count: int, progress: Progress | None) -> 
     return read_training_data(str(folder))
 
 
-__all__ = ["NUM_SCORED", "SCORED", "GeneralData", "Retention", "read_general", "spread"]
+__all__ = ["NUM_SCORED", "SCORED", "GeneralData", "Retention", "read_general"]

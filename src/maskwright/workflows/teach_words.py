@@ -39,12 +39,12 @@ from maskwright.models.words.speaking import Words, give_words, words_of_model
 from maskwright.models.words.vocabulary import words_in
 from maskwright.predict.records import utc_now
 from maskwright.train.tune.crew import ALONE, Crew
+from maskwright.train.tune.examples import spread
 from maskwright.train.tune.run import Tuned, tune
 from maskwright.train.tune.split import Split
 from maskwright.workflows.fine_tune import REPORT, RESULTS, ROWS, SPLIT, Told, load_base, read_split
 from maskwright.workflows.fine_tune_job import FineTuneJob, Makings, root_of
 from maskwright.workflows.outputs import write_all
-from maskwright.workflows.retention import spread
 from maskwright.workflows.scoring import describe_making
 
 TABLE = "table"

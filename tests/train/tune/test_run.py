@@ -153,6 +153,19 @@ def test_replay_mixes_general_pictures_in(squares, quick):
     assert Samples(squares[:10], quick, crops=0, general=squares[10:12]).epoch(0) != drawn
 
 
+def test_of_many_masks_each_epoch_asks_for_others(squares, quick):
+    samples = Samples(squares, replace(quick, epoch_masks=5), crops=0)
+
+    asked = [{one.name for one in samples.epoch(number)} for number in range(12)]
+    assert {len(names) for names in asked} == {5}
+    assert set.union(*asked) == {one.name for one in Samples(squares, quick, crops=0).epoch(0)}
+
+
+@pytest.mark.parametrize(("most", "num_views"), [(28, 28), (27, 14), (1, 14)])
+def test_many_pictures_are_not_seen_mirrored(squares, quick, most, num_views):
+    assert len(Samples(squares, replace(quick, views=most), crops=0).views()) == num_views
+
+
 def test_the_encoder_learns_through_low_ranks_and_comes_out_under_its_plain_names(run, quick, test_sam):
     base = test_sam.state_dict()
 

@@ -4,8 +4,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from maskwright.core import RLE, Image
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,4 +54,11 @@ def labels_of(examples: Sequence[Example]) -> Counter[str]:
     return Counter(mask.label or "unlabelled" for one in examples for mask in one.masks)
 
 
-__all__ = ["Example", "ExampleMask", "fingerprint", "labels_of"]
+def spread(items: Sequence[T], most: int) -> tuple[T, ...]:
+    """Take at most so many, spread evenly from the first to the last."""
+    if len(items) <= most:
+        return tuple(items)
+    return tuple(items[i * (len(items) - 1) // max(1, most - 1)] for i in range(most))
+
+
+__all__ = ["Example", "ExampleMask", "fingerprint", "labels_of", "spread"]

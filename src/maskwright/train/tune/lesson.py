@@ -15,7 +15,7 @@ from maskwright.core.errors import InputError
 from maskwright.models.sam.model import SamModel
 from maskwright.train.dice import Dice
 from maskwright.train.tune.crew import Crew
-from maskwright.train.tune.examples import Example
+from maskwright.train.tune.examples import Example, spread
 from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.held_out import score_held_out
 from maskwright.train.tune.keeping import Elsewhere, elsewhere
@@ -26,6 +26,7 @@ from maskwright.train.tune.tuner import Tuner
 from maskwright.train.tune.views import View, views_of
 
 _MOST_JUDGED, _JUDGED_MASKS = 32, 4
+_MOST_HELD_OUT = 240  # masks that are scored after every epoch; of more, these are spread over all
 
 
 @runtime_checkable
@@ -67,7 +68,7 @@ class MaskLesson:
         learnt = general[1::2] or general if recipe.draws_back else general
         self.samples = Samples(train, recipe, crops=crops, general=learnt)
         self.judged = _all_of(judged[:_MOST_JUDGED], replace(recipe, per_picture=_JUDGED_MASKS))
-        self.held_out = _all_of(validation, recipe)
+        self.held_out = spread(_all_of(validation, recipe), _MOST_HELD_OUT)
         if not self.held_out or not self.samples.epoch(0):
             raise InputError("expected masks to learn from and masks to hold out, got none on one side")
 

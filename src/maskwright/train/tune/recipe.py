@@ -28,6 +28,11 @@ class TuneRecipe:
     patience: int = option(4, "epochs without a better held-out score until the run stops")
     corrections: int = option(2, "most clicks that correct a first answer; each step draws how many")
     per_picture: int = option(8, "most masks of one picture in an epoch")
+    epoch_masks: int = option(1000, "most masks of one's own in an epoch; where there are more, each draws some")
+    views: int = option(
+        2000,
+        "most views of one's own pictures; where pictures are many, mirrored ones and crops are left out",
+    )
     mirror: int = option(1, "1: pictures are seen mirrored too, encoded once; 0: as they are")
     crops: int = option(2, "crops of each picture around small objects, encoded once, for models that look closer")
     drawn_share: float = option(0.25, "share of the cells of a frame that a loss looks at; 1: all, which takes longer")
@@ -71,7 +76,7 @@ class TuneRecipe:
             raise SettingError(
                 f"text learns alone, got parts {self.parts!r}. Tune the rest first, then words --from that checkpoint"
             )
-        for name in ("epochs", "batch", "per_picture", "patience", "lora_rank", "eval_pictures"):
+        for name in ("epochs", "batch", "per_picture", "epoch_masks", "patience", "lora_rank", "eval_pictures"):
             if getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in (

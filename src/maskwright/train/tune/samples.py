@@ -42,7 +42,7 @@ class Samples:
         self, examples: Sequence[Example], recipe: TuneRecipe, *, crops: int, general: Sequence[Example] = ()
     ) -> None:
         self.recipe = recipe
-        self._own = [tuple(views_of(one, mirror=bool(recipe.mirror), crops=crops)) for one in examples]
+        self._own = _affordable(examples, recipe, crops)
         self._general = [tuple(views_of(one, mirror=bool(recipe.mirror), crops=crops)) for one in general]
 
     def views(self) -> list[View]:
@@ -51,9 +51,11 @@ class Samples:
         return [view for views in (*self._own, *general) for view in views]
 
     def epoch(self, number: int) -> list[Sample]:
-        """Draw the samples of an epoch: each mask once, most of `per_picture` where there are too many."""
+        """Draw the samples of an epoch: each mask once, or some of them where the recipe wants fewer."""
         rng = np.random.default_rng([self.recipe.seed, number])
         chosen = self._drawn(self._own, rng)
+        if len(chosen) > self.recipe.epoch_masks:
+            chosen = [chosen[i] for i in rng.permutation(len(chosen))[: self.recipe.epoch_masks]]
         if self._general and self.recipe.replay:
             count = math.ceil(self.recipe.replay * len(self._own))
             picked = rng.integers(len(self._general), size=count)
@@ -76,6 +78,16 @@ class Samples:
                 showing = [view for view in views if position in view.masks]
                 found.append(Sample(view=showing[int(rng.integers(len(showing)))], position=position))
         return found
+
+
+def _affordable(examples: Sequence[Example], recipe: TuneRecipe, crops: int) -> list[tuple[View, ...]]:
+    """Views of each picture: all that the recipe names, or fewer where the pictures are many."""
+    found: list[tuple[View, ...]] = []
+    for mirror, most in ((bool(recipe.mirror), crops), (False, crops), (False, min(1, crops)), (False, 0)):
+        found = [tuple(views_of(one, mirror=mirror, crops=most)) for one in examples]
+        if sum(map(len, found)) <= recipe.views:
+            break
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
