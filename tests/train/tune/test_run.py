@@ -13,6 +13,7 @@ from maskwright.models import load_model
 from maskwright.train.dice import Dice
 from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.keeping import ask_base, elsewhere, keeping_loss
+from maskwright.train.tune.lesson import MaskLesson
 from maskwright.train.tune.run import tune
 from maskwright.train.tune.samples import Samples
 
@@ -235,3 +236,23 @@ def test_weights_that_general_pictures_do_not_allow_are_drawn_back_and_the_run_a
     assert again.shares == strict.shares
     assert not any(what.startswith("epoch") or what == "drawing back" for what in stages)
     assert all(torch.equal(tensor, again.state[name]) for name, tensor in strict.state.items())
+
+
+def test_where_no_epoch_is_better_a_part_of_the_way_may_be(run, quick, weights, tmp_path, monkeypatch, test_sam):
+    scores = iter([0.5, 0.3, 0.4, 0.6, 0.55])  # of the base, two epochs, half of the way, a quarter
+    monkeypatch.setattr(MaskLesson, "score", lambda self, model, cache: {"held_out_score": next(scores)})
+
+    found = run(recipe=replace(quick, epochs=2, patience=1))
+
+    last = torch.load(tmp_path / "out" / "last.pt", weights_only=True)["average"]
+    base = test_sam.state_dict()
+    assert found.is_better
+    assert found.after == {"held_out_score": 0.6}
+    assert all(torch.allclose(found.state[name], base[name].lerp(last[name], 0.5)) for name in last)
+    assert any(not torch.equal(found.state[name], base[name]) for name in last)
+
+
+def test_a_run_is_given_until_its_middle_to_be_better(run, quick, monkeypatch):
+    monkeypatch.setattr(MaskLesson, "score", lambda self, model, cache: {"held_out_score": 0.5})
+
+    assert run(recipe=replace(quick, epochs=6, patience=1, corrections=0, mirror=0)).num_epochs == 4

@@ -25,7 +25,7 @@ class TuneRecipe:
     weight_decay: float = option(0.01, "AdamW's, not on biases and norms")
     clip: float = option(1.0, "longest gradient")
     ema: float = option(0.98, "how slowly the average of the weights follows; the average is scored and kept")
-    patience: int = option(4, "epochs without a better held-out score until the run stops")
+    patience: int = option(4, "epochs without a better held-out score until the run stops, once half of it is done")
     corrections: int = option(2, "most clicks that correct a first answer; each step draws how many")
     per_picture: int = option(8, "most masks of one picture in an epoch")
     epoch_masks: int = option(1000, "most masks of one's own in an epoch; where there are more, each draws some")

@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 STATE = "last.pt"
 _ROW_STEPS = 20
+_PARTS_OF_THE_WAY = (0.5, 0.25)  # from the base to the last epoch, tried where no epoch was better
 # Told with what is being done, how much of it, and of how much.
 Told = Callable[[str, int, int], None]
 # Given all parameters whenever an epoch was the best so far, so that there is something to use at any moment.
@@ -152,6 +153,8 @@ class _Run:
             self._epoch()
         progress.is_over = True
         self._save()
+        if not progress.best_epoch:
+            self._try_nearer_base()
         load_learning(self.tuner.average, progress.best)
         if progress.best_epoch and isinstance(self.lesson, MaskLesson) and self.lesson.judged:
             self._draw_back(self.lesson)
@@ -198,15 +201,28 @@ class _Run:
             if time.monotonic() - self.saved > self.recipe.save_minutes * 60:
                 self._save()
         progress.epoch, progress.batch = progress.epoch + 1, 0
-        scores = self._score()
+        self._judge()
+        # Until the middle the learning rate is high, and scores say little of where they will end.
+        progress.is_over = progress.epoch - max(progress.best_epoch, self.recipe.epochs // 2) >= self.recipe.patience
+        self._save()
+
+    def _judge(self) -> None:
+        """Score the average, and keep it if it is the best."""
+        progress, scores = self.progress, self._score()
         if scores["held_out_score"] > progress.best_score:
             progress.best_epoch, progress.best_score, progress.best_scores = (
                 progress.epoch, scores["held_out_score"], scores,
             )  # fmt: skip
             progress.best = learning_state(self.tuner.average)
             self.keep(merged_state(self.tuner.average))
-        progress.is_over = progress.epoch - progress.best_epoch >= self.recipe.patience
-        self._save()
+
+    def _try_nearer_base(self) -> None:
+        """Where no epoch was better, a part of the way to the last one may be (WiSE-FT, Wortsman et al. 2022)."""
+        last = learning_state(self.tuner.average)
+        for share in _PARTS_OF_THE_WAY:
+            load_learning(self.tuner.average, {name: self.base[name].lerp(last[name], share) for name in last})
+            self._judge()
+        load_learning(self.tuner.average, last)
 
     def _learn(self, asked: Sequence[Any]) -> None:
         progress, tuner = self.progress, self.tuner
