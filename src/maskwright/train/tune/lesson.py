@@ -68,7 +68,7 @@ class MaskLesson:
         learnt = general[1::2] or general if recipe.draws_back else general
         self.samples = Samples(train, recipe, crops=crops, general=learnt)
         self.judged = _all_of(judged[:_MOST_JUDGED], replace(recipe, per_picture=_JUDGED_MASKS))
-        self.held_out = spread(_all_of(validation, recipe), _MOST_HELD_OUT)
+        self.held_out = list(spread(_all_of(validation, recipe), _MOST_HELD_OUT))
         if not self.held_out or not self.samples.epoch(0):
             raise InputError("expected masks to learn from and masks to hold out, got none on one side")
 
