@@ -20,6 +20,7 @@ class ModelCard:
     `follows_objects` marks a video model, which tracks and takes no single pictures.
     `keep_predicted_iou` and `keep_stability` are the scores above which everything-mode
     keeps a mask, unless it is told otherwise: how high a model scores its good masks is a matter of its training.
+    `computed_as` is of exported models: what runs it and in which numbers, such as "int8 onnx".
     `least_text_belief` is the predicted IoU below which an answer to words alone is refused, with an empty mask.
     """
 
@@ -45,6 +46,7 @@ class ModelCard:
     keep_predicted_iou: float = 0.88
     keep_stability: float = 0.95
     least_text_belief: float = 0.0
+    computed_as: str = ""
     aliases: tuple[str, ...] = ()
 
 

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from maskwright.core.errors import CheckpointError, SettingError, UnknownModel, WeightsMissing
 from maskwright.core.settings import PRECISIONS
+from maskwright.models.backends.loading import is_exported, load_exported
 from maskwright.models.cards import ModelCard
 from maskwright.models.checkpoint import (
     architecture_of,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from maskwright.models.registry import Network
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin")
+_SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin", ".onnx")
 
 
 def load_model(
@@ -64,6 +65,8 @@ def load_model(
     place = find_device(device)
     dtype = find_dtype(precision, place)
     path = _as_path(name_or_path)
+    if path is not None and is_exported(path):
+        return load_exported(path, device=place.type)
     model = _from_name(str(name_or_path)) if path is None else _from_file(path)
     model.image_encoder.to(dtype)
     if compile_encoder:

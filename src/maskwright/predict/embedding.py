@@ -60,7 +60,8 @@ def embed_batch(
 
 def model_ref(model: Model | VideoModel) -> ModelRef:
     """Name a model as provenance does."""
-    precision = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}[model.precision]
+    numbers = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+    precision = model.card.computed_as or numbers[model.precision]
     return ModelRef(
         name=model.card.name,
         family=model.card.family,

@@ -73,6 +73,32 @@ class HqMaskDecoder(MaskDecoder):
         quality = torch.cat(qualities)[row]
         return quality if token_only else to_picture(torch.cat(candidates)[row, mask_index]) + quality
 
+    def draw_all_hq(
+        self, decoding: Decoding, fused: Float[Tensor, "N C h4 w4"], *, token_only: bool
+    ) -> Float[Tensor, "N M1 h4 w4"]:
+        """Draw every candidate of every prompt, with the correction, in products whose number does not depend on N.
+
+        The last convolution gives one channel with a kernel of each prompt's own: nine products, shifted and added.
+        """
+        first, norm, last = (self.embedding_maskfeature[i] for i in (0, 1, 3))
+        assert isinstance(last, nn.Conv2d)
+        assert last.bias is not None
+        pixels = self.upscale(decoding.cells)  # N L16 C
+        N, _, C = pixels.shape
+        h, w = fused.shape[-2:]
+        vectors = self.hf_mlp(decoding.mask_tokens[:, -1])  # N C
+        x = to_picture(pixels.transpose(1, 2).flatten(0, 1)).view(N, C, h, w)
+        x = F.gelu(norm(first(x))).flatten(2)  # N E hw
+        kernels = torch.einsum("pc,cijk->pjki", vectors, last.weight).flatten(1, 2)  # N 9 E
+        shifted = F.pad((kernels @ x).unflatten(2, (h, w)), (1, 1, 1, 1))
+        quality = sum(shifted[:, 3 * j + k, j : j + h, k : k + w] for j in range(3) for k in range(3))
+        quality = quality + (vectors[:, None] @ fused.flatten(2))[:, 0].unflatten(1, (h, w))
+        quality = (quality + (vectors @ last.bias)[:, None, None])[:, None]
+        if token_only:
+            return quality.expand(-1, self.num_mask_tokens, -1, -1)
+        logits = torch.bmm(self.hyper_weights(decoding.mask_tokens), pixels.transpose(1, 2))
+        return to_picture(logits.flatten(0, 1)).view(N, -1, h, w) + quality
+
     def _quality(
         self, tokens: Float[Tensor, "P D"], pixels: Float[Tensor, "P L16 C"], fused: Float[Tensor, "_P C h4 w4"]
     ) -> Float[Tensor, "P h4 w4"]:

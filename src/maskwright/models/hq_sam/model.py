@@ -66,7 +66,7 @@ class HqSamModel(SamModel):
         logits: list[Tensor] = []
         scores: list[Tensor] = []
         for seen, step, decoding in self._decodings(features, prompts):
-            score, candidate = _choose(decoding.predicted_iou, multimask=multimask)
+            score, candidate = choose(decoding.predicted_iou, multimask=multimask)
             rows = torch.arange(step.num_prompts, device=self.device)
             logits.append(self._draw(seen, decoding, rows, candidate)[:, None])
             scores.append(score)
@@ -80,7 +80,7 @@ class HqSamModel(SamModel):
         kept = [torch.zeros(0, dtype=torch.long, device=device)]
         start = 0
         for seen, step, decoding in self._decodings(features, prompts):
-            score, candidate = _choose(decoding.predicted_iou, multimask=True)
+            score, candidate = choose(decoding.predicted_iou, multimask=True)
             rows = keep(score)[:, 0].nonzero()[:, 0]
             if len(rows):
                 logits.append(self._draw(seen, decoding, rows, candidate[rows]))
@@ -139,7 +139,7 @@ class HqDraft(Draft):
         return self.decoder.draw_hq(self.decoding, fused, rows, candidates, token_only=self.token_only)
 
 
-def _choose(predicted_iou: Float[Tensor, "N M1"], *, multimask: bool) -> tuple[Float[Tensor, "N 1"], Tensor]:
+def choose(predicted_iou: Float[Tensor, "N M1"], *, multimask: bool) -> tuple[Float[Tensor, "N 1"], Tensor]:
     """Choose a candidate for each prompt; return its predicted IoU and its number."""
     if not multimask:
         return predicted_iou[:, :1], torch.zeros(len(predicted_iou), dtype=torch.long, device=predicted_iou.device)
@@ -147,4 +147,4 @@ def _choose(predicted_iou: Float[Tensor, "N M1"], *, multimask: bool) -> tuple[F
     return best.values, best.indices[:, 0] + 1
 
 
-__all__ = ["HqDraft", "HqSamModel"]
+__all__ = ["HqDraft", "HqSamModel", "choose"]

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from maskwright.nn.exporting import is_exporting
 from maskwright.nn.layers import LayerNorm2d
 
 # Floats of one intermediate strip, 4 MB. Medians of one 1024-pixel frame on two cores (1 MB of L2 each): 596 ms; with
@@ -181,6 +182,8 @@ class MBConv(nn.Module):
             hidden = _gelu_(self.conv2(_gelu_(self.conv1(x))))
             return _gelu_(self.conv3(hidden) + x)
         widen, mix, narrow = self.conv1.folded(), self.conv2.folded(), self.conv3.folded()
+        if is_exporting():
+            return _gelu_(narrow(_gelu_(mix(_gelu_(widen(x))))) + x)
         rows = max(4, _STRIP_FLOATS // (self.conv2.c.in_channels * x.shape[3] * x.shape[0]))
         strips = []
         for top, bottom, halo_top, halo_bottom in _strips_with_halo(x.shape[2], rows):
@@ -243,8 +246,7 @@ class WindowAttention(nn.Module):
         B, h, w, C = x.shape
         side, heads = self.window_side, self.num_heads
         rows, cols = -(-h // side), -(-w // side)
-        padded = self.norm.bias.expand(B, rows * side, cols * side, C).contiguous()
-        padded[:, :h, :w] = self.norm(x)
+        padded = self._padded(self.norm(x), rows * side, cols * side)
         windows = padded.view(B, rows, side, cols, side, C).transpose(2, 3).reshape(-1, side * side, C)
         # Each head's query, key and value lie beside each other in the published weights; attention takes them strided.
         q, k, v = self.qkv(windows).unflatten(-1, (heads, 3, C // heads)).permute(3, 0, 2, 1, 4)  # X heads L c
@@ -252,6 +254,15 @@ class WindowAttention(nn.Module):
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias[None]).transpose(1, 2)
         out = out.reshape(B, rows, cols, side, side, C).transpose(2, 3).reshape(padded.shape)
         return self.proj(out[:, :h, :w])
+
+    def _padded(self, x: Float[Tensor, "B h w C"], height: int, width: int) -> Float[Tensor, "B _H _W C"]:
+        B, h, w, C = x.shape
+        if is_exporting():
+            wide = torch.cat([x, self.norm.bias.expand(B, h, width - w, C)], 2) if width > w else x
+            return torch.cat([wide, self.norm.bias.expand(B, height - h, width, C)], 1) if height > h else wide
+        padded = self.norm.bias.expand(B, height, width, C).contiguous()
+        padded[:, :h, :w] = x
+        return padded
 
 
 class Perceptron(nn.Module):
@@ -264,6 +275,8 @@ class Perceptron(nn.Module):
         self.fc2 = nn.Linear(hidden, width)
 
     def forward(self, x: Float[Tensor, "B h w C"]) -> Float[Tensor, "B h w C"]:
+        if is_exporting():
+            return x + self.fc2(_gelu_(self.fc1(self.norm(x))))
         tokens = x.reshape(-1, x.shape[-1])
         strips = tokens.split(max(64, _STRIP_FLOATS // self.fc1.out_features))
         return torch.cat([part + self.fc2(_gelu_(self.fc1(self.norm(part)))) for part in strips]).view(x.shape)
@@ -290,6 +303,8 @@ def _strips_with_halo(height: int, rows: int) -> Iterator[tuple[int, int, int, i
 
 def _gelu_(x: Tensor) -> Tensor:
     """Exact GELU in the memory of `x`; autograd keeps what it needs."""
+    if is_exporting():
+        return F.gelu(x)
     return torch.ops.aten.gelu_(x)
 
 

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from maskwright.nn.attention import attend_with_grid_bias, relative_positions
+from maskwright.nn.exporting import is_exporting
 from maskwright.nn.layers import LayerNorm2d, MLPBlock
 
 _TOKENS_PER_SLICE = 1024  # the hidden layer of a slice is 12 MiB for ViT-B
@@ -62,6 +63,10 @@ class GridAttention(nn.Module):
         nh, nw, c = -(-h // side_h), -(-w // side_w), qkv.shape[-1] // (3 * self.num_heads)
         split = qkv.view(B, h, w, 3, self.num_heads, c)
         shape = (3, B, nh, nw, self.num_heads, side_h, side_w, c)
+        if is_exporting():
+            return self._padded(qkv, nh * side_h, nw * side_w).view(
+                B, nh, side_h, nw, side_w, 3, self.num_heads, c
+            ).permute(5, 0, 1, 3, 6, 2, 4, 7)  # fmt: skip
         if (nh * side_h, nw * side_w) == (h, w):
             out = qkv.new_empty(shape)
         else:
@@ -71,9 +76,20 @@ class GridAttention(nn.Module):
             out[:, :, y[0], x[0], :, : y[1], : x[1]] = piece.permute(5, 0, 1, 3, 6, 2, 4, 7)
         return out
 
+    def _padded(self, qkv: Float[Tensor, "B h w E"], height: int, width: int) -> Float[Tensor, "B _H _W E"]:
+        """Put what a zero token projects to below and right of a grid."""
+        B, h, w, E = qkv.shape
+        bias = self.qkv.bias.to(qkv.dtype)
+        if width > w:
+            qkv = torch.cat([qkv, bias.expand(B, h, width - w, E)], 2)
+        return torch.cat([qkv, bias.expand(B, height - h, width, E)], 1) if height > h else qkv
+
     def _grid(self, windows: Tensor, h: int, w: int) -> Float[Tensor, "B h w D"]:
         """Put windows back together, without what lay beyond the grid."""
-        B, _, _, heads, side_h, side_w, c = windows.shape
+        B, nh, nw, heads, side_h, side_w, c = windows.shape
+        if is_exporting():
+            whole = windows.permute(0, 1, 4, 2, 5, 3, 6).reshape(B, nh * side_h, nw * side_w, heads * c)
+            return whole[:, :h, :w]
         out = windows.new_empty(B, h, w, heads, c)
         for y, x, grid_y, grid_x in _pieces(h, w, side_h, side_w):
             piece = windows[:, y[0], x[0], :, : y[1], : x[1]].permute(0, 1, 4, 2, 5, 3, 6)
@@ -112,7 +128,7 @@ class Block(nn.Module):
     def forward(self, x: Float[Tensor, "B h w D"]) -> Float[Tensor, "B h w D"]:
         """Attend, then feed forward."""
         x = x + self.attn(self.norm1(x))
-        if torch.is_grad_enabled() or x.device.type != "cpu":
+        if torch.is_grad_enabled() or x.device.type != "cpu" or is_exporting():
             return x + self.mlp(self.norm2(x))
         for tokens in x.view(-1, x.shape[-1]).split(_TOKENS_PER_SLICE):
             tokens += self.mlp(self.norm2(tokens))

@@ -89,17 +89,13 @@ class ThingFinder(nn.Module):
     def forward(self, features: Features, num_rows: int | None = None) -> FinderMaps:
         """Read pictures of which no more than `num_rows` rows of cells of stride 16 are seen; the rest is padding."""
         side = features.image_embedding.shape[-1]
-        rows = num_rows or side
+        return as_maps(self.say(features, num_rows or side), side)
+
+    def say(self, features: Features, rows: int) -> Float[Tensor, "B h8 w8 O"]:
+        """Say of the cells in the first rows of stride 16: surety, how far boxes reach, regions; raw numbers."""
         numbers = cell_numbers(features, rows)
         hidden = self._coarse(numbers.coarse).repeat_interleave(4, 1) + self._fine(numbers.fine)
-        said = cells8_to_picture(self._say(hidden), side).permute(0, 2, 3, 1)
-        padding = (0, 0, 0, 2 * (side - rows))
-        boxes = F.pad(said[..., 1:5].permute(0, 3, 1, 2), padding).permute(0, 2, 3, 1)
-        return FinderMaps(
-            things=F.pad(said[..., 0], padding, value=_NEVER),
-            boxes=boxes_around(cell_middles(boxes.shape[2], boxes.shape[1]).to(boxes), boxes),
-            regions=F.pad(said[..., 5:].permute(0, 3, 1, 2), padding, value=_NEVER),
-        )
+        return cells8_to_picture(self._say(hidden), features.image_embedding.shape[-1]).permute(0, 2, 3, 1)
 
     def of_cells(self, coarse: Float[Tensor, "S C"], fine: Float[Tensor, "S F"]) -> Float[Tensor, "S O"]:
         """Say of single cells: surety, how far the box reaches, regions; raw numbers, for training."""
@@ -116,6 +112,17 @@ class ThingFinder(nn.Module):
     def _say(self, hidden: Tensor) -> Tensor:
         h = F.gelu(hidden)
         return self.out(self.forget(h + F.gelu(self.middle(self.forget(h)))))
+
+
+def as_maps(said: Float[Tensor, "B h8 w8 O"], side: int) -> FinderMaps:
+    """Make maps of what was said of a picture's rows, in a frame of `side` cells of stride 16."""
+    padding = (0, 0, 0, 2 * side - said.shape[1])
+    boxes = F.pad(said[..., 1:5].permute(0, 3, 1, 2), padding).permute(0, 2, 3, 1)
+    return FinderMaps(
+        things=F.pad(said[..., 0], padding, value=_NEVER),
+        boxes=boxes_around(cell_middles(boxes.shape[2], boxes.shape[1]).to(boxes), boxes),
+        regions=F.pad(said[..., 5:].permute(0, 3, 1, 2), padding, value=_NEVER),
+    )
 
 
 def cell_numbers(features: Features, rows: int) -> CellNumbers:
@@ -219,6 +226,7 @@ __all__ = [
     "FinderMaps",
     "FoundBoxes",
     "ThingFinder",
+    "as_maps",
     "box_iou",
     "boxes_around",
     "cell_middles",

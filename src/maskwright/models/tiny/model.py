@@ -47,8 +47,8 @@ from maskwright.nn.mask_ops import agreement_score
 
 # Added to the logits of candidate 0, the answer to boxes and to several clicks. The threshold that is best for Dice is
 # half of the Dice reached, not probability one half: at about 0.88 that is a logit of -0.25.
-_LEAN = 0.25
-_CORRECTED_LEAN = 0.25
+LEAN = 0.25
+CORRECTED_LEAN = 0.25
 
 
 class TinySam(SamModel):
@@ -157,7 +157,7 @@ class TinySam(SamModel):
             image_index = torch.arange(step.num_prompts, device=step.points.device) % seen.num_images
             found.append(self.decode_training(seen, image_index, step))
         return Decoded(
-            logits=torch.cat([one.logits for one in found]) + _CORRECTED_LEAN,
+            logits=torch.cat([one.logits for one in found]) + CORRECTED_LEAN,
             predicted_iou=torch.cat([one.predicted_iou for one in found]),
         )
 
@@ -257,7 +257,7 @@ class TinySam(SamModel):
 
     def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
         logits = super()._draw(features, decoding, rows, candidates)
-        return logits + _LEAN * (candidates == 0).to(logits)[:, None, None]
+        return logits + LEAN * (candidates == 0).to(logits)[:, None, None]
 
 
-__all__ = ["SHADES", "TinySam"]
+__all__ = ["CORRECTED_LEAN", "LEAN", "SHADES", "TinySam"]
