@@ -117,6 +117,7 @@ FLAGS = {
     "models pull": (),
     "models verify": ("--json",),
     "models import": ("--name",),
+    "models export": ("--to", "--out", "--opset", "--json"),
     "models diff": ("--json",),
     "doctor": ("--json",),
 }  # fmt: skip

@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings=CONTEXT,
     no_args_is_help=True,
-    help="List, pull, verify, import and compare models.",
+    help="List, pull, verify, import, export and compare models.",
     epilog="Example: maskwright models pull vit_b",
 )
 
@@ -105,6 +105,31 @@ def import_(
 
     found = import_file(file.expanduser(), name)
     tell(f"{name}: {found.path}")
+
+
+@app.command(epilog="Example: maskwright models export tiny --to onnx -o tiny.onnx")
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A registered model, or a checkpoint.")],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="onnx.")] = "onnx",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write; default: NAME.onnx.")
+    ] = None,
+    opset: Annotated[int | None, typer.Option("--opset", metavar="N", help="Of ONNX operators; default: 20.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Export a model for another runtime, checked there against PyTorch; use the file with --model FILE."""
+    from maskwright.models import load_model
+    from maskwright.models.backends.export import export_model
+
+    say = (lambda text: None) if as_json else tell
+    model = load_model(name, precision="fp32")
+    report = export_model(model, out or Path(f"{Path(name).stem}.onnx"), opset=opset, say=say)
+    if as_json:
+        typer.echo(
+            json.dumps({"path": str(report.path), "bytes": report.num_bytes, "checked": report.manifest.checked})
+        )
+        return
+    tell(f"{name}: {report.num_bytes / 1e6:,.1f} MB, within {report.difference:.1e} of PyTorch: {report.path}")
 
 
 @app.command(epilog="Example: maskwright models diff tiny checkpoints/glass_v2")

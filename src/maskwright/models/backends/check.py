@@ -1,6 +1,6 @@
 """How far a runtime's numbers are from PyTorch's, on random images and prompts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from maskwright.models.backends.parts import NetworkPart
 from maskwright.models.backends.runtime import Runtime
 
 # One image for all prompts and one for each, with masks and without, no points at all; rows of a picture.
-_NAMES = ("num_images", "num_prompts", "num_points", "num_mask_inputs", "num_rows")
+_NAMES: tuple[str, ...] = ("num_images", "num_prompts", "num_points", "num_mask_inputs", "num_rows")
 _COUNTS = ((1, 1, 2, 1, 1), (1, 5, 3, 5, 7), (3, 3, 0, 3, 4))
 _LABELS = (-1.0, 0.0, 1.0, 2.0, 3.0)
 
@@ -32,14 +32,14 @@ def random_inputs(part: NetworkPart, seed: int) -> Iterator[tuple[Tensor, ...]]:
     """Make inputs of several counts; features come from the examples, since noise is unlike any."""
     generator = torch.Generator().manual_seed(seed)
     for counts in _COUNTS:
-        sizes = dict(zip(_NAMES, counts, strict=True))
+        sizes: dict[str, int] = dict(zip(_NAMES, counts, strict=True))
         yield tuple(
             _random(port, example, sizes, generator)
             for port, example in zip(part.ports.inputs, part.examples, strict=True)
         )
 
 
-def _random(port: Port, example: Tensor, sizes: dict[str, int], generator: torch.Generator) -> Tensor:
+def _random(port: Port, example: Tensor, sizes: Mapping[str, int], generator: torch.Generator) -> Tensor:
     shape = port.sized(sizes)
     if port.name == "point_labels":
         return torch.tensor(_LABELS)[torch.randint(len(_LABELS), shape, generator=generator)]

@@ -36,7 +36,9 @@ class ExportReport:
         return max(self.manifest.checked.values())
 
 
-def export_model(model: SamModel, out: Path, *, opset: int = OPSET, say: Told = lambda text: None) -> ExportReport:
+def export_model(
+    model: SamModel, out: Path, *, opset: int | None = None, say: Told = lambda text: None
+) -> ExportReport:
     """Write a model as one ONNX file and check it on random images and prompts; the file appears if it passed.
 
     Raises:
@@ -52,10 +54,10 @@ def export_model(model: SamModel, out: Path, *, opset: int = OPSET, say: Told = 
 
 @torch.no_grad()
 def to_onnx(
-    model: SamModel, *, opset: int = OPSET, say: Told = lambda text: None
+    model: SamModel, *, opset: int | None = None, say: Told = lambda text: None
 ) -> tuple[OnnxExport, Sequence[NetworkPart]]:
     """Make the graph of a model, unchecked and unwritten."""
-    check_opset(opset)
+    opset = check_opset(OPSET if opset is None else opset)
     if model.precision != torch.float32:
         raise SettingError(f"export a model in fp32, got one in {model.precision}. Load it with precision='fp32'")
     parts = parts_of(model.to("cpu"))

@@ -17,7 +17,6 @@ from maskwright.models.backends.parts import CELLS
 from maskwright.models.backends.runtime import Runtime
 from maskwright.models.hq_sam.model import HqSamModel, choose
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
-from maskwright.models.sam.draft import Draft
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tiny.finding import FinderMaps, as_maps
 from maskwright.models.tiny.model import TinySam
@@ -99,7 +98,7 @@ class ExportedSam(SamModel):
             agreement=agreement_score(logits > 0)[rows],
         )
 
-    def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Draft:
+    def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> NoReturn:
         """Refuse: an exported model has nothing to train.
 
         Raises:
@@ -152,7 +151,7 @@ class ExportedTiny(TinySam, ExportedSam):
         """Encode normalised, padded frames."""
         return ExportedSam.encode(self, pixels)
 
-    def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Draft:
+    def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> NoReturn:
         """Refuse: an exported model has nothing to train."""
         self._cannot_be_trained()
 

@@ -1,12 +1,13 @@
 """What runs an exported model: a `Runtime` takes tensors to tensors, a part at a time, and knows nothing of masks."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 
+@runtime_checkable
 class Runtime(Protocol):
     """The networks of one exported model, loaded by one library.
 
