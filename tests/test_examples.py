@@ -35,7 +35,10 @@ def run_program(name, arguments, monkeypatch):
 
 
 def test_every_example_is_tested_here():
-    tested = {"clicks.py", "folder_to_coco.py", "medical_slice.py", "perceive_replay.py", "policy_inputs.py"}
+    tested = {
+        "check_simulator.py", "clicks.py", "depth_cues.py", "find_object.py", "folder_to_coco.py",
+        "ground_instruction.py", "medical_slice.py", "perceive_replay.py", "policy_inputs.py",
+    }  # fmt: skip
 
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
 
@@ -43,7 +46,11 @@ def test_every_example_is_tested_here():
 @pytest.mark.parametrize(
     ("name", "says"),
     [
+        ("check_simulator.py", "flagged"),
         ("clicks.py", "refined:"),
+        ("depth_cues.py", ", IoU "),
+        ("find_object.py", "episode_000000/front/15 mug"),
+        ("ground_instruction.py", "read as put the red mug to be in the bin"),
         ("medical_slice.py", "percentiles:"),
         ("policy_inputs.py", "bit for bit the same: True"),
     ],
@@ -63,6 +70,19 @@ def test_a_folder_becomes_one_coco_file(tmp_path, monkeypatch):
 
     document = json.loads((tmp_path / "out.json").read_text())
     assert [image["file_name"] for image in document["images"]] == ["a.png", "b.png"]
+
+
+def test_an_rgbd_frame_of_ones_own_is_asked_by_its_holes(tmp_path, monkeypatch, capsys):
+    depth_mm = np.full((96, 128), 800, np.uint16)
+    depth_mm[30:70, 40:90] = 0
+    PillowImage.fromarray(np.full((96, 128, 3), 120, np.uint8)).save(tmp_path / "colour.png")
+    PillowImage.fromarray(depth_mm).save(tmp_path / "depth.png")
+
+    run_program("depth_cues.py", [tmp_path / "colour.png", tmp_path / "depth.png", "test-sam"], monkeypatch)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("in 1 places")
+    assert lines[1].startswith("(40, 30, 90, 70): ")
 
 
 def test_a_lerobot_episode_is_a_camera(tmp_path, monkeypatch, capsys):
