@@ -21,6 +21,8 @@ def main(path: str, camera: str, box: list[float], model: str = "tiny", speed: f
     frames = source.frames(source.episodes[0], camera)
     with mw.Perceiver(model) as perceiver:
         perceiver.add("object", box=box)
+        if speed:  # a camera goes on for hours; a recording may be over before the model is there
+            perceiver.wait_until_ready()
         began = time.monotonic()
         for frame in frames:
             if speed and frame.ref.timestamp_s is not None:

@@ -55,6 +55,22 @@ def test_a_process_looks_dies_and_is_started_again():
         os.kill(second, 0)
 
 
+def test_one_may_wait_for_the_model_before_the_first_picture(tmp_path):
+    damaged = tmp_path / "model.safetensors"
+    damaged.write_bytes(b"nothing")
+
+    with Perceiver("test-sam") as perceiver:
+        assert not perceiver.wait_until_ready(timeout_s=0)
+        assert perceiver.wait_until_ready(PATIENCE_S)
+        first = perceiver.step(picture(0))
+    with Perceiver(damaged) as perceiver:
+        assert not perceiver.wait_until_ready(PATIENCE_S)
+
+    assert "model_starting" not in kinds(first)
+    with pytest.raises(SettingError, match="was closed"):
+        perceiver.wait_until_ready()
+
+
 def test_what_cannot_be_loaded_is_told_at_once(tmp_path):
     with pytest.raises(UnknownModel):
         Perceiver("test-sma")

@@ -156,6 +156,20 @@ class Perceiver:
             self._free_since_s = None
         return self._state(line, began, notices, image)
 
+    def wait_until_ready(self, timeout_s: float = 60.0) -> bool:
+        """Wait until the model is loaded; False if it is not in time, or cannot be, which `step` then tells.
+
+        Nothing needs this: `step` works from the first picture on. It is for recordings, which would be over by then.
+
+        Raises:
+            SettingError: the Perceiver was closed.
+        """
+        self._check_open()
+        end = time.monotonic() + timeout_s
+        while self._worker.trouble == "starting" and time.monotonic() < end:
+            time.sleep(0.01)
+        return not self._worker.trouble
+
     def peek(self, camera: str = CAMERA) -> PerceiverState:
         """Say what is known now, between two pictures: ages grow, and a camera that stalls is told.
 
