@@ -17,6 +17,8 @@ from maskwright.models import list_models
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guides").glob("*.md"))]
 TEXTS = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Pages that are one walk: their blocks are run in order, in one folder and one namespace.
+WALKS = ("from_camera_to_policy",)
 INSTALLS = ("pip install", "make ")  # .ci/run does these in a fresh environment
 MAX_README_LINES = 120
 MAX_ARCHITECTURE_LINES = 150
@@ -32,6 +34,7 @@ def blocks(language):
     return [
         pytest.param(match.group(1), id=f"{page.stem}-{i}")
         for page in PAGES
+        if page.stem not in WALKS
         for i, match in enumerate(pattern.finditer(page.read_text()))
     ]
 
@@ -52,6 +55,21 @@ def test_python_in_the_documentation_runs(code, elsewhere):
 
 @pytest.mark.parametrize("commands", blocks("bash"))
 def test_commands_in_the_documentation_run(commands, elsewhere, capsys):
+    run_commands(commands, capsys)
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_a_walk_can_be_gone_from_its_beginning_to_its_end(name, elsewhere, capsys):
+    text = (ROOT / "docs" / "guides" / f"{name}.md").read_text()
+    known = {"__name__": "documentation"}
+    for language, block in re.findall(r"^```(python|bash)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        if language == "bash":
+            run_commands(block, capsys)
+        else:
+            exec(compile(block, "documentation", "exec"), known)
+
+
+def run_commands(commands, capsys):
     for line in commands.splitlines():
         words = shlex.split(line, comments=True)
         if line.startswith(INSTALLS):
