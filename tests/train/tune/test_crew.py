@@ -1,5 +1,6 @@
 """Several processes learn what one would: the same order, nearly the same weights, one writer, one message."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -55,20 +56,29 @@ def learnt(out):
     return torch.load(out / "run" / "last.pt", weights_only=True)
 
 
-def test_two_processes_learn_what_one_does_and_one_writes(source, tmp_path, monkeypatch):
+def torchrun(arguments):
+    """Run `maskwright ARGUMENTS` in two processes of the real torchrun; returns its code and what all told."""
+    many = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "maskwright"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    found = subprocess.run([*many, *arguments], capture_output=True, text=True, env=environment, check=False)
+    return found.returncode, found.stdout + found.stderr
+
+
+def test_two_processes_of_torchrun_learn_what_one_does_and_one_writes(source, tmp_path, monkeypatch):
     monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "one"))
     assert cli(command(source, tmp_path / "alone")) == 0
 
     monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "two"))
-    codes, told = finish(start(command(source, tmp_path / "both"), tmp_path), tmp_path)
+    code, told = torchrun(command(source, tmp_path / "both"))
 
-    assert codes == [0, 0], told
-    assert "report.html" in told[0]
-    assert told[1] == ""
+    assert code == 0, told
+    assert told.count("report.html") == 1
+    assert told.count("epoch 2, ") == 1
     one, two = learnt(tmp_path / "alone"), learnt(tmp_path / "both")
     assert one["step"] == two["step"] > 4
     for name, tensor in one["model"].items():
-        assert torch.allclose(tensor, two["model"][name], atol=1e-3), name
+        # gradients are added in another order, and Adam makes full steps of a rounding that cancels (k_proj's bias)
+        assert torch.allclose(tensor, two["model"][name], atol=2e-3 if name.endswith("k_proj.bias") else 1e-4), name
     scores = [np.array(list(state["progress"]["best_scores"].values())) for state in (one, two)]
     assert np.allclose(*scores, atol=5e-3)
     folders = list((tmp_path / "two" / "features").iterdir())

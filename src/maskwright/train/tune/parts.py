@@ -59,7 +59,7 @@ def choose_learning(model: SamModel, recipe: TuneRecipe) -> None:
         if part == "lora":
             chosen = list(_add_low_rank(model, recipe))
         if not chosen:
-            raise SettingError(f"{model.card.name} has no part that is called {part}; choose others with --parts")
+            raise SettingError(f"{model.card.name} has no part that is called {part}; choose others with --set parts=")
         for parameter in chosen:
             parameter.requires_grad_(True)
 
