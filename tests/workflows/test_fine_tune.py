@@ -6,9 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
+import maskwright.train.tune.step as step_module
+from labelled_blocks import write_blocks
 from maskwright.cli.__main__ import run
-from maskwright.core.errors import InputError
+from maskwright.core.errors import InputError, ModelError
 from maskwright.models import load_model
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.workflows.fine_tune import FineTuneJob, fine_tune
@@ -163,6 +166,45 @@ def test_test_data_that_are_trained_on_are_refused(made, tmp_path, monkeypatch):
 
     with pytest.raises(InputError, match=r"1 held-out episodes are trained on too.*\(held out/3\.png\)"):
         fine_tune(replace(job(root), out=tmp_path / "out", test=str(tmp_path / "held out")))
+
+
+def test_a_loss_that_is_no_number_leaves_the_best_checkpoint_so_far(made, tmp_path, monkeypatch):
+    root, _, _ = made
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(root / "cache"))
+    honest, calls = step_module._loss, []
+
+    def nan_in_the_last_epoch(*args):
+        calls.append(args)
+        loss, iou = honest(*args)
+        return (loss * torch.nan if len(calls) > 8 else loss), iou
+
+    monkeypatch.setattr(step_module, "_loss", nan_in_the_last_epoch)
+    recipe = replace(QUICK, epochs=5, replay=0.0, keep=0.0, keep_within=1)
+
+    with pytest.raises(ModelError, match=r"the loss is nan at epoch \d, batch \d .*best weights until then are kept"):
+        fine_tune(replace(job(root), out=tmp_path / "out", recipe=recipe))
+
+    base, kept = load_model("test-sam").state_dict(), load_model(tmp_path / "out").state_dict()
+    changed = {name.split(".")[0] for name, tensor in kept.items() if not torch.equal(tensor, base[name])}
+    assert changed == {"mask_decoder"}
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in kept.values())
+
+
+def test_masks_of_one_label_only_are_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path / "cache"))
+    for folder in ("pictures", "general"):
+        write_blocks(tmp_path / folder, range(6) if folder == "pictures" else range(50, 52))
+    file = tmp_path / "pictures" / "annotations.json"
+    content = json.loads(file.read_text())
+    for category in content["categories"]:
+        category["name"] = "mug"
+    file.write_text(json.dumps(content))
+
+    found = fine_tune(
+        replace(job(tmp_path), general=str(tmp_path / "general"), recipe=replace(QUICK, epochs=1, replay=0.0, keep=0.0))
+    )
+
+    assert "all masks are of one label (mug); a click learns to mean that" in found.notes
 
 
 @pytest.mark.parametrize(

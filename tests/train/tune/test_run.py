@@ -75,20 +75,30 @@ def killed_after(steps):
     return told
 
 
-@pytest.mark.parametrize("steps", [1, 3])
-def test_a_killed_run_goes_on_to_the_same_bits(run, quick, weights, steps):
-    saving = replace(quick, save_minutes=0.0, epochs=2)
-    whole = run("whole", recipe=saving)
+@pytest.mark.parametrize(
+    ("steps", "change", "num_general"),
+    [
+        pytest.param(1, {}, 0, id="decoder"),
+        pytest.param(3, {"at_once": 2}, 0, id="piece by piece"),
+        pytest.param(1, {"epochs": 1}, 4, id="with general pictures"),
+        pytest.param(1, {"epochs": 1, "parts": "decoder+lora", "lora_rank": 2}, 0, id="low ranks"),
+    ],
+)
+def test_a_killed_run_goes_on_to_the_same_bits(run, quick, squares, weights, steps, change, num_general):
+    saving = replace(quick, **{"save_minutes": 0.0, "epochs": 2, **change})
+    general = squares[:num_general]
+    whole = run("whole", recipe=saving, general=general)
     process = multiprocessing.get_context("fork").Process(
-        target=run, args=("cut",), kwargs={"recipe": saving, "told": killed_after(steps)}
+        target=run, args=("cut",), kwargs={"recipe": saving, "told": killed_after(steps), "general": general}
     )
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
 
-    found = run("cut", recipe=saving)
+    found = run("cut", recipe=saving, general=general)
 
     assert found.after == whole.after
+    assert found.shares == whole.shares
     assert all(torch.equal(tensor, weights("cut")[name]) for name, tensor in weights("whole").items())
 
 
@@ -131,7 +141,20 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(run, monkeyp
     assert run().num_epochs == 3  # what was saved before it is good to go on from
 
 
-def test_out_of_memory_says_how_many_prompts_fit(run, monkeypatch):
+def test_a_gradient_that_is_no_number_moves_nothing(run, weights, monkeypatch):
+    honest = step_module._loss
+
+    def steep(*args):
+        loss, iou = honest(*args)
+        return loss + (loss - loss.detach()) * torch.inf, iou
+
+    monkeypatch.setattr(step_module, "_loss", steep)
+
+    with pytest.raises(ModelError, match=r"is nan at epoch 1, batch 1 "):
+        run()
+
+
+def test_out_of_memory_says_how_many_prompts_fit_and_these_do(run, quick, monkeypatch):
     honest = step_module._draft
 
     def small_machine(model, asked):
@@ -142,6 +165,17 @@ def test_out_of_memory_says_how_many_prompts_fit(run, monkeypatch):
     monkeypatch.setattr(step_module, "_draft", small_machine)
 
     with pytest.raises(ModelError, match=r"out of memory with 5 prompts at a time; 2 fit\. Go on with --set at_once=2"):
+        run()
+    assert run(recipe=replace(quick, at_once=2)).num_epochs == 3
+
+
+def test_out_of_memory_for_a_single_prompt_is_told(run, monkeypatch):
+    def tiny_machine(model, asked):
+        raise MemoryError("not enough memory")
+
+    monkeypatch.setattr(step_module, "_draft", tiny_machine)
+
+    with pytest.raises(ModelError, match=r"not even one fits, take a smaller model"):
         run()
 
 
