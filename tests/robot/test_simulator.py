@@ -7,7 +7,7 @@ from maskwright.core.errors import InputError, SettingError
 from maskwright.masks import encode
 from maskwright.robot.simulator import RealismSettings, compare_masks
 from maskwright.robot.simulator_statistics import Sample, distance_between, tails
-from maskwright.robot.simulator_traits import FrameMask, FrameTraits, mask_traits, measure_frame
+from maskwright.robot.simulator_traits import FrameMask, FrameTraits, frame_traits, mask_traits, measure_frame
 
 
 def test_measures_of_a_rectangle_are_what_they_must_be():
@@ -51,6 +51,19 @@ def test_masks_of_a_few_pixels_are_left_out():
     frame = measure_frame("one", None, [FrameMask(mask=encode(small)), FrameMask(mask=encode(large), label="cup")])
 
     assert [(one.label, one.place) for one in frame.masks] == [("cup", 1)]
+
+
+def test_places_are_shares_of_the_picture_and_a_frame_has_a_spread_of_them():
+    corner, middle = np.zeros((2, 100, 200), bool)
+    corner[:10, :20], middle[45:55, 90:110] = True, True
+    other = corner[::-1, ::-1]
+
+    frame = measure_frame("one", None, [FrameMask(mask=encode(one)) for one in (corner, middle, other)])
+
+    assert frame.masks[0].centre_xy == pytest.approx((-0.45, -0.45))
+    assert [one.values["off_centre"] for one in frame.masks] == pytest.approx([0.45 * 2**0.5, 0, 0.45 * 2**0.5])
+    assert frame_traits(frame.masks)["spread"] == pytest.approx(0.45 * 2**0.5 * (2 / 3) ** 0.5)
+    assert np.isnan(frame_traits(frame.masks[:2])["spread"])
 
 
 def _sample(rng: np.random.Generator, shift: float, num_groups: int = 40, each: int = 5) -> Sample:
@@ -97,7 +110,9 @@ def test_how_usual_a_value_is_falls_towards_the_ends():
     assert tails(np.zeros(1), np.zeros(50))[0] == 1
 
 
-def _frames(seed: int, *, scale: float = 1.0, brightness: float = 1.0, number: int = 40) -> list[FrameTraits]:
+def _frames(
+    seed: int, *, scale: float = 1.0, brightness: float = 1.0, number: int = 40, within: float = 1.0
+) -> list[FrameTraits]:
     rng = np.random.default_rng(seed)
     frames = []
     for i in range(number):
@@ -105,7 +120,7 @@ def _frames(seed: int, *, scale: float = 1.0, brightness: float = 1.0, number: i
         masks = []
         for _ in range(int(rng.integers(2, 6))):
             h, w = (rng.uniform(10, 30, 2) * scale).astype(int)
-            y, x = int(rng.integers(0, 120 - h)), int(rng.integers(0, 160 - w))
+            y, x = (round((side - long) * (0.5 + within * (rng.random() - 0.5))) for side, long in ((120, h), (160, w)))
             bitmap = np.zeros((120, 160), bool)
             bitmap[y : y + h, x : x + w] = True
             grey[bitmap] = int(rng.uniform(100, 140) * brightness)
@@ -129,6 +144,18 @@ def test_halves_of_one_world_are_not_flagged_and_other_worlds_are():
     assert brighter.overall.weakest is not None
     assert brighter.overall.weakest.trait == "sharpness"
     assert {one.label for one in larger.classes} == {"cup", "tray"}
+
+
+def test_another_lens_is_noticed_in_few_frames_by_how_far_masks_spread():
+    """Things of any size, seen from anywhere: half the spread tells what half the size does not."""
+    real = _frames(0, number=16)
+
+    found = compare_masks(_frames(1, number=16, within=0.5), real).overall
+
+    assert found.verdict == "flagged"
+    assert found.weakest is not None
+    assert found.weakest.trait == "spread"
+    assert compare_masks(_frames(2, number=16), real).overall.verdict != "flagged"
 
 
 def test_a_few_masks_tell_nothing():

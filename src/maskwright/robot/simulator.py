@@ -14,7 +14,7 @@ import numpy as np
 
 from maskwright.core.errors import InputError, SettingError
 from maskwright.robot.simulator_statistics import Distance, Sample, distance_between, tails
-from maskwright.robot.simulator_traits import TRAITS, FrameTraits, Trait
+from maskwright.robot.simulator_traits import TRAITS, FrameTraits, Trait, frame_traits
 
 Verdict = Literal["realistic", "in between", "flagged", "too few to tell"]
 ALL = "all masks"
@@ -207,14 +207,14 @@ def _is_enough(sample: Sample, settings: RealismSettings) -> bool:
 
 
 def _samples(label: str, frames: Sequence[FrameTraits]) -> dict[Trait, Sample]:
-    """The values of a class for each measure; a count for each frame, also where it is none."""
+    """The values of a class for each measure; what is of a frame for each, also where it has none of the class."""
     numbers = {name: i for i, name in enumerate(dict.fromkeys(frame.group for frame in frames))}
     values: dict[Trait, list[float]] = {trait: [] for trait in TRAITS}
     groups: dict[Trait, list[int]] = {trait: [] for trait in TRAITS}
     for frame in frames:
         chosen = [one for one in frame.masks if label in (ALL, one.label)]
         rows: list[dict[Trait, float]] = [one.values for one in chosen]
-        rows.append({"count": float(len(chosen))})
+        rows.append(frame_traits(chosen))
         for row in rows:
             for trait, value in row.items():
                 values[trait].append(value)

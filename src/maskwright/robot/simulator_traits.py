@@ -1,7 +1,7 @@
 """What a mask and a frame look like in numbers, so that simulated ones can be laid beside real ones.
 
-Sizes are shares of the picture, so that cameras of other resolutions compare; the boundary's sharpness is in grey
-levels a pixel, and does depend on resolution. Knows masks and pixels, no files.
+Sizes and places are shares of the picture, so that cameras of other resolutions compare; the boundary's sharpness is in
+grey levels a pixel, and does depend on resolution. Knows masks and pixels, no files.
 """
 
 from collections.abc import Sequence
@@ -15,18 +15,23 @@ from jaxtyping import Bool, Float, UInt8
 from maskwright.core.rle import RLE
 from maskwright.masks import decode
 
-Trait = Literal["area", "aspect", "solidity", "holes", "sharpness", "predicted_iou", "count"]
+Trait = Literal[
+    "area", "aspect", "solidity", "holes", "sharpness", "off_centre", "predicted_iou", "count", "spread"
+]  # fmt: skip
 TRAITS: dict[Trait, str] = {
     "area": "share of the picture",
     "aspect": "short axis over long axis, of the ellipse with the mask's second moments",
     "solidity": "share of its convex hull that the mask fills",
     "holes": "share of the mask's filled outline that is holes",
     "sharpness": "mean gradient across the boundary, in grey levels a pixel",
+    "off_centre": "how far from the picture's middle the mask's is, in shares of its sides",
     "predicted_iou": "what the model believes of its mask",
     "count": "masks a frame",
+    "spread": "standard deviation of the places of a frame's masks, in shares of its sides",
 }
 _MARGIN = 3  # pixels around a mask that its measures need
 _LEAST_AREA = 16  # pixels; of less, a shape cannot be told
+_LEAST_SPREAD = 3  # masks of a frame; fewer places have no spread that says something
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +45,14 @@ class FrameMask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskTraits:
-    """The measures of one mask, nan where unknown. `place` is its place among the masks of its frame."""
+    """The measures of one mask, nan where unknown. `place` is its number among the masks of its frame.
+
+    `centre_xy` is the way from the picture's middle to the mask's, in shares of the picture's sides.
+    """
 
     label: str
     place: int
+    centre_xy: tuple[float, float]
     values: dict[Trait, float]
 
 
@@ -66,8 +75,31 @@ def measure_frame(
         if np.count_nonzero(bitmap) >= _LEAST_AREA:
             values = mask_traits(bitmap, grey)
             values["predicted_iou"] = np.nan if one.predicted_iou is None else one.predicted_iou
-            measured.append(MaskTraits(label=one.label or "", place=place, values=values))
+            x, y = centre_of(bitmap)
+            values["off_centre"] = float(np.hypot(x, y))
+            measured.append(MaskTraits(label=one.label or "", place=place, centre_xy=(x, y), values=values))
     return FrameTraits(name=name, group=group or name, masks=tuple(measured))
+
+
+def frame_traits(masks: Sequence[MaskTraits]) -> dict[Trait, float]:
+    """Measure what a frame's masks are together: how many, and how far they spread over the picture.
+
+    How things lie is the same under every lens, and a frame has many of them: their spread tells a camera that sees
+    another part of the table in far fewer frames than their sizes do, which differ by more than lenses.
+    """
+    spread = np.nan
+    if len(masks) >= _LEAST_SPREAD:
+        spread = float(np.hypot(*np.std([one.centre_xy for one in masks], axis=0)))
+    return {"count": float(len(masks)), "spread": spread}
+
+
+def centre_of(mask: Bool[np.ndarray, "H W"]) -> tuple[float, float]:
+    """The way from the picture's middle to a mask's, in shares of the picture's sides, -0.5 to 0.5."""
+    height, width = mask.shape
+    columns, rows = mask.sum(0), mask.sum(1)
+    total = columns.sum()
+    x, y = columns @ (np.arange(width) + 0.5) / total, rows @ (np.arange(height) + 0.5) / total
+    return float(x / width - 0.5), float(y / height - 0.5)
 
 
 def mask_traits(mask: Bool[np.ndarray, "H W"], grey: UInt8[np.ndarray, "H W"] | None) -> dict[Trait, float]:
@@ -119,4 +151,15 @@ def gradient(grey: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
     return np.hypot(across, down)
 
 
-__all__ = ["TRAITS", "FrameMask", "FrameTraits", "MaskTraits", "Trait", "gradient", "mask_traits", "measure_frame"]
+__all__ = [
+    "TRAITS",
+    "FrameMask",
+    "FrameTraits",
+    "MaskTraits",
+    "Trait",
+    "centre_of",
+    "frame_traits",
+    "gradient",
+    "mask_traits",
+    "measure_frame",
+]
