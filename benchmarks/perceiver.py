@@ -307,7 +307,7 @@ def model() -> None:
     from maskwright.core import MaskPrompt
     from maskwright.models import load_model
     from maskwright.robot.perceiver_looker import Looker
-    from maskwright.robot.perceiver_motion import MotionMeter, joined
+    from maskwright.robot.perceiver_motion import MotionMeter
     from maskwright.robot.perceiver_worker import Question
 
     torch.set_num_threads(1)
@@ -315,12 +315,11 @@ def model() -> None:
     images, truths = track.demo()
     looker, meter = Looker(load_model("tiny"), flow_side=640), MotionMeter(640)
     prompts = {name: MaskPrompt(rle) for name, rle in truths[0].items()}
-    flow_ms, look_ms, motion = [], [], None
+    flow_ms, look_ms = [], []
     for number, image in enumerate(images[:40]):
         began = time.process_time()
         meter.see(image.pixels)
-        step = meter.motion(1.0)
-        motion = step if motion is None or step is None else joined(motion, step)
+        motion = meter.motion(1.0)
         flow_ms.append(1000 * (time.process_time() - began))
         if number % 8 == 0:
             began = time.process_time()
@@ -331,7 +330,7 @@ def model() -> None:
                 )
             )  # fmt: skip
             look_ms.append(1000 * (time.process_time() - began))
-            motion = None
+            meter.hold()
     flow, look = statistics.median(flow_ms), statistics.median(look_ms[1:])
     print(f"processor time, one thread: flow with joining {flow:.1f} ms, a look {look:.0f} ms")
 

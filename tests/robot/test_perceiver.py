@@ -89,6 +89,18 @@ def test_one_prompt_that_has_to_be_drawn_is_asked_at_a_time():
     assert state.masks.keys() == {"mug", "cup"}
 
 
+def test_what_waits_behind_another_prompt_moves_along_over_keyframes():
+    perceiver, oracle = make()
+    perceiver.add("mug", box=BOX)
+    perceiver.add("cup", box=box_xyxy(truth("cup", 0)))
+
+    run(perceiver, range(LAG + 1))
+
+    asked = oracle.asked[1].prompts["cup"]
+    assert isinstance(asked, BoxPrompt)
+    assert np.abs(np.array(asked.box_xyxy) - box_xyxy(truth("cup", LAG))).max() < 3
+
+
 def test_status_goes_from_fresh_to_carried_to_stale_while_the_model_is_silent():
     perceiver, _ = make(lag=1000, fresh_ms=210, stale_ms=410)
     perceiver.add("mug", mask=truth("mug", 0))

@@ -3,7 +3,7 @@ import pytest
 
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
-from maskwright.robot.perceiver_motion import Effort, MotionMeter, Way, joined
+from maskwright.robot.perceiver_motion import Effort, MotionMeter, Way, joined, reversed_motion
 from sliding_scene import picture
 
 GRID_HW = (60, 80)
@@ -45,12 +45,27 @@ def test_many_small_turns_are_one_large_one():
     way = Way()
     for _ in range(10):
         way.extend(turn(3))
+        way.hold()
 
     once, _, _ = turn(30).carry(square())
     moved, kept = way.carry(square())
 
     assert np.abs(moved.grid() - once.grid()).max() < 0.1
     assert kept > 0.9
+
+
+def test_a_way_that_begins_between_goes_by_the_picture_that_is_held():
+    since = shift(4, 0)
+    way = Way(reversed_motion(since))  # the held picture lies 4 to the left
+
+    way.extend(shift(6, 1))
+
+    assert way.motion is not None
+    assert np.allclose(way.motion.forward, [2, 1])
+    way.hold()
+    way.extend(shift(1, 1))
+    assert np.allclose(way.motion.forward, [3, 2])
+    assert np.allclose(way.motion.backward, [-3, -2])
 
 
 def test_a_way_of_nothing_leaves_masks_where_they_are():
@@ -73,9 +88,29 @@ def test_a_meter_gives_one_grid_however_fine_it_looks():
 
     assert motions[0] is None
     assert [motion.backward.shape for motion in motions[1:]] == [(120, 160, 2)] * 4
-    for motion, number in zip(motions[1:], range(1, 5), strict=True):
+    for motion, number in zip(motions[1:], range(1, 5), strict=True):  # each from the first picture
         x, y = 10 + 3 * number + 15, 20 + 15
-        assert np.median(motion.backward[y - 5 : y + 5, x - 5 : x + 5, 0]) == pytest.approx(-3, abs=0.8)
+        there = motion.backward[y - 5 : y + 5, x - 5 : x + 5, 0]
+        assert np.median(there) == pytest.approx(-3 * number, abs=0.8)
+
+
+def test_a_picture_is_held_until_another_is():
+    meter = MotionMeter(160)
+    for number in range(4):
+        meter.see(picture(number))
+        meter.motion(1.0)
+    assert meter.since is not None
+
+    meter.hold()
+    assert meter.since is None
+    meter.see(picture(5))
+
+    assert np.median(meter.motion(1.0).backward[30:40, 35:45, 0]) == pytest.approx(-6, abs=0.8)
+    assert not meter.is_far
+    for number in range(6, 30):
+        meter.see(picture(number % 12))
+        meter.motion(1.0)
+    assert meter.is_far
 
 
 def test_a_motion_that_was_left_out_is_in_the_next():

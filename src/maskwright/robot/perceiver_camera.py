@@ -16,7 +16,7 @@ from maskwright.masks import box_xyxy, decode, is_empty
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
 from maskwright.robot.perceiver_carried import Carried
-from maskwright.robot.perceiver_motion import Effort, MotionMeter, Way
+from maskwright.robot.perceiver_motion import Effort, MotionMeter, Way, reversed_motion
 from maskwright.robot.perceiver_prompts import moved, rescaled
 from maskwright.robot.perceiver_time import Moment, Timeline
 from maskwright.robot.perceiver_values import Notice, NoticeKind, PerceivedObject, PerceiverSettings
@@ -178,9 +178,11 @@ class CameraLine:
         self._resumed -= set(prompts)
         self._forgotten = []
         self._has_keyframe = True
+        self._hold()
         self._way = Way()
         for one in self.objects.values():
-            one.base, one.confidence, one.kept, one.way = one.now, one.confidence * one.kept, 1.0, None
+            if one.prompt is None:  # what still waits to be asked keeps the way from its own picture
+                one.base, one.confidence, one.kept, one.way = one.now, one.confidence * one.kept, 1.0, None
         return question
 
     def begin_again(self) -> None:
@@ -194,7 +196,7 @@ class CameraLine:
                 one.base, left = self._way.carry(one.base)
                 one.confidence, one.kept = one.confidence * left, 1.0
                 one.prompt = self._asked_again(one.asked) if one.asked else self._resuming(one)
-                one.way = Way()
+                one.way = self._new_way()
             one.asked = None
 
     def _asked_again(self, prompt: Prompt) -> Prompt:
@@ -230,8 +232,21 @@ class CameraLine:
             if one.way is not None:
                 one.way.extend(motion)
             elif one.prompt is not None:
-                one.way = Way()
+                one.way = self._new_way()
                 self._begin(one, one.prompt)
+        if self._meter.is_far:
+            self._hold()
+
+    def _hold(self) -> None:
+        """Measure motion from the newest picture on."""
+        self._meter.hold()
+        for way in (self._way, *(one.way for one in self.objects.values() if one.way is not None)):
+            way.hold()
+
+    def _new_way(self) -> Way:
+        """Make a way that begins at the newest picture."""
+        since = self._meter.since
+        return Way(None if since is None else reversed_motion(since))
 
     def _begin(self, one: Carried, prompt: Prompt) -> None:
         """Show a mask that was given at once; other prompts leave what is there until the model has drawn them."""

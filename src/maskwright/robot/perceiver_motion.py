@@ -1,7 +1,7 @@
-"""Motion over many pictures: flows joined one after another, and how fine a flow the budget allows.
+"""Motion over many pictures, from one that is held to the newest, and how fine a flow the budget allows.
 
-A mask that comes late is moved once, by the joined flow from its picture to the newest, so it is resampled once however
-late it is; two fields are kept for that, not one for each picture.
+A mask that comes late is moved once, by the flow from its picture to the newest, so it is resampled once however late
+it is. Keyframes are held; what is about another picture has a way of its own, by way of the one that is held.
 """
 
 import math
@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from maskwright.core import SizeHW
-from maskwright.predict.tracking.motion import Motion, MotionEstimator
+from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
+from maskwright.robot.perceiver_flow import HeldFlow
 from maskwright.robot.perceiver_rigid import as_a_whole, moved
 
 # What is left of confidence: agreement of the way there and back to this power, and less for each frame's worth of way.
@@ -22,6 +23,7 @@ _BY_AGREEMENT, _BY_FRAME = 0.5, 0.998
 # than that the next finer one must seem to be, over so many frames, before it is tried again.
 _SHARES = (1.0, 0.75, 0.5, 0.3)
 _OF_BUDGET, _TRIES_AGAIN = 0.7, 60
+_MOST_HELD = 20  # pictures for which one is held: a look takes half as many, and views change
 _NEWEST = 0.2
 
 
@@ -49,18 +51,35 @@ def _places(size_hw: SizeHW) -> Float[np.ndarray, "H W 2"]:
     return np.stack([xs, ys], -1)
 
 
-class Way:
-    """The motion from one picture, a keyframe, to the newest."""
+def reversed_motion(motion: Motion) -> Motion:
+    """Make of the motion from A to B that from B to A."""
+    return Motion(backward=motion.forward, forward=motion.backward, is_cut=motion.is_cut)
 
-    def __init__(self) -> None:
+
+class Way:
+    """The motion from one picture to the newest.
+
+    Motion is measured from a picture that is held (see `MotionMeter`); `before` leads from the way's picture to that
+    one, None where they are the same.
+    """
+
+    def __init__(self, before: Motion | None = None) -> None:
         self.motion: Motion | None = None
         self.num_frames = 0
+        self._before = before
 
     def extend(self, motion: Motion | None) -> None:
-        """Go on to the next picture; None: nothing is known of how it moved, and it is taken to be at rest."""
+        """Go on to the next picture, by the motion from the held one to it.
+
+        None: nothing is known of how it moved, and it is taken to be at rest.
+        """
         self.num_frames += 1
         if motion is not None:
-            self.motion = motion if self.motion is None else joined(self.motion, motion)
+            self.motion = motion if self._before is None else joined(self._before, motion)
+
+    def hold(self) -> None:
+        """From now on the newest picture is the one that is held."""
+        self._before = self.motion
 
     @property
     def is_cut(self) -> bool:
@@ -68,7 +87,7 @@ class Way:
         return self.motion is not None and self.motion.is_cut
 
     def carry(self, mask: SoftMask) -> tuple[SoftMask, float]:
-        """Move a mask of the keyframe to the newest picture; with it comes the share of trust that is left."""
+        """Move a mask of the way's picture to the newest; with it comes the share of trust that is left."""
         kept = _BY_FRAME**self.num_frames
         if self.motion is None:
             return mask, kept
@@ -117,14 +136,26 @@ class Effort:
 
 
 class MotionMeter:
-    """Holds the last picture, small; each new one gives the motion since, on one grid however fine it was computed."""
+    """Holds a picture, small; `motion` leads from it to the newest, on one grid however fine it was computed."""
 
     def __init__(self, side: int) -> None:
         self._side = side
-        self._from: UInt8[np.ndarray, "h w 3"] | None = None  # where the next motion begins
+        self._held: UInt8[np.ndarray, "h w 3"] | None = None
         self._newest: UInt8[np.ndarray, "h w 3"] | None = None
-        self._estimator: MotionEstimator | None = None
+        self._flow: HeldFlow | None = None
         self._share = 0.0
+        self._since: Motion | None = None
+        self._num_frames = 0
+
+    @property
+    def since(self) -> Motion | None:
+        """What was computed last: from the held picture to the newest that motion was asked of."""
+        return self._since
+
+    @property
+    def is_far(self) -> bool:
+        """Whether the held picture lies so far back that a newer one should be held."""
+        return self._num_frames >= _MOST_HELD or (self._since is not None and self._since.is_cut)
 
     def grid_hw(self, size_hw: SizeHW) -> SizeHW:
         """Height and width of the grid for pictures of a size."""
@@ -138,24 +169,38 @@ class MotionMeter:
         last, self._newest = self._newest, small
         return last is not None and np.array_equal(last, small)
 
+    def hold(self) -> None:
+        """Hold the newest picture from now on."""
+        self._held, self._flow, self._since, self._num_frames = self._newest, None, None, 0
+
     def motion(self, share: float) -> Motion | None:
-        """Compute the motion up to the newest picture from that of the last call; None at the first."""
+        """Compute the motion from the held picture to the newest; None at the first, which is held."""
         assert self._newest is not None
-        begin, self._from = self._from, self._newest
-        if begin is None:
+        if self._held is None:
+            self.hold()
             return None
-        if self._estimator is None or share != self._share:
-            side = max(16, math.ceil(share * max(begin.shape[:2])))
-            self._estimator, self._share = MotionEstimator(side), share
-            self._estimator.advance(begin)
-        motion = self._estimator.advance(self._newest)
-        assert motion is not None
-        grid_hw = (begin.shape[0], begin.shape[1])
-        return motion if motion.backward.shape[:2] == grid_hw else _on_grid(motion, grid_hw)
+        grid_hw = (self._held.shape[0], self._held.shape[1])
+        small_hw = grid_hw if share == 1 else (_part(grid_hw[0], share), _part(grid_hw[1], share))
+        if self._flow is None or share != self._share:
+            known = None if self._since is None else _on_grid(self._since, small_hw)
+            self._flow, self._share = HeldFlow(_resized(self._held, small_hw), known=known), share
+        self._since = _on_grid(self._flow.to(_resized(self._newest, small_hw)), grid_hw)
+        self._num_frames += 1
+        return self._since
+
+
+def _part(length: int, share: float) -> int:
+    return max(16, math.ceil(share * length))
+
+
+def _resized(pixels: UInt8[np.ndarray, "h w 3"], size_hw: SizeHW) -> UInt8[np.ndarray, "h2 w2 3"]:
+    return pixels if pixels.shape[:2] == size_hw else cv2.resize(pixels, size_hw[::-1], interpolation=cv2.INTER_AREA)
 
 
 def _on_grid(motion: Motion, grid_hw: SizeHW) -> Motion:
     h, w = motion.backward.shape[:2]
+    if (h, w) == grid_hw:
+        return motion
     by = np.array([grid_hw[1] / w, grid_hw[0] / h], np.float32)
 
     def larger(flow: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "H W 2"]:
@@ -164,4 +209,4 @@ def _on_grid(motion: Motion, grid_hw: SizeHW) -> Motion:
     return Motion(backward=larger(motion.backward), forward=larger(motion.forward), is_cut=motion.is_cut)
 
 
-__all__ = ["Effort", "MotionMeter", "Way", "joined"]
+__all__ = ["Effort", "MotionMeter", "Way", "joined", "reversed_motion"]

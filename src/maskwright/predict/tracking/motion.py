@@ -92,37 +92,40 @@ class MotionEstimator:
         small_wh = max(16, round(size_hw[1] * scale)), max(16, round(size_hw[0] * scale))
         small = cv2.resize(pixels, small_wh, interpolation=cv2.INTER_AREA)
         gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-        colours = _histogram(small)
+        colours = colour_histogram(small)
         last, last_colours = self._gray, self._colours
         self._gray, self._colours, self._size_hw = gray, colours, size_hw
         if last is None or last_colours is None:
             return None
         backward = self._flow.calc(gray, last, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
         forward = self._flow.calc(last, gray, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
-        is_cut = False
-        if 1 - float(np.minimum(colours, last_colours).sum()) > _CUT_COLOURS:  # only then is the rest worth its time
-            is_cut = _unlike(gray, last, backward) > _CUT_UNLIKE
+        is_cut = colours_differ(colours, last_colours) and is_unlike(gray, last, backward)
         return Motion(backward=backward, forward=forward, is_cut=is_cut)
 
 
-def _histogram(pixels: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, "b b b"]:
+def colour_histogram(pixels: UInt8[np.ndarray, "H W 3"]) -> Float[np.ndarray, "b b b"]:
     """Count colours in coarse bins, softened so that a change of light does not empty them; they sum to 1."""
     counts = cv2.calcHist([pixels], [0, 1, 2], None, [_BINS] * 3, [0, 256] * 3)
     return counts / counts.sum()
 
 
-def _unlike(
+def colours_differ(colours: Float[np.ndarray, "b b b"], last: Float[np.ndarray, "b b b"]) -> bool:
+    """Whether there may be a cut between two frames: only then is the rest worth its time."""
+    return 1 - float(np.minimum(colours, last).sum()) > _CUT_COLOURS
+
+
+def is_unlike(
     gray: UInt8[np.ndarray, "H W"], last: UInt8[np.ndarray, "H W"], backward: Float[np.ndarray, "H W 2"]
-) -> float:
-    """1 minus the correlation of a frame and the last one moved onto it; light and contrast do not count."""
+) -> bool:
+    """Whether moving the last frame does not explain a frame; light and contrast do not count."""
     height, width = gray.shape
     xs, ys = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     moved = cv2.remap(
         last, xs + backward[..., 0], ys + backward[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
     if not gray.std() or not moved.std():
-        return float(gray.std() != moved.std())
-    return 1 - float(np.corrcoef(gray.ravel(), moved.ravel())[0, 1])
+        return bool(gray.std() != moved.std())
+    return 1 - float(np.corrcoef(gray.ravel(), moved.ravel())[0, 1]) > _CUT_UNLIKE
 
 
-__all__ = ["Motion", "MotionEstimator"]
+__all__ = ["Motion", "MotionEstimator", "colour_histogram", "colours_differ", "is_unlike"]
