@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -139,6 +140,28 @@ def test_it_looks_at_frames_of_another_side_with_the_same_weights(tiny: TinySam)
     assert record.rle.size_hw == image.size_hw
     assert iou(record.rle, truth) > 0.8
     assert embedding_key(smaller, image.digest) != embedding_key(tiny, image.digest)
+
+
+def test_a_frame_without_its_padding_is_seen_alike() -> None:
+    image = mw.read_image(mw.example_path())
+    truth = from_coco(json.loads(mw.example_path().with_suffix(".json").read_text())["mug"])
+    x1, y1, x2, y2 = box_xyxy(truth)
+    top, bottom = max(0, int(y1) - 40), min(image.size_hw[0], int(y2) + 40)
+    strip = mw.Image(np.ascontiguousarray(image.pixels[top:bottom]))  # lies flat: much of its frame is padding
+    models, masks = [build_tiny(), build_tiny()], []
+    for model in models:
+        model.look_at_side(384)
+    models[0].leave_out_padding()
+
+    embeddings = [mw.embed(model, strip) for model in models]
+    for model, embedding in zip(models, embeddings, strict=True):
+        (record,) = mw.to_records(mw.predict(model, embedding, [mw.BoxPrompt((x1, y1 - top, x2, y2 - top))]))
+        masks.append(record.rle)
+
+    ours, theirs = (one.features for one in embeddings)
+    assert [one.shape for one in ours.extra] == [one.shape for one in theirs.extra]
+    assert iou(*masks) > 0.95
+    assert embedding_key(models[0], strip.digest) != embedding_key(models[1], strip.digest)
 
 
 @pytest.mark.parametrize("side", [0, 31, 400])

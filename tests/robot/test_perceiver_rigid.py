@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
-from maskwright.robot.perceiver_rigid import as_a_whole, moved
+from maskwright.robot.perceiver_rigid import MotionOfThings, as_a_whole, moved
 
 GRID_HW = (60, 80)
 
@@ -72,3 +72,17 @@ def test_turning_is_turning_the_whole_grid():
     matrix = cv2.getRotationMatrix2D((35, 20), 25, 1.1)
 
     assert np.abs(moved(mask, matrix).grid() - cv2.warpAffine(mask.grid(), matrix, GRID_HW[::-1])).max() < 0.05
+
+
+def test_motion_of_things_keeps_a_mask_whole_where_its_flow_is_torn():
+    forward = np.zeros((*GRID_HW, 2), np.float32)
+    forward[:, 34:70] = (9, 0)
+    torn = Motion(backward=-forward, forward=forward, is_cut=False)
+    mask = soft(30, 20, 20, 20)
+
+    carried, agreement, _ = MotionOfThings.of(torn).carry(mask)
+    by_pixel, usual, _ = torn.carry(mask)
+
+    assert carried.area == pytest.approx(mask.area, rel=0.05)
+    assert by_pixel.area < 0.9 * mask.area or by_pixel.area > 1.1 * mask.area
+    assert agreement == usual

@@ -1,6 +1,6 @@
 """`CameraLine`: all that a Perceiver knows of one camera: its objects, where flow has carried them, what is on its way.
 
-Masks are kept as they were on the last keyframe, and each picture moves them by the joined motion since. When an answer
+Masks are kept as they were on the last keyframe, and each picture moves them by the motion since. When an answer
 comes, it takes the place of the mask on its keyframe, and the same motion brings it to the newest picture.
 """
 

@@ -1,6 +1,6 @@
 """`Looker`: the part of the Perceiver that runs the model: a tracker for each camera, which is shown keyframes alone.
 
-Between two keyframes lies the motion that `step` has joined from all pictures between them, so that the tracker knows
+Between two keyframes lies the motion that `step` has followed over all pictures between them, so that the tracker knows
 what happened without having seen them.
 """
 
@@ -15,6 +15,7 @@ from maskwright.models.video_protocol import VideoModel
 from maskwright.predict.tracking import TrackedFrame, Tracker, TrackSettings, make_tracker
 from maskwright.predict.tracking.flow_tracker import FlowTracker
 from maskwright.predict.tracking.motion import Motion
+from maskwright.robot.perceiver_rigid import MotionOfThings
 from maskwright.robot.perceiver_worker import Question, Reply, Sighting
 
 _FOR_EVER = 10**9  # keyframes for which a lost object is looked for
@@ -73,7 +74,8 @@ class Looker:
 
 def _step(tracker: Tracker, image: Image, prompts: Mapping[str, Prompt], motion: Motion | None) -> TrackedFrame:
     if isinstance(tracker, FlowTracker):
-        return tracker.step(image, prompts, motion=motion)
+        # Over several pictures at once a mask wears away by the flow of each pixel, and asks for less than is there.
+        return tracker.step(image, prompts, motion=None if motion is None else MotionOfThings.of(motion))
     return tracker.step(image, prompts)  # a video model knows motion by itself
 
 

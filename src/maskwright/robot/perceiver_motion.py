@@ -15,7 +15,7 @@ from maskwright.core import SizeHW
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
 from maskwright.robot.perceiver_flow import HeldFlow
-from maskwright.robot.perceiver_rigid import as_a_whole, moved
+from maskwright.robot.perceiver_rigid import MotionOfThings
 
 # What is left of confidence: agreement of the way there and back to this power, and less for each frame's worth of way.
 _BY_AGREEMENT, _BY_FRAME = 0.5, 0.998
@@ -91,9 +91,8 @@ class Way:
         kept = _BY_FRAME**self.num_frames
         if self.motion is None:
             return mask, kept
-        by_pixel, agreement, _ = self.motion.carry(mask)
-        matrix = as_a_whole(mask, self.motion)
-        return by_pixel if matrix is None else moved(mask, matrix), kept * agreement**_BY_AGREEMENT
+        carried, agreement, _ = MotionOfThings.of(self.motion).carry(mask)
+        return carried, kept * agreement**_BY_AGREEMENT
 
 
 class Effort:

@@ -318,8 +318,10 @@ def _looker(setup: Setup) -> Any:
     if names_video_model(setup.model):
         return Looker(load_video_model(setup.model), flow_side=setup.flow_side)
     model = load_model(setup.model)
-    if setup.model_side is not None and isinstance(model, TinySam):  # others have one side
-        model.look_at_side(setup.model_side)
+    if isinstance(model, TinySam):  # others have one side, and are shown whole frames
+        model.leave_out_padding()
+        if setup.model_side is not None:
+            model.look_at_side(setup.model_side)
     if hasattr(model, "image_encoder"):  # `tiny`: 272 ms of one thread beside 306, features within 1e-5
         model.image_encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     embed(model, Image(np.zeros((48, 64, 3), np.uint8)))  # the first picture is slower than others

@@ -6,6 +6,8 @@ on the demo's episode, with answers 8 pictures late and flow on 480x360, J&F is 
 (docs/log.md).
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +19,22 @@ from maskwright.predict.tracking.soft_mask import SoftMask
 _POINTS, _OFF_PX, _AGREE = 300, 3.0, 0.5
 # Fewer points say nothing; the core is the mask without its rim, where that leaves so many.
 _LEAST_POINTS, _LEAST_CORE, _RIM_PX = 12, 30, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class MotionOfThings(Motion):
+    """Motion that moves a mask as a whole where its points agree on how, and each pixel by its own flow elsewhere."""
+
+    @classmethod
+    def of(cls, motion: Motion) -> "MotionOfThings":
+        """Take the flow of another motion."""
+        return cls(backward=motion.backward, forward=motion.forward, is_cut=motion.is_cut)
+
+    def carry(self, mask: SoftMask) -> tuple[SoftMask, float, float]:
+        """See `Motion`."""
+        by_pixel, agreement, far = Motion.carry(self, mask)  # slots have no super()
+        matrix = as_a_whole(mask, self)
+        return by_pixel if matrix is None else moved(mask, matrix), agreement, far
 
 
 def as_a_whole(mask: SoftMask, motion: Motion) -> Float[np.ndarray, "2 3"] | None:
@@ -56,4 +74,4 @@ def moved(mask: SoftMask, matrix: Float[np.ndarray, "2 3"]) -> SoftMask:
     return SoftMask(values=values.values, x=values.x + int(x1), y=values.y + int(y1), grid_hw=mask.grid_hw)
 
 
-__all__ = ["as_a_whole", "moved"]
+__all__ = ["MotionOfThings", "as_a_whole", "moved"]

@@ -100,7 +100,7 @@ class EfficientNetLite(nn.Module):
             if index in (1, 2, 4, 6):
                 self._taps.append(len(self.blocks) - 1)
 
-    def forward(self, pixels: Float[Tensor, "B 3 S S"]) -> list[Float[Tensor, "B _C _h _w"]]:
+    def forward(self, pixels: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _C _h _w"]]:
         """Return the four maps, finest first."""
         x = F.relu6(self.stem(pixels))
         maps: list[Tensor] = []

@@ -89,7 +89,7 @@ class TinyImageEncoder(nn.Module):
         self.refine4 = ConvBlock(wide4, 5, wide4 * 2)
         self.norm4 = LayerNorm2d(wide4)
 
-    def forward(self, pixels: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
+    def forward(self, pixels: Float[Tensor, "B 3 H W"]) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
         """Return the embedding, the skips (stride 8, stride 4), and the trunk's map of stride 16."""
         f4, f8, f16, f32 = self.trunk(pixels)
         context = self.context(self.lateral32(f32))

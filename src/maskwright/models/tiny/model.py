@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from maskwright.core.errors import SettingError
@@ -81,6 +81,8 @@ class TinySam(SamModel):
         # phrase about it costs next to nothing.
         self._last_things: tuple[weakref.ref[Tensor], Things] | None = None
         self._last_parts: tuple[weakref.ref[Tensor], tuple[SeenThings, ...]] | None = None
+        self._leaves_out_padding = False
+        self._blank: tuple[Tensor, ...] | None = None  # maps of a frame without a picture
 
     def look_at_side(self, side: int) -> None:
         """Take frames of another side from now on: encoding costs by the pixel. Earlier embeddings do not fit any more.
@@ -93,7 +95,18 @@ class TinySam(SamModel):
         told = f"{self.encoder_sha256 or self.checkpoint_sha256} at {side}"
         self.encoder_sha256 = hashlib.sha256(told.encode()).hexdigest()  # what caches name embeddings by
         self.frame = replace(self.frame, side=side, logits_side=side // 4)
+        self._blank = None
         self.place_prompts(side)
+
+    def leave_out_padding(self) -> None:
+        """Encode only the part of frames that a picture covers, from now on; the rest is as of an empty frame.
+
+        Of a 640x480 picture that saves a quarter. Masks are the same but for an IoU of some 0.99 beside the padding,
+        so earlier embeddings have another name.
+        """
+        told = f"{self.encoder_sha256 or self.checkpoint_sha256} without padding"
+        self.encoder_sha256 = hashlib.sha256(told.encode()).hexdigest()
+        self._leaves_out_padding = True
 
     def place_prompts(self, side: int) -> None:
         """Let prompts lie in frames of another side: only the prompt encoders know it, as training needs."""
@@ -106,13 +119,24 @@ class TinySam(SamModel):
 
     def encode(self, pixels: Float[Tensor, "B 3 S S"]) -> Features:
         """Encode normalised, padded frames; `extra` is the finer maps of strides 8 and 4, the trunk's, and colours."""
-        embedding, (skip8, skip4), trunk16 = self.image_encoder(pixels.to(self.precision))
+        embedding, skip8, skip4, trunk16 = self._maps(pixels.to(self.precision))
         extra = (
             *to_cells(skip8.float(), skip4.float()),
             trunk16.flatten(2).transpose(1, 2).float(),
             shades_of(pixels.float()),
         )
         return Features(image_embedding=embedding.float(), extra=extra)
+
+    def _maps(self, pixels: Float[Tensor, "B 3 S S"]) -> tuple[Tensor, ...]:
+        """The encoder's maps, coarsest last but one; of the padding those of an empty frame, if that is asked for."""
+        rows, columns = _covered(pixels) if self._leaves_out_padding else pixels.shape[2:]
+        part = _flat(self.image_encoder(pixels[:, :, :rows, :columns]))
+        if (rows, columns) == tuple(pixels.shape[2:]):
+            return part
+        if self._blank is None or self._blank[0].device != pixels.device:
+            with torch.no_grad():
+                self._blank = _flat(self.image_encoder(torch.zeros_like(pixels[:1])))
+        return tuple(_laid_on(blank, seen) for blank, seen in zip(self._blank, part, strict=True))
 
     def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Draft:
         """Do of `decode_training` what comes before drawing; corrections go to the decoder that is theirs."""
@@ -258,6 +282,28 @@ class TinySam(SamModel):
     def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
         logits = super()._draw(features, decoding, rows, candidates)
         return logits + LEAN * (candidates == 0).to(logits)[:, None, None]
+
+
+def _flat(maps: tuple[Tensor, tuple[Tensor, Tensor], Tensor]) -> tuple[Tensor, ...]:
+    embedding, skips, trunk16 = maps
+    return embedding, *skips, trunk16
+
+
+def _covered(pixels: Float[Tensor, "B 3 S S"]) -> tuple[int, int]:
+    """How many rows and columns of frames hold pictures, in whole strides of 32; the padding is zero."""
+    there = (pixels != 0).any(1).any(0)  # S S
+    return _last(there.any(1)), _last(there.any(0))
+
+
+def _last(there: Bool[Tensor, " S"]) -> int:
+    reached = int(there.nonzero().max()) + 1 if there.any() else 1
+    return min(len(there), -(-reached // 32) * 32)
+
+
+def _laid_on(blank: Float[Tensor, "1 C h w"], seen: Float[Tensor, "B C h2 w2"]) -> Float[Tensor, "B C h w"]:
+    whole = blank.repeat(len(seen), 1, 1, 1)
+    whole[:, :, : seen.shape[2], : seen.shape[3]] = seen
+    return whole
 
 
 __all__ = ["CORRECTED_LEAN", "LEAN", "SHADES", "TinySam"]
