@@ -74,6 +74,7 @@ def annotate(
     model: options.ModelName = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    backend: options.Backend = None,
     engine: options.EngineName = "local",
     address: options.Address = None,
     workers: options.Workers = None,
@@ -104,7 +105,7 @@ def annotate(
 
     from maskwright.workflows.annotate_recipe import EverythingTask, Recipe, TextTask
 
-    network = options.open_model(model, device, precision)
+    network = options.open_model(model, device, precision, backend)
     task: Task
     if prompts is not None:
         task = prompts
@@ -121,7 +122,7 @@ def annotate(
         collector=collector,
         licence=licence,
     )
-    where = _Where(network, _engine(engine, network, model, device, precision, address, workers), out, as_json)
+    where = _Where(network, _engine(engine, network, model, device, precision, backend, address, workers), out, as_json)
     results = [where.annotate(footage, recipe, selection, notes) for footage in footages]
     if results and all(one.num_skipped and not one.num_before + one.num_frames for one in results):
         raise typer.Exit(1)
@@ -209,6 +210,7 @@ def _engine(
     model: str | None,
     device: str | None,
     precision: str | None,
+    backend: str | None,
     address: str | None,
     workers: int | None,
 ) -> "Engine | None":
@@ -221,6 +223,7 @@ def _engine(
         model or settings.MODEL.get(),
         device=device or settings.DEVICE.get(),
         precision=precision or settings.PRECISION.get(),
+        backend=backend or settings.BACKEND.get(),
         address=address,
         num_workers=workers,
     )

@@ -90,6 +90,7 @@ def evaluate(
     closer: options.Closer = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    backend: options.Backend = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="FOLDER", help="Where to write; evaluation/ unless --json is given alone."),
@@ -113,7 +114,7 @@ def evaluate(
             raise typer.BadParameter("--baseline is for pictures; with track, give --model twice")
         if wanted != ["track"]:
             raise typer.BadParameter("--tasks: track is asked by itself, because its data are videos")
-        chosen = _Chosen(model or [settings.MODEL.get()], device, precision, closer is True)
+        chosen = _Chosen(model or [settings.MODEL.get()], device, precision, backend, closer is True)
         _evaluate_tracks(
             data,
             chosen,
@@ -147,7 +148,7 @@ def evaluate(
         names = [baseline, *(name for name in names if name != baseline)]
         if len(names) == 1:
             raise typer.BadParameter(f"--baseline is the --model itself ({baseline}); name another to compare with it")
-    models = {name: options.open_model(name, device, precision) for name in names}
+    models = {name: options.open_model(name, device, precision, backend) for name in names}
     with progress_bar(dataset.name, quiet=as_json) as progress:
         scored = score_models(
             models,
@@ -196,6 +197,7 @@ class _Chosen:
     names: list[str]
     device: str | None
     precision: str | None
+    backend: str | None
     closer: bool
 
 
@@ -223,7 +225,9 @@ def _evaluate_tracks(
     except SettingError as error:
         raise typer.BadParameter(f"--baselines, --start and --budget: {error}") from error
     sequences = open_tracked(Path(data), images=images)[:limit]
-    models = {name: options.open_any_model(name, chosen.device, chosen.precision) for name in chosen.names}
+    models = {
+        name: options.open_any_model(name, chosen.device, chosen.precision, chosen.backend) for name in chosen.names
+    }
     name = Path(data).resolve().name
     with progress_bar(name, quiet=as_json) as progress:
         scored = score_trackers(

@@ -34,6 +34,7 @@ def everything(
     model: options.ModelName = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    backend: options.Backend = None,
     window: options.WindowText = None,
     percentile: options.PercentileText = None,
     frame: options.FrameNumber = None,
@@ -51,7 +52,7 @@ def everything(
 
     from maskwright.workflows.predict_files import everything_file
 
-    network = options.open_model(model, device, precision)
+    network = options.open_model(model, device, precision, backend)
     settings = read_settings(preset, changes or [], network.card)
     cache = options.open_cache(no_cache)
 

@@ -11,6 +11,7 @@ from maskwright.cli.report import tell, work_through
 from maskwright.cli.verbs import CONTEXT
 
 if TYPE_CHECKING:
+    from maskwright.models import Model
     from maskwright.workflows.ground_picture import FindIn, Grounded
     from maskwright.workflows.pictures import Picture
 
@@ -48,6 +49,7 @@ def ground(
     ] = 0.2,
     device: options.Device = None,
     precision: options.Precision = None,
+    backend: options.Backend = None,
     out: options.Out = None,
     as_json: options.AsJson = False,
     no_cache: options.NoCache = False,
@@ -59,7 +61,8 @@ def ground(
     read, and every thing with its reasons, is in IMAGE.grounding.json. Without a thing that fits, the exit code is 1.
     """
     pictures = options.read_pictures([image], None, None, None)
-    find_in = _way_to_find(model, detector, clip, device, precision, no_cache)
+    _check_ways(detector, clip)
+    find_in = _way_to_find(detector, clip, options.open_model(model, device, precision, backend), no_cache)
 
     from maskwright.workflows.ground_picture import ground_picture
 
@@ -77,15 +80,16 @@ def ground(
         raise typer.Exit(1)
 
 
-def _way_to_find(
-    model: str | None, detector: str | None, clip: str | None, device: str | None, precision: str | None, no_cache: bool
-) -> "FindIn":
+def _check_ways(detector: str | None, clip: str | None) -> None:
     from maskwright.core.errors import SettingError
-    from maskwright.predict.grounding import things
 
     if detector is not None and clip is not None:
         raise SettingError("give one of --detector and --clip: each says by itself what things are")
-    network = options.open_model(model, device, precision)
+
+
+def _way_to_find(detector: str | None, clip: str | None, network: "Model", no_cache: bool) -> "FindIn":
+    from maskwright.predict.grounding import things
+
     cache = options.open_cache(no_cache)
     place = network.device
 

@@ -24,6 +24,7 @@ app = typer.Typer(
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A registered model.")]
 Names = Annotated[list[str], typer.Argument(metavar="NAME...", help="Registered models.")]
+_ENDINGS = {"onnx": ".onnx", "torchscript": ".pt"}  # of files; all else is a folder
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a model on stdout.")]
 
 
@@ -110,26 +111,35 @@ def import_(
 @app.command(epilog="Example: maskwright models export tiny --to onnx -o tiny.onnx")
 def export(
     name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A registered model, or a checkpoint.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="onnx.")] = "onnx",
+    to: Annotated[
+        str, typer.Option("--to", metavar="FORMAT", help="onnx, openvino, torchscript or tensorrt.")
+    ] = "onnx",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write; default: NAME.onnx.")
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="PATH", help="A file for onnx (.onnx) and torchscript (.pt), else a new folder."
+        ),
     ] = None,
-    opset: Annotated[int | None, typer.Option("--opset", metavar="N", help="Of ONNX operators; default: 20.")] = None,
-    as_json: AsJson = False,
+    opset: Annotated[int | None, typer.Option("--opset", metavar="N", help="Of ONNX; default: 20.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
-    """Export a model for another runtime, checked there against PyTorch; use the file with --model FILE."""
+    """Export a model for other runtimes, and check it there against PyTorch; what was written is used with --model."""
     from maskwright.models import load_model
-    from maskwright.models.backends.export import export_model
+    from maskwright.models.backends.export import check_target, export_model
 
-    say = (lambda text: None) if as_json else tell
+    where = out or Path(f"{Path(name).stem}{_ENDINGS.get(to, f'_{to}')}")
+    check_target(to, where)
     model = load_model(name, precision="fp32")
-    report = export_model(model, out or Path(f"{Path(name).stem}.onnx"), opset=opset, say=say)
+    report = export_model(model, where, to=to, opset=opset, say=(lambda text: None) if as_json else tell)
     if as_json:
+        facts = {"path": str(report.path), "bytes": report.num_bytes, "opset": report.manifest.opset}
         typer.echo(
-            json.dumps({"path": str(report.path), "bytes": report.num_bytes, "checked": report.manifest.checked})
+            json.dumps({**facts, "checked": report.manifest.checked, "base_sha256": report.manifest.base_sha256})
         )
         return
-    tell(f"{name}: {report.num_bytes / 1e6:,.1f} MB, within {report.difference:.1e} of PyTorch: {report.path}")
+    operators = f", opset {report.manifest.opset}" if report.manifest.opset else ""
+    size = f"{report.num_bytes / 1e6:,.1f} MB{operators}"
+    tell(f"{name}: {size}, within {report.difference:.1e} of PyTorch: {report.path}")
 
 
 @app.command(epilog="Example: maskwright models diff tiny checkpoints/glass_v2")

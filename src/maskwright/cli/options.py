@@ -37,6 +37,7 @@ ModelName = Annotated[
 ]
 Device = Annotated[str | None, typer.Option("--device", metavar="DEVICE", help=_help(settings.DEVICE))]
 Precision = Annotated[str | None, typer.Option("--precision", metavar="NAME", help=_help(settings.PRECISION))]
+Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help=_help(settings.BACKEND))]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="FOLDER", help="Where to write; masks/ unless --json is given alone."),
@@ -148,7 +149,7 @@ def read_cleanup(text: str | None) -> "tuple[CleanupStep, ...]":
         raise typer.BadParameter(f"--cleanup: {error}") from error
 
 
-def open_model(model: str | None, device: str | None, precision: str | None) -> "Model":
+def open_model(model: str | None, device: str | None, precision: str | None, backend: str | None = None) -> "Model":
     """Load the model that the options and settings name."""
     from maskwright.models import load_model
 
@@ -156,17 +157,20 @@ def open_model(model: str | None, device: str | None, precision: str | None) -> 
         model or settings.MODEL.get(),
         device=device or settings.DEVICE.get(),
         precision=precision or settings.PRECISION.get(),
+        backend=backend or settings.BACKEND.get(),
     )
 
 
-def open_any_model(model: str | None, device: str | None, precision: str | None) -> "Model | VideoModel":
+def open_any_model(
+    model: str | None, device: str | None, precision: str | None, backend: str | None = None
+) -> "Model | VideoModel":
     """Load the model that the options and settings name, which may be one that only follows objects through video."""
     from maskwright.models import load_video_model
     from maskwright.models.transformers_video.loading import names_video_model
 
     name = model or settings.MODEL.get()
     if not names_video_model(name):
-        return open_model(model, device, precision)
+        return open_model(model, device, precision, backend)
     return load_video_model(
         name, device=device or settings.DEVICE.get(), precision=precision or settings.PRECISION.get()
     )
@@ -197,6 +201,7 @@ __all__ = [
     "ENGINES",
     "Address",
     "AsJson",
+    "Backend",
     "Cameras",
     "Cleanup",
     "Collector",

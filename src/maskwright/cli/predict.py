@@ -50,6 +50,7 @@ def predict(
     model: options.ModelName = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    backend: options.Backend = None,
     window: options.WindowText = None,
     percentile: options.PercentileText = None,
     frame: options.FrameNumber = None,
@@ -73,7 +74,7 @@ def predict(
 
     from maskwright.workflows.predict_files import predict_file
 
-    network = options.open_model(model, device, precision)
+    network = options.open_model(model, device, precision, backend)
     cache = options.open_cache(no_cache)
 
     def work(picture: "Picture") -> None:

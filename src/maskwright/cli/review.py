@@ -26,6 +26,7 @@ def review(
     model: options.ModelName = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    backend: options.Backend = None,
     actor: Annotated[
         str | None,
         typer.Option("--actor", metavar="NAME", help="Who decides, as the log says it; default: the system's user."),
@@ -59,6 +60,7 @@ def review(
         models=(model or settings.MODEL.get(),),
         device=device or settings.DEVICE.get(),
         precision=precision or settings.PRECISION.get(),
+        backend=backend or settings.BACKEND.get(),
         host=host,
         port=PORT if port is None else port,
         more_ports=_MORE_PORTS if port is None else 0,

@@ -57,6 +57,7 @@ def serve(
     workers: options.Workers = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    backend: options.Backend = None,
     max_upload: Annotated[
         int, typer.Option("--max-upload", metavar="MIB", min=1, help="Of a request's body, in MiB.")
     ] = _DEFAULTS.max_body_bytes // _MIB,
@@ -86,6 +87,7 @@ def serve(
             models=tuple(model or [settings.MODEL.get()]),
             device=device or settings.DEVICE.get(),
             precision=precision or settings.PRECISION.get(),
+            backend=backend or settings.BACKEND.get(),
             host=host,
             port=port,
             grpc_port=grpc_port,

@@ -92,6 +92,7 @@ def track(
     model: options.ModelName = None,
     device: options.Device = None,
     precision: options.Precision = None,
+    backend: options.Backend = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", metavar="STORE", help="The mask store; made if nothing is there. Default: masks."),
@@ -142,6 +143,7 @@ def track(
         model or known.get("model"),
         device,
         precision,
+        backend,
         budget=budget or known.get("budget") or "default",
         find_new=known.get("find_new", 0) if find_new is None else find_new,
     )
@@ -222,10 +224,12 @@ class _Where:
         tell(f"{num_frames} frames -> {overlay}")
 
 
-def _open(model: str | None, device: str | None, precision: str | None, *, budget: str, find_new: int) -> Any:
+def _open(
+    model: str | None, device: str | None, precision: str | None, backend: str | None, *, budget: str, find_new: int
+) -> Any:
     from maskwright.workflows.tracking import open_tracking
 
-    network = options.open_any_model(model, device, precision)
+    network = options.open_any_model(model, device, precision, backend)
     return open_tracking(network, model_name=model or settings.MODEL.get(), budget=budget, find_new=find_new)
 
 

@@ -88,6 +88,7 @@ def _claim(text: str) -> bool:
 
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+BACKENDS = ("auto", "torch", "compile", "onnx", "onnx-tensorrt", "openvino", "tensorrt")
 
 MODEL = Setting(
     name="model",
@@ -112,6 +113,14 @@ PRECISION = Setting(
     parse=_choice(*PRECISIONS),
     fallback=lambda: "auto",
     default_text="auto",
+)
+BACKEND: Setting[str | None] = Setting(
+    name="backend",
+    help="What runs the networks: torch, compile, onnx, onnx-tensorrt, openvino, tensorrt; auto measures once.",
+    expects=f"one of {', '.join(BACKENDS)}",
+    parse=_choice(*BACKENDS),
+    fallback=lambda: None,
+    default_text="torch, or what an exported file was written for",
 )
 WEIGHTS = Setting(
     name="weights",
@@ -162,9 +171,22 @@ TRACING = Setting(
     default_text="auto: where OTEL_EXPORTER_OTLP_ENDPOINT is set",
 )
 
-SETTINGS: tuple[Setting, ...] = (MODEL, DEVICE, PRECISION, WEIGHTS, CACHE, CACHE_BYTES, MAX_PIXELS, DEBUG, TRACING)
+SETTINGS: tuple[Setting, ...] = (
+    MODEL,
+    DEVICE,
+    PRECISION,
+    BACKEND,
+    WEIGHTS,
+    CACHE,
+    CACHE_BYTES,
+    MAX_PIXELS,
+    DEBUG,
+    TRACING,
+)
 
 __all__ = [
+    "BACKEND",
+    "BACKENDS",
     "CACHE",
     "CACHE_BYTES",
     "DEBUG",

@@ -10,8 +10,8 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from maskwright.core.errors import CheckpointError, SettingError, UnknownModel, WeightsMissing
-from maskwright.core.settings import PRECISIONS
-from maskwright.models.backends.loading import is_exported, load_exported
+from maskwright.core.settings import BACKENDS, PRECISIONS
+from maskwright.models.backends.names import is_exported
 from maskwright.models.cards import ModelCard
 from maskwright.models.checkpoint import (
     architecture_of,
@@ -48,30 +48,63 @@ def load_model(
     device: str | torch.device = "cpu",
     precision: str = "auto",
     compile_encoder: bool = False,
+    backend: str | None = None,
 ) -> "Network":
-    """Load a model in eval mode: a registered name, a checkpoint file whose architecture is found out, or the folder
-    of a fine-tuned checkpoint.
+    """Load a model in eval mode: a registered name, a checkpoint file whose architecture is found out, the folder of a
+    fine-tuned checkpoint, or an exported model.
 
     `device` may be "auto": the first GPU if there is one. `precision` is the image encoder's: "auto" is bf16 on a GPU
     that has it and fp32 elsewhere; the decoder stays in fp32. `compile_encoder` runs the image encoder through
-    `torch.compile`: the first image pays for it, and names of parameters stay.
+    `torch.compile`: the first image pays for it, and names of parameters stay. `backend` says what runs the networks:
+    None is PyTorch, or what an exported file was written for; "auto" is the fastest here by measurement, and others
+    export the model once, into the cache folder (`BACKENDS`).
 
     Raises:
         UnknownModel: no model of that name is registered, and there is no such file.
         WeightsMissing: the checkpoint is not on this machine; the message says how to get it.
         CheckpointError: the checkpoint is damaged, unsafe, or of another architecture.
-        SettingError: there is no such device or precision here.
+        SettingError: there is no such device, precision or backend here.
+        ModelError: the backend's package is missing.
     """
+    path = _as_path(name_or_path)
+    if backend is not None and backend not in BACKENDS:
+        raise SettingError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+    if (path is not None and is_exported(path)) or backend not in (None, "torch", "compile"):
+        return _by_backend(name_or_path, path, backend, str(device), precision)
     place = find_device(device)
     dtype = find_dtype(precision, place)
-    path = _as_path(name_or_path)
-    if path is not None and is_exported(path):
-        return load_exported(path, device=place.type)
     model = _from_name(str(name_or_path)) if path is None else _from_file(path)
     model.image_encoder.to(dtype)
-    if compile_encoder:
+    if compile_encoder or backend == "compile":
         model.image_encoder.compile()
     return model.to(place).eval()
+
+
+def _by_backend(
+    name_or_path: str | os.PathLike[str], path: Path | None, backend: str | None, device: str, precision: str
+) -> "Network":
+    from maskwright.models.backends.choose import fastest_backend
+    from maskwright.models.backends.loading import load_by, load_exported
+
+    if precision not in ("auto", "fp32"):
+        find_dtype(precision, torch.device("cpu"))
+        raise SettingError(f"exported models compute as they were written; precision must be auto, got {precision!r}")
+    if path is not None and is_exported(path):
+        return load_exported(path, backend=backend, device=device)
+
+    def make() -> "Network":
+        return load_model(name_or_path, device="cpu", precision="fp32")
+
+    def load(one: str) -> "Network":
+        if one == "torch":
+            return load_model(name_or_path, device=device, precision=precision)
+        return load_by(make, one, device=device)
+
+    assert backend is not None
+    if backend == "auto":
+        plain = make()
+        backend = fastest_backend(plain.card.name, plain.checkpoint_sha256, find_device(device), load)
+    return load(backend)
 
 
 def load_into(model: "Network", path: str | os.PathLike[str]) -> None:
@@ -210,7 +243,7 @@ def _as_path(name_or_path: str | os.PathLike[str]) -> Path | None:
     try:
         find_entry(name_or_path)
     except UnknownModel:
-        return path if path.is_file() or tuned_file(path) is not None else None
+        return path if path.is_file() or tuned_file(path) is not None or is_exported(path) else None
     return None
 
 

@@ -15,6 +15,7 @@ class ServeSettings:
     models: tuple[str, ...] = ("tiny",)
     device: str | None = None
     precision: str | None = None
+    backend: str | None = None
     host: str = "127.0.0.1"
     port: int = 8080
     # So many ports after it are tried where it is taken.

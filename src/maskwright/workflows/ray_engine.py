@@ -29,7 +29,7 @@ _DECODE_CPUS, _MODEL_CPUS = 0.25, 0.75  # so that on few cores decoding is not k
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayEngine:
-    """`model` is what actors load by `name_or_path`, `device` and `precision`; `ref` is what it must turn out to be.
+    """`model` is what actors load by `name_or_path`, `device`, `precision` and `backend`; `ref` is what it must be.
 
     `address` None starts a cluster on this machine, or takes that of RAY_ADDRESS. `num_workers` None is one copy of the
     model a GPU, or one for two cores where there is none.
@@ -42,6 +42,7 @@ class RayEngine:
     ref: ModelRef
     device: str = "auto"
     precision: str = "auto"
+    backend: str | None = None
     address: str | None = None
     num_workers: int | None = None
     name: str = field(default="ray", init=False)
@@ -58,6 +59,7 @@ class RayEngine:
         *,
         device: str = "auto",
         precision: str = "auto",
+        backend: str | None = None,
         address: str | None = None,
         num_workers: int | None = None,
     ) -> "RayEngine":
@@ -67,6 +69,7 @@ class RayEngine:
             ref=model_ref(model),
             device=device,
             precision=precision,
+            backend=backend,
             address=address,
             num_workers=num_workers,
         )
@@ -104,7 +107,7 @@ class _MaskFinder:
         from maskwright.models import load_model
 
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // num_workers))
-        self._model = load_model(engine.model, device=engine.device, precision=engine.precision)
+        self._model = load_model(engine.model, device=engine.device, precision=engine.precision, backend=engine.backend)
         if model_ref(self._model) != engine.ref:
             raise ModelError(f"a worker has another {engine.model} than this machine. Give all the same checkpoint.")
         self._recipe, self._origin = recipe, origin

@@ -10,14 +10,22 @@ import torch
 
 from maskwright.core.errors import ModelError, SettingError
 from maskwright.models.backends.check import largest_difference
+from maskwright.models.backends.folder import write_manifest
 from maskwright.models.backends.manifest import Manifest
-from maskwright.models.backends.onnx_file import OnnxExport, write_onnx
-from maskwright.models.backends.onnx_graph import OPSET, check_opset, join, write_part
+from maskwright.models.backends.needs import need
+from maskwright.models.backends.onnx_file import OnnxExport, too_large, write_onnx
+from maskwright.models.backends.onnx_graph import LARGE, OPSET, check_opset, save_part, write_part
 from maskwright.models.backends.onnx_runtime import OnnxRuntime
+from maskwright.models.backends.openvino_runtime import OpenVinoRuntime, convert_folder
 from maskwright.models.backends.parts import NetworkPart, kind_of, parts_of
+from maskwright.models.backends.runtime import Runtime
+from maskwright.models.backends.torchscript import TorchScriptRuntime, save_torchscript, trace
+from maskwright.models.backends.writing import new_file, new_folder
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tiny.model import TinySam
 
+TARGETS = ("onnx", "openvino", "torchscript", "tensorrt")
+_ENDINGS = (".onnx", ".xml", ".bin", ".plan", ".engine", ".pt", ".pth", ".safetensors")
 TOLERANCE = 1e-4  # of the largest value: fp32 sums in another order
 Told = Callable[[str], None]
 
@@ -37,66 +45,151 @@ class ExportReport:
 
 
 def export_model(
-    model: SamModel, out: Path, *, opset: int | None = None, say: Told = lambda text: None
+    model: SamModel, out: Path, *, to: str = "onnx", opset: int | None = None, say: Told = lambda text: None
 ) -> ExportReport:
-    """Write a model as one ONNX file and check it on random images and prompts; the file appears if it passed.
+    """Write a model and check it on random images and prompts; it appears at `out` if it passed.
+
+    ONNX goes into a file that ends in .onnx, or into a folder; TorchScript into a file; all else into a folder.
 
     Raises:
         UnsupportedPrompt: it is no network of this package.
-        SettingError: the opset is not known here, or it cannot be written there.
+        SettingError: there is no such target or opset here, or it cannot be written there.
         ModelError: a package is missing, or what was written does not give PyTorch's numbers.
     """
-    export, parts = to_onnx(model, opset=opset, say=say)
-    checked = check(OnnxRuntime(export), parts, say)
-    written = write_onnx(replace(export, manifest=replace(export.manifest, checked=checked)), out)
-    return ExportReport(path=out, manifest=written.manifest, num_bytes=out.stat().st_size)
-
-
-@torch.no_grad()
-def to_onnx(
-    model: SamModel, *, opset: int | None = None, say: Told = lambda text: None
-) -> tuple[OnnxExport, Sequence[NetworkPart]]:
-    """Make the graph of a model, unchecked and unwritten."""
-    opset = check_opset(OPSET if opset is None else opset)
+    check_target(to, out)
+    opset = None if to == "torchscript" else check_opset(OPSET if opset is None else opset)
     if model.precision != torch.float32:
         raise SettingError(f"export a model in fp32, got one in {model.precision}. Load it with precision='fp32'")
     parts = parts_of(model.to("cpu"))
+    manifest = describe(model, parts, to, opset)
+    if to == "onnx" and out.suffix == ".onnx":
+        manifest = _to_onnx_file(parts, manifest, out, say)
+    elif to == "torchscript":
+        manifest = _to_torchscript(parts, manifest, out, say)
+    else:
+        manifest = _to_folder(parts, manifest, out, say)
+    return ExportReport(path=out, manifest=manifest, num_bytes=_bytes_of(out))
+
+
+def check_target(to: str, out: Path) -> None:
+    """Check, before anything is computed, that a model can be written for `to` at `out`.
+
+    Raises:
+        SettingError: it cannot.
+        ModelError: a package that writes it is missing.
+    """
+    if to not in TARGETS:
+        raise SettingError(f"--to must be one of {', '.join(TARGETS)}; got {to!r}")
+    if to == "tensorrt":
+        from maskwright.models.backends.tensorrt_plan import need_tensorrt
+
+        need_tensorrt()
+    if to == "openvino":
+        need("openvino", "writing OpenVINO")
+    is_file = to == "torchscript" or (to == "onnx" and out.suffix == ".onnx")
+    if to == "torchscript" and out.suffix != ".pt":
+        raise SettingError(f"torchscript is written as a file that ends in .pt. Name one: {out}")
+    if to != "torchscript" and not is_file and out.suffix in _ENDINGS:
+        raise SettingError(f"{to} is written as a folder of parts, named without an ending. Name one: {out}")
+    if not is_file and out.exists():
+        raise SettingError(f"there is something already. Remove it, or name another folder: {out}")
+    if is_file and out.is_dir():
+        raise SettingError(f"expected the name of a file to write, got a folder. Name a file in it: {out}")
+
+
+@torch.no_grad()
+def to_onnx(model: SamModel, *, opset: int | None = None, say: Told = lambda text: None) -> OnnxExport:
+    """Make the graphs of a model, unchecked and unwritten."""
+    opset = check_opset(OPSET if opset is None else opset)
+    parts = parts_of(model.to("cpu"))
+    return OnnxExport(graphs=_graphs(parts, opset, say), manifest=describe(model, parts, "onnx", opset))
+
+
+def _graphs(parts: Sequence[NetworkPart], opset: int, say: Told) -> Mapping[str, Any]:
     graphs = {}
     for part in parts:
         say(f"writing the {part.name}")
         graphs[part.name] = write_part(part, opset)
-    manifest = describe(model, parts, opset)
-    return OnnxExport(model=join(graphs, manifest.parts, model.frame.side), manifest=manifest), parts
+    return graphs
 
 
-def describe(model: SamModel, parts: Sequence[NetworkPart], opset: int | None) -> Manifest:
+def _to_onnx_file(parts: Sequence[NetworkPart], manifest: Manifest, out: Path, say: Told) -> Manifest:
+    weights = sum(x.numel() * x.element_size() for part in parts for x in part.module.state_dict().values())
+    if weights > LARGE:
+        raise too_large(manifest.card.name, weights, out)
+    assert manifest.opset is not None
+    export = OnnxExport(graphs=_graphs(parts, manifest.opset, say), manifest=manifest)
+    manifest = check(OnnxRuntime.of_export(export), parts, manifest, say)
+    return write_onnx(replace(export, manifest=manifest), out).manifest
+
+
+def _to_torchscript(parts: Sequence[NetworkPart], manifest: Manifest, out: Path, say: Told) -> Manifest:
+    say("tracing")
+    scripted = trace(parts)
+    manifest = check(TorchScriptRuntime(scripted, torch.device("cpu")), parts, manifest, say)
+    with new_file(out) as file:
+        save_torchscript(scripted, manifest, file)
+    return manifest
+
+
+def _to_folder(parts: Sequence[NetworkPart], manifest: Manifest, out: Path, say: Told) -> Manifest:
+    assert manifest.opset is not None
+    with new_folder(out) as folder:
+        for part in parts:
+            say(f"writing the {part.name}")
+            save_part(part, manifest.opset, folder / f"{part.name}.onnx")
+        runtime, manifest = _built(folder, manifest, say)
+        manifest = check(runtime, parts, manifest, say)
+        write_manifest(folder, manifest)
+    return manifest
+
+
+def _built(folder: Path, manifest: Manifest, say: Told) -> tuple[Runtime, Manifest]:
+    """Turn the ONNX files of a folder into what the target wants."""
+    match manifest.target:
+        case "openvino":
+            convert_folder(folder, manifest)
+            return OpenVinoRuntime.of_folder(folder, manifest), manifest
+        case "tensorrt":
+            from maskwright.models.backends.tensorrt_plan import build_folder
+            from maskwright.models.backends.tensorrt_runtime import TensorRtRuntime
+
+            manifest = build_folder(folder, manifest, say)
+            return TensorRtRuntime(folder, manifest), manifest
+        case _:
+            return OnnxRuntime.of_folder(folder, manifest), manifest
+
+
+def describe(model: SamModel, parts: Sequence[NetworkPart], target: str, opset: int | None) -> Manifest:
     """Write down what a loader needs beside the networks."""
     card = model.card
     text: dict[str, Any] = {}
     if isinstance(model, TinySam) and model.text_path is not None:
         text = {name: value.tolist() for name, value in model.text_path.named_buffers(recurse=False)}
     return Manifest(
-        card=replace(
-            card, title=f"{card.title}, exported", packaged=False, filename=None, aliases=(), computed_as="fp32 onnx"
-        ),
+        card=replace(card, packaged=False, filename=None, sha256=None, md5=None, num_bytes=None, computed_as="fp32"),
         base_sha256=model.checkpoint_sha256,
         frame=model.frame,
         mask_threshold=model.mask_threshold,
         kind=kind_of(model),
         num_candidates=model.num_candidates,
         parts={part.name: part.ports for part in parts},
+        target=target,
         opset=opset,
         text=text,
-        versions={
-            "maskwright": importlib.metadata.version("maskwright"),
-            "torch": torch.__version__,
-        },
+        versions=package_versions(),
     )
 
 
-@torch.no_grad()
-def check(runtime: Any, parts: Sequence[NetworkPart], say: Told, tolerance: float = TOLERANCE) -> Mapping[str, float]:
-    """Compare each part with PyTorch, on other numbers and counts than it was traced with.
+def package_versions() -> dict[str, str]:
+    """The versions that an export depends on."""
+    return {"maskwright": importlib.metadata.version("maskwright"), "torch": torch.__version__}
+
+
+def check(
+    runtime: Runtime, parts: Sequence[NetworkPart], manifest: Manifest, say: Told, tolerance: float = TOLERANCE
+) -> Manifest:
+    """Compare each part with PyTorch, on other numbers and counts than it was traced with; gives what was found.
 
     Raises:
         ModelError: one differs by more than `tolerance`.
@@ -110,7 +203,22 @@ def check(runtime: Any, parts: Sequence[NetworkPart], say: Told, tolerance: floa
                 f"the {part.name} differs from PyTorch by {found[part.name]:.1e} of its largest value, more than "
                 f"{tolerance:.0e}; nothing was written. Try another --opset"
             )
-    return found
+    return replace(manifest, checked=found)
 
 
-__all__ = ["TOLERANCE", "ExportReport", "check", "describe", "export_model", "to_onnx"]
+def _bytes_of(path: Path) -> int:
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
+
+
+__all__ = [
+    "TARGETS",
+    "TOLERANCE",
+    "ExportReport",
+    "check",
+    "check_target",
+    "describe",
+    "export_model",
+    "package_versions",
+    "to_onnx",
+]

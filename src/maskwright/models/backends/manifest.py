@@ -46,6 +46,7 @@ class Part:
 class Manifest:
     """What is known of an exported model.
 
+    `target` says what it was written for: onnx, openvino, torchscript or tensorrt; `built_for`, of plans, on which GPU.
     `kind` says whose rules its answers go by: "sam", "hq_sam" or "tiny". `text` holds the numbers of `tiny`'s text path
     that are no network. `checked` is the largest difference from PyTorch for each part, relative to the largest value.
     `treatment` says what was done to the networks after export, such as quantisation, with its figures.
@@ -58,11 +59,13 @@ class Manifest:
     kind: str
     num_candidates: int
     parts: Mapping[str, Part]
+    target: str = "onnx"
     opset: int | None = None
     text: Mapping[str, Any] = field(default_factory=dict)
     checked: Mapping[str, float] = field(default_factory=dict)
     treatment: Mapping[str, Any] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    built_for: Mapping[str, str] = field(default_factory=dict)
     format: str = FORMAT
 
     def to_json(self) -> str:

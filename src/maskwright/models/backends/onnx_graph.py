@@ -6,9 +6,8 @@ already cuts it there (`cut`, or `onnx.utils.extract_model` with the names of th
 need (corrections, words) lie in the graph beside the rest, where only cutting finds them.
 """
 
-import logging
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +16,14 @@ import torch
 from maskwright.core.errors import ModelError, SettingError
 from maskwright.models.backends.manifest import Part, Port
 from maskwright.models.backends.needs import need
-from maskwright.models.backends.parts import NetworkPart
+from maskwright.models.backends.parts import ByPosition, NetworkPart
+from maskwright.models.backends.quiet import quietly
 
 if TYPE_CHECKING:
     import onnx
 
-OPSET, LEAST_OPSET = 20, 18
+OPSET, LEAST_OPSET, _MOST_OPSET = 20, 18, 23
+LARGE = 1_900_000_000  # bytes of weights: a file of protobuf holds 2 GiB
 _WHAT = "writing ONNX"
 
 
@@ -32,7 +33,7 @@ def check_opset(opset: int) -> int:
     Raises:
         SettingError: one of them does not.
     """
-    most = min(need("onnx.defs", _WHAT).onnx_opset_version(), 23)
+    most = min(need("onnx.defs", _WHAT).onnx_opset_version(), _MOST_OPSET)
     if not LEAST_OPSET <= opset <= most:
         raise SettingError(
             f"opset must be {LEAST_OPSET} to {most} with the packages installed here, got {opset}. "
@@ -43,15 +44,25 @@ def check_opset(opset: int) -> int:
 
 def write_part(part: NetworkPart, opset: int) -> "onnx.ModelProto":
     """Write one part as a graph whose names are those of its ports."""
+    return _program(part, opset).model_proto
+
+
+def save_part(part: NetworkPart, opset: int, path: Path) -> None:
+    """The same into a file; weights of more than an ONNX file holds go beside it."""
+    weights = sum(x.numel() * x.element_size() for x in part.module.state_dict().values())
+    _program(part, opset).save(path, external_data=weights > LARGE)
+
+
+def _program(part: NetworkPart, opset: int) -> Any:
     need("onnx", _WHAT)
     need("onnxscript", _WHAT)
     dynamic = tuple(
         {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(port.shape) if isinstance(size, str)}
         for port in part.ports.inputs
     )
-    with _quietly(), torch.no_grad():
-        program = torch.onnx.export(
-            _ByPosition(part.module).eval(),
+    with quietly(), torch.no_grad():
+        program: Any = torch.onnx.export(
+            ByPosition(part.module).eval(),
             part.examples,
             dynamo=True,
             verbose=False,
@@ -61,8 +72,11 @@ def write_part(part: NetworkPart, opset: int) -> "onnx.ModelProto":
             opset_version=opset,
         )
     if program is None:
-        raise ModelError(f"torch wrote no graph of the {part.name}. Try another opset")
-    return program.model_proto
+        raise ModelError(f"torch wrote no graph of the {part.name}. Try another --opset")
+    for node in program.model.graph:
+        node.metadata_props.clear()  # where in whose sources it came from
+        node.doc_string = None
+    return program
 
 
 def join(graphs: Mapping[str, "onnx.ModelProto"], parts: Mapping[str, Part], side: int) -> "onnx.ModelProto":
@@ -137,17 +151,6 @@ def value_info(port: Port) -> "onnx.ValueInfoProto":
     return onnx.helper.make_tensor_value_info(port.name, kind, list(port.shape))
 
 
-class _ByPosition(torch.nn.Module):
-    """A part with inputs of any number, so that all parts are described alike."""
-
-    def __init__(self, module: torch.nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, *inputs: torch.Tensor) -> Any:
-        return self.module(*inputs)
-
-
 def _take_in(graph: "onnx.GraphProto", part: "onnx.GraphProto", prefix: str, public: set[str]) -> None:
     """Put a part's nodes and weights into a graph, their names under the part's unless they are ports."""
     own = {output for node in part.node for output in node.output} | {value.name for value in part.initializer}
@@ -158,8 +161,6 @@ def _take_in(graph: "onnx.GraphProto", part: "onnx.GraphProto", prefix: str, pub
     for node in part.node:
         one = graph.node.add()
         one.CopyFrom(node)
-        one.ClearField("metadata_props")  # where in whose sources it came from
-        one.ClearField("doc_string")
         one.name = f"{prefix}/{node.name}"
         one.input[:] = [renamed(name) for name in node.input]
         one.output[:] = [renamed(name) for name in node.output]
@@ -220,20 +221,4 @@ def _reads(node: "onnx.NodeProto") -> Iterable[str]:
             yield from (name for inner in graph.node for name in _reads(inner) if name not in own)
 
 
-class _quietly:  # noqa: N801  (used as a function)
-    """Keep what torch's exporter says of itself from users: it warns of its own use of what it deprecated."""
-
-    def __enter__(self) -> None:
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
-        warnings.simplefilter("ignore")
-        self._log = logging.getLogger("torch.onnx")
-        self._level = self._log.level
-        self._log.setLevel(logging.ERROR)
-
-    def __exit__(self, *error: object) -> None:
-        self._log.setLevel(self._level)
-        self._warnings.__exit__(None, None, None)
-
-
-__all__ = ["LEAST_OPSET", "OPSET", "check_opset", "cut", "join", "value_info", "write_part"]
+__all__ = ["LARGE", "LEAST_OPSET", "OPSET", "check_opset", "cut", "join", "save_part", "value_info", "write_part"]

@@ -1,7 +1,8 @@
 """ONNX Runtime: on the CPU, or with the CUDA and TensorRT providers where the installed onnxruntime has them."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,10 +10,9 @@ import torch
 from torch import Tensor
 
 from maskwright.core.errors import ModelError, SettingError
-from maskwright.models.backends.manifest import Part
+from maskwright.models.backends.manifest import Manifest
 from maskwright.models.backends.needs import need
 from maskwright.models.backends.onnx_file import OnnxExport
-from maskwright.models.backends.onnx_graph import cut
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -22,33 +22,79 @@ PROVIDERS = {
     "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider"),
     "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
 }
+_WHAT = "running ONNX"
 
 
 class OnnxRuntime:
-    """Sessions of the parts. Encoder and decoder are opened at once, the others when they are first asked."""
+    """Sessions of the parts; `source` gives a part's bytes, or its file. Encoder and decoder are opened at once.
 
-    def __init__(self, export: OnnxExport, provider: str = "cpu") -> None:
-        self.name, self.device = "onnx", torch.device("cpu")
+    Tensors are on the CPU whatever the provider: it moves them itself.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        source: Callable[[str], bytes | Path],
+        *,
+        provider: str = "cpu",
+        told: Path | None = None,
+    ) -> None:
+        self.name = "onnx" if provider == "cpu" else f"onnx-{provider}"
+        self.device = torch.device("cpu")
+        self._manifest, self._source, self._told = manifest, source, told
         self._providers = find_providers(provider)
-        self._export = export
         self._lock = threading.Lock()
         self._sessions: dict[str, onnxruntime.InferenceSession] = {}
         for part in ("encoder", "decoder"):
             self._session(part)
 
+    @classmethod
+    def of_export(cls, export: OnnxExport, provider: str = "cpu") -> "OnnxRuntime":
+        """Run what was read or is about to be written."""
+        return cls(export.manifest, export.source, provider=provider, told=export.path)
+
+    @classmethod
+    def of_folder(cls, folder: Path, manifest: Manifest, provider: str = "cpu") -> "OnnxRuntime":
+        """Run the files of a folder as they lie there."""
+        return cls(manifest, lambda part: folder / f"{part}.onnx", provider=provider, told=folder)
+
     def run(self, part: str, inputs: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Run a part; tensors are on the CPU, and the provider moves them where it wants them."""
-        ports = self._export.manifest.parts[part]
+        """Run a part on tensors in the order of its ports."""
+        ports = self._manifest.parts[part]
         feed = {port.name: to_array(value, port.dtype) for port, value in zip(ports.inputs, inputs, strict=True)}
         found = self._session(part).run([port.name for port in ports.outputs], feed)
-        return tuple(torch.from_numpy(np.ascontiguousarray(one)) for one in found)
+        return tuple(torch.from_numpy(np.asarray(one)) for one in found)
 
     def _session(self, part: str) -> "onnxruntime.InferenceSession":
         with self._lock:
             if part not in self._sessions:
-                ports = self._export.manifest.parts[part]
-                self._sessions[part] = open_session(self._export, ports, self._providers)
+                self._sessions[part] = self._open(self._source(part))
             return self._sessions[part]
+
+    def _open(self, source: bytes | Path) -> "onnxruntime.InferenceSession":
+        ort: Any = need("onnxruntime", _WHAT)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        options.log_severity_level = 4  # what goes wrong is raised
+        try:
+            read = source if isinstance(source, bytes) else str(source)
+            return ort.InferenceSession(read, options, providers=list(self._providers))
+        except Exception as error:  # onnxruntime's errors share no base
+            raise self._refused(ort.__version__, str(error)) from error
+
+    def _refused(self, version: str, text: str) -> ModelError:
+        if "opset" in text:
+            return ModelError(
+                f"the file needs opset {self._manifest.opset}, which onnxruntime {version} does not run. "
+                f"Update it (pip install -U onnxruntime), or export again with a lower --opset: {self._told}"
+            )
+        reason = text.strip().splitlines()[0]
+        return ModelError(f"onnxruntime {version} cannot run the file: {reason}. Export the model again: {self._told}")
+
+
+def has_provider(provider: str) -> bool:
+    """Whether the installed onnxruntime has a provider."""
+    return PROVIDERS[provider][0] in need("onnxruntime", _WHAT).get_available_providers()
 
 
 def find_providers(provider: str) -> tuple[str, ...]:
@@ -57,39 +103,14 @@ def find_providers(provider: str) -> tuple[str, ...]:
     Raises:
         SettingError: it does not have that provider.
     """
-    ort: Any = need("onnxruntime", "running ONNX")
-    if provider not in PROVIDERS:
-        raise SettingError(f"provider must be one of {', '.join(PROVIDERS)}, got {provider!r}")
+    ort: Any = need("onnxruntime", _WHAT)
     wanted, here = PROVIDERS[provider], ort.get_available_providers()
     if wanted[0] not in here:
         raise SettingError(
             f"the onnxruntime {ort.__version__} installed here has no {wanted[0]} (it has {', '.join(here)}). "
-            "Install onnxruntime-gpu in its place, or use --device cpu"
+            "Install onnxruntime-gpu in its place, or use --device cpu --backend onnx"
         )
     return tuple(one for one in wanted if one in here)
-
-
-def open_session(export: OnnxExport, ports: Part, providers: Sequence[str]) -> "onnxruntime.InferenceSession":
-    """Open a session of one part.
-
-    Raises:
-        ModelError: onnxruntime refuses the graph.
-    """
-    ort: Any = need("onnxruntime", "running ONNX")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
-    graph = cut(export.model, ports.inputs, ports.outputs).SerializeToString()
-    try:
-        return ort.InferenceSession(graph, options, providers=list(providers))
-    except Exception as error:  # onnxruntime's errors share no base
-        reason = str(error).strip().splitlines()[0]
-        if "opset" in reason:
-            raise ModelError(
-                f"the file needs opset {export.manifest.opset}, which onnxruntime {ort.__version__} does not run. "
-                f"Update it (pip install -U onnxruntime), or export again with a lower --opset: {export.path}"
-            ) from error
-        raise ModelError(f"onnxruntime {ort.__version__} cannot run the file: {reason}: {export.path}") from error
 
 
 def to_array(value: Tensor, dtype: str) -> np.ndarray:
@@ -97,4 +118,4 @@ def to_array(value: Tensor, dtype: str) -> np.ndarray:
     return np.ascontiguousarray(value.detach().numpy(), dtype=dtype)
 
 
-__all__ = ["PROVIDERS", "OnnxRuntime", "find_providers", "open_session", "to_array"]
+__all__ = ["PROVIDERS", "OnnxRuntime", "find_providers", "has_provider", "to_array"]

@@ -8,6 +8,7 @@ with masks. What is no network (what `tiny` makes of boxes, clicks and words) st
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -83,6 +84,18 @@ def parts_of(model: SamModel) -> list[NetworkPart]:
         if model.text_path is not None:
             parts += _text_parts(model.text_path, features)
     return parts
+
+
+class ByPosition(nn.Module):
+    """A part with inputs of any number, so that exporters see all parts alike."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *inputs: Tensor) -> Any:
+        """Run the part."""
+        return self.module(*inputs)
 
 
 class EncoderPart(nn.Module):
@@ -262,4 +275,4 @@ def _ports(tensors: _Tensors) -> tuple[Port, ...]:
     )
 
 
-__all__ = ["CELLS", "EXTRAS", "MASKS", "PROMPTS", "NetworkPart", "kind_of", "parts_of"]
+__all__ = ["CELLS", "EXTRAS", "MASKS", "PROMPTS", "ByPosition", "NetworkPart", "kind_of", "parts_of"]

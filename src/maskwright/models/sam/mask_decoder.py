@@ -6,6 +6,7 @@ masks that are wanted. Upscaling works on (cell, channel) matrices, where a stri
 matrix product and the LayerNorm is over the last axis; only the finished logits are put into picture order.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -156,7 +157,7 @@ def skips_of(skips: Skips | None, prompts: Int[Tensor, " P"]) -> Skips | None:
 
 def to_picture(pixels: Float[Tensor, "Q L16"]) -> Float[Tensor, "Q h4 w4"]:
     """Put pixels that were upscaled twice from a square grid of cells into picture order."""
-    grid = round((pixels.shape[-1] // 16) ** 0.5)
+    grid = math.isqrt(int(pixels.shape[-1]) // 16)  # int: a trace would carry it as a tensor
     x = pixels.view(-1, grid, grid, 2, 2, 2, 2)  # Q h w y1 x1 y2 x2
     return x.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, grid * 4, grid * 4)
 

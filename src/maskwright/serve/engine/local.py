@@ -56,7 +56,7 @@ class LocalEngine:
         self._settings = settings
         self._meter = meter
         self._given_lanes = lanes
-        self._models = ServedModels(settings.models, precision=_precision(settings), load=load)
+        self._models = ServedModels(settings.models, precision=_precision(settings), load=_by_backend(settings, load))
         self._labour = Labour(self._models, meter, lets_by=settings.max_batch > 1)
         self._lanes: Lanes | None = None
         self._kept: KeptEmbeddings | None = None
@@ -384,6 +384,11 @@ def make_lanes(settings_: ServeSettings) -> list[Lane]:
         devices = [torch.device("cuda", i) for i in range(torch.cuda.device_count())]
     devices = devices[:1] if is_single else devices
     return [Lane(index=i, device=device, max_batch=settings_.max_batch) for i, device in enumerate(devices)]
+
+
+def _by_backend(settings_: ServeSettings, load_: Load) -> Load:
+    """Let the way in which models are loaded know the backend, unless it is somebody's own."""
+    return partial(load, backend=settings_.backend or settings.BACKEND.get()) if load_ is load else load_
 
 
 def _precision(settings_: ServeSettings) -> str:
