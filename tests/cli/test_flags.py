@@ -12,6 +12,7 @@ SHARED = (
     "--model",
     "--device",
     "--precision",
+    "--backend",
     "--window",
     "--percentile",
     "--frame",
@@ -29,19 +30,19 @@ FLAGS = {
         "--closer", *SHARED,
     ),
     "ground": (
-        "--model", "--detector", "--clip", "--depth", "--min-score", "--device", "--precision", "--out", "--json",
-        "--no-cache",
+        "--model", "--detector", "--clip", "--depth", "--min-score", "--device", "--precision", "--backend", "--out",
+        "--json", "--no-cache",
     ),
     "everything": ("--preset", "--set", *SHARED),
     "annotate": (
         "--everything", "--boxes", "--points", "--text", "--min-belief", "--preset", "--set", "--closer", "--cleanup",
         "--label", "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence",
-        "--model", "--device", "--precision", "--engine", "--address", "--workers", "--out", "--json",
+        "--model", "--device", "--precision", "--backend", "--engine", "--address", "--workers", "--out", "--json",
     ),
     "track": (
         "--at", "--point", "--negative", "--box", "--mask", "--text", "--prompts", "--replace", "--track", "--from",
         "--to", "--episodes", "--cameras", "--budget", "--find-new", "--overlay", "--actor", "--collector", "--licence",
-        "--model", "--device", "--precision", "--out", "--json",
+        "--model", "--device", "--precision", "--backend", "--out", "--json",
     ),
     "tracks": (
         "--rename", "--merge", "--split", "--cut", "--delete", "--undo", "--dataset", "--episode", "--camera",
@@ -68,7 +69,7 @@ FLAGS = {
     "demo": ("--out", "--model", "--device", "--precision", "--json"),
     "evaluate": (
         "--data", "--model", "--tasks", "--baseline", "--baselines", "--start", "--budget", "--images", "--split",
-        "--limit", "--closer", "--device", "--precision", "--out", "--json",
+        "--limit", "--closer", "--device", "--precision", "--backend", "--out", "--json",
     ),
     "check-sim": (
         "--model", "--no-model", "--realistic", "--flagged", "--limit", "--images", "--real-images", "--strict",
@@ -102,11 +103,12 @@ FLAGS = {
         "--masks-per-frame", "--everything", "--model", "--device", "--precision", "--json",
     ),
     "review": (
-        "--model", "--device", "--precision", "--actor", "--host", "--port", "--token-file", "--no-browser",
+        "--model", "--device", "--precision", "--backend", "--actor", "--host", "--port", "--token-file",
+        "--no-browser",
     ),
     "serve": (
         "--model", "--host", "--port", "--grpc-port", "--token-file", "--origin", "--engine", "--address", "--workers",
-        "--device", "--precision", "--max-upload", "--label-studio-url", "--picture-host", "--rate",
+        "--device", "--precision", "--backend", "--max-upload", "--label-studio-url", "--picture-host", "--rate",
     ),
     "tokens add": ("--name", "--scope", "--days"),
     "tokens link": ("--name", "--url", "--scope", "--days"),

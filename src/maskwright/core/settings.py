@@ -88,7 +88,7 @@ def _claim(text: str) -> bool:
 
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-BACKENDS = ("auto", "torch", "compile", "onnx", "onnx-tensorrt", "openvino", "tensorrt")
+BACKENDS = ("default", "auto", "torch", "compile", "onnx", "onnx-tensorrt", "openvino", "tensorrt")
 
 MODEL = Setting(
     name="model",
@@ -114,13 +114,13 @@ PRECISION = Setting(
     fallback=lambda: "auto",
     default_text="auto",
 )
-BACKEND: Setting[str | None] = Setting(
+BACKEND = Setting(
     name="backend",
-    help="What runs the networks: torch, compile, onnx, onnx-tensorrt, openvino, tensorrt; auto measures once.",
+    help="What runs the networks: torch, compile, onnx, onnx-tensorrt, openvino, tensorrt; auto measures, once.",
     expects=f"one of {', '.join(BACKENDS)}",
     parse=_choice(*BACKENDS),
-    fallback=lambda: None,
-    default_text="torch, or what an exported file was written for",
+    fallback=lambda: "default",
+    default_text="default: torch, or what an exported file was written for",
 )
 WEIGHTS = Setting(
     name="weights",

@@ -48,7 +48,7 @@ def load_model(
     device: str | torch.device = "cpu",
     precision: str = "auto",
     compile_encoder: bool = False,
-    backend: str | None = None,
+    backend: str = "default",
 ) -> "Network":
     """Load a model in eval mode: a registered name, a checkpoint file whose architecture is found out, the folder of a
     fine-tuned checkpoint, or an exported model.
@@ -56,8 +56,8 @@ def load_model(
     `device` may be "auto": the first GPU if there is one. `precision` is the image encoder's: "auto" is bf16 on a GPU
     that has it and fp32 elsewhere; the decoder stays in fp32. `compile_encoder` runs the image encoder through
     `torch.compile`: the first image pays for it, and names of parameters stay. `backend` says what runs the networks:
-    None is PyTorch, or what an exported file was written for; "auto" is the fastest here by measurement, and others
-    export the model once, into the cache folder (`BACKENDS`).
+    "default" is PyTorch, or what an exported file was written for; "auto" is the fastest here by measurement; others
+    export the model once, into the cache folder (`core.settings.BACKENDS`).
 
     Raises:
         UnknownModel: no model of that name is registered, and there is no such file.
@@ -67,9 +67,9 @@ def load_model(
         ModelError: the backend's package is missing.
     """
     path = _as_path(name_or_path)
-    if backend is not None and backend not in BACKENDS:
+    if backend not in BACKENDS:
         raise SettingError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
-    if (path is not None and is_exported(path)) or backend not in (None, "torch", "compile"):
+    if (path is not None and is_exported(path)) or backend not in ("default", "torch", "compile"):
         return _by_backend(name_or_path, path, backend, str(device), precision)
     place = find_device(device)
     dtype = find_dtype(precision, place)
@@ -81,7 +81,7 @@ def load_model(
 
 
 def _by_backend(
-    name_or_path: str | os.PathLike[str], path: Path | None, backend: str | None, device: str, precision: str
+    name_or_path: str | os.PathLike[str], path: Path | None, backend: str, device: str, precision: str
 ) -> "Network":
     from maskwright.models.backends.choose import fastest_backend
     from maskwright.models.backends.loading import load_by, load_exported
@@ -100,7 +100,6 @@ def _by_backend(
             return load_model(name_or_path, device=device, precision=precision)
         return load_by(make, one, device=device)
 
-    assert backend is not None
     if backend == "auto":
         plain = make()
         backend = fastest_backend(plain.card.name, plain.checkpoint_sha256, find_device(device), load)

@@ -42,7 +42,7 @@ class RayEngine:
     ref: ModelRef
     device: str = "auto"
     precision: str = "auto"
-    backend: str | None = None
+    backend: str = "default"
     address: str | None = None
     num_workers: int | None = None
     name: str = field(default="ray", init=False)
@@ -59,7 +59,7 @@ class RayEngine:
         *,
         device: str = "auto",
         precision: str = "auto",
-        backend: str | None = None,
+        backend: str = "default",
         address: str | None = None,
         num_workers: int | None = None,
     ) -> "RayEngine":

@@ -32,7 +32,7 @@ RUNS = {
 }
 
 
-def load_exported(path: Path, *, backend: str | None = None, device: str = "cpu") -> ExportedSam:
+def load_exported(path: Path, *, backend: str = "default", device: str = "cpu") -> ExportedSam:
     """Load an exported model; `device` may be "auto", the best that what runs it has.
 
     Raises:
@@ -65,7 +65,7 @@ def cached_export(model: SamModel, backend: str) -> Path:
     return settings.CACHE.get() / "exports" / (f"{stem}-tensorrt" if backend == "tensorrt" else f"{stem}.onnx")
 
 
-def _open(path: Path, backend: str | None, device: str) -> tuple[Runtime, Manifest]:
+def _open(path: Path, backend: str, device: str) -> tuple[Runtime, Manifest]:
     if path.suffix == ".pt":
         _check_runs("torchscript", backend, path)
         place = (
@@ -90,18 +90,18 @@ def _open(path: Path, backend: str | None, device: str) -> tuple[Runtime, Manife
     return OnnxRuntime.of_export(export, provider=_provider(chosen, device)), export.manifest
 
 
-def _check_runs(target: str, backend: str | None, path: Path) -> str:
+def _check_runs(target: str, backend: str, path: Path) -> str:
     runs = RUNS.get(target, ())
     if not runs:
         raise SettingError(f"this version does not run files for {target!r}. Export the model again: {path}")
-    if backend in (None, "auto"):
+    if backend in ("default", "auto"):
         return runs[0]
     if backend not in runs:
         raise SettingError(
             f"--backend {backend} does not run a file exported for {target}; {' or '.join(runs)} does. "
             f"Leave --backend out, or name the model that was exported: {path}"
         )
-    return str(backend)
+    return backend
 
 
 def _provider(backend: str, device: str) -> str:

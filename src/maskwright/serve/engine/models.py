@@ -20,7 +20,7 @@ Load = Callable[[str, torch.device, str], Model]
 _WARM_PARAMETERS = 50_000_000
 
 
-def load(name: str, device: torch.device, precision: str, backend: str | None = None) -> Model:
+def load(name: str, device: torch.device, precision: str, backend: str = "default") -> Model:
     """Load a model as every other part of the package does."""
     return load_model(name, device=device, precision=precision, backend=backend)
 
