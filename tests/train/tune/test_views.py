@@ -4,7 +4,9 @@ from maskwright.core import Image
 from maskwright.masks import encode
 from maskwright.models.frame import FrameSpec
 from maskwright.train.tune.examples import Example, ExampleMask
-from maskwright.train.tune.views import views_of
+from maskwright.train.tune.recipe import TuneRecipe
+from maskwright.train.tune.samples import Samples
+from maskwright.train.tune.views import closest_view, views_of
 
 SPEC = FrameSpec(side=128, logits_side=32)
 
@@ -46,3 +48,31 @@ def test_a_small_object_is_seen_on_a_crop_of_its_own():
     assert near.masks == (0,)
     assert near.target(0, SPEC).sum() > 8 * whole.target(0, SPEC).sum()
     assert whole.key != near.key
+
+
+def test_few_crops_show_as_many_small_objects_as_may_be():
+    far, *group = (10, 150, 22, 162), (200, 100, 212, 112), (230, 100, 242, 112), (215, 120, 227, 132)
+
+    _, near, other = views_of(example(far, *group), mirror=False, crops=2)
+
+    assert near.masks == (1, 2, 3)
+    assert other.masks == (0,)
+    assert len(list(views_of(example(far, *group), mirror=False, crops=9))) == 3
+
+
+def test_the_closest_view_of_a_large_object_is_the_whole_picture():
+    one = example((100, 100, 120, 120), (0, 0, 300, 200))
+
+    assert closest_view(one, 0).target(0, SPEC).sum() > 8 * closest_view(one, 1).target(0, SPEC).sum()
+    assert closest_view(one, 1).box is None
+
+
+def test_small_objects_are_mostly_asked_for_on_crops():
+    samples = Samples([example((100, 100, 120, 120), (0, 0, 300, 200))], TuneRecipe(mirror=0), crops=1)
+
+    drawn = [sample for number in range(60) for sample in samples.epoch(number)]
+    on_crops = {i: [one.view.box is not None for one in drawn if one.position == i] for i in (0, 1)}
+
+    assert len(on_crops[1]) == 60
+    assert not any(on_crops[1])
+    assert 0.6 < np.mean(on_crops[0]) < 1.0

@@ -23,7 +23,7 @@ from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import Sample, Samples, batch_of
 from maskwright.train.tune.step import tune_step
 from maskwright.train.tune.tuner import Tuner
-from maskwright.train.tune.views import View, views_of
+from maskwright.train.tune.views import View, closest_view, views_of
 
 _MOST_JUDGED, _JUDGED_MASKS = 32, 4
 _MOST_HELD_OUT = 240  # masks that are scored after every epoch; of more, these are spread over all
@@ -68,7 +68,8 @@ class MaskLesson:
         learnt = general[1::2] or general if recipe.draws_back else general
         self.samples = Samples(train, recipe, crops=crops, general=learnt)
         self.judged = _all_of(judged[:_MOST_JUDGED], replace(recipe, per_picture=_JUDGED_MASKS))
-        self.held_out = list(spread(_all_of(validation, recipe), _MOST_HELD_OUT))
+        held_out = list(spread(_all_of(validation, recipe), _MOST_HELD_OUT))
+        self.held_out = [_seen_closer(one) for one in held_out] if crops else held_out
         if not self.held_out or not self.samples.epoch(0):
             raise InputError("expected masks to learn from and masks to hold out, got none on one side")
 
@@ -112,6 +113,10 @@ def _all_of(examples: Sequence[Example], recipe: TuneRecipe) -> list[Sample]:
         for view in views_of(one, mirror=False, crops=0)
         for position in range(min(recipe.per_picture, len(one.masks)))
     ]
+
+
+def _seen_closer(sample: Sample) -> Sample:
+    return replace(sample, view=closest_view(sample.view.example, sample.position))
 
 
 __all__ = ["Lesson", "MaskLesson"]

@@ -185,7 +185,7 @@ class _Run:
             progress.shares = self.crew.told(shares)
             told = ", ".join(f"{name} {share:.2f}" for name, share in progress.shares.items())
             logger.info("drawn back towards the base, to this share of what was learnt: %s", told)
-            progress.best_scores = self._score()
+            progress.best_scores = self._score("drawn back")
             self._save()
             self.told("drawing back", 1, 1)
 
@@ -206,9 +206,9 @@ class _Run:
         progress.is_over = progress.epoch - max(progress.best_epoch, self.recipe.epochs // 2) >= self.recipe.patience
         self._save()
 
-    def _judge(self) -> None:
+    def _judge(self, what: str = "") -> None:
         """Score the average, and keep it if it is the best."""
-        progress, scores = self.progress, self._score()
+        progress, scores = self.progress, self._score(what)
         if scores["held_out_score"] > progress.best_score:
             progress.best_epoch, progress.best_score, progress.best_scores = (
                 progress.epoch, scores["held_out_score"], scores,
@@ -221,7 +221,7 @@ class _Run:
         last = learning_state(self.tuner.average)
         for share in _PARTS_OF_THE_WAY:
             load_learning(self.tuner.average, {name: self.base[name].lerp(last[name], share) for name in last})
-            self._judge()
+            self._judge(f"{share:g} of the way from the base")
         load_learning(self.tuner.average, last)
 
     def _learn(self, asked: Sequence[Any]) -> None:
@@ -257,13 +257,13 @@ class _Run:
         how = f"{fits} fit. Go on with --set at_once={fits}" if fits else "not even one fits, take a smaller model"
         return ModelError(f"{told}{how}: {self.out}")
 
-    def _score(self) -> dict[str, float]:
+    def _score(self, what: str = "") -> dict[str, float]:
         """Score the average; of a crew the first does, since all must go by the same numbers."""
         own = self.lesson.score(self.tuner.average, self.cache) if self.crew.is_first else {}
         scores = self.crew.told(own)
         self.journal.write(self.tuner.step, self._seconds(), epoch=self.progress.epoch, **scores)
         told = "  ".join(f"{name.removeprefix('held_out_')} {value:.3f}" for name, value in scores.items())
-        logger.info("epoch %d, %.0f s, held out: %s", self.progress.epoch, self._seconds(), told)
+        logger.info("%s, %.0f s, held out: %s", what or f"epoch {self.progress.epoch}", self._seconds(), told)
         return scores
 
     def _seconds(self) -> float:

@@ -16,9 +16,10 @@ from maskwright.models.frame import FrameSpec
 from maskwright.train.interaction import Targets
 from maskwright.train.tune.examples import Example
 from maskwright.train.tune.recipe import TuneRecipe
-from maskwright.train.tune.views import LEAST_PIXELS, View, views_of
+from maskwright.train.tune.views import LEAST_PIXELS, View, crops_of_small, views_of
 
 _STRIDE = 1_000_003
+_SMALL_ON_WHOLE = 0.25  # how often a mask that a crop would show larger is asked for on the whole picture too
 _MOST_MIXED = 2  # masks of general pictures for each of one's own, at a share of one
 
 
@@ -44,6 +45,8 @@ class Samples:
         self.recipe = recipe
         self._own = _affordable(examples, recipe, crops)
         self._general = [tuple(views_of(one, mirror=bool(recipe.mirror), crops=crops)) for one in general]
+        looked_at = [views[0].example for views in (*self._own, *self._general)] if crops else []
+        self._small = {one.digest: crops_of_small(one).keys() for one in looked_at}
 
     def views(self) -> list[View]:
         """Every view that any epoch may show."""
@@ -51,7 +54,10 @@ class Samples:
         return [view for views in (*self._own, *general) for view in views]
 
     def epoch(self, number: int) -> list[Sample]:
-        """Draw the samples of an epoch: each mask once, or some of them where the recipe wants fewer."""
+        """Draw the samples of an epoch: each mask once, or some of them where the recipe wants fewer.
+
+        What a model that looks closer would draw on a crop is mostly asked for on crops, where one shows it.
+        """
         rng = np.random.default_rng([self.recipe.seed, number])
         chosen = self._drawn(self._own, rng)
         if len(chosen) > self.recipe.epoch_masks:
@@ -72,11 +78,14 @@ class Samples:
     def _drawn(self, pictures: Sequence[tuple[View, ...]], rng: np.random.Generator) -> list[Sample]:
         found: list[Sample] = []
         for views in pictures:
-            num_masks = len(views[0].example.masks)
-            positions = rng.permutation(num_masks)[: self.recipe.per_picture]
-            for position in positions.tolist():
+            example = views[0].example
+            small = self._small.get(example.digest, ())
+            for position in rng.permutation(len(example.masks))[: self.recipe.per_picture].tolist():
                 showing = [view for view in views if position in view.masks]
-                found.append(Sample(view=showing[int(rng.integers(len(showing)))], position=position))
+                if position in small and rng.random() >= _SMALL_ON_WHOLE:
+                    showing = [view for view in showing if view.box is not None]
+                if showing:
+                    found.append(Sample(view=showing[int(rng.integers(len(showing)))], position=position))
         return found
 
 

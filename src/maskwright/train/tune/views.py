@@ -4,7 +4,7 @@ Models that look closer (`predict.closer`) see small objects on crops, so they a
 views there are depends on the example alone: each is encoded once, whatever the epoch draws.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -12,11 +12,12 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from maskwright.core import Image
+from maskwright.core.shapes import BoxXYXY
 from maskwright.masks import box_xyxy, decode
 from maskwright.models.frame import FrameSpec, ModelFrame
 from maskwright.predict.closer import CropBox, crop_around, is_worth_it
 from maskwright.train.interaction import MASK_STRIDE
-from maskwright.train.tune.examples import Example, ExampleMask
+from maskwright.train.tune.examples import Example
 
 LEAST_PIXELS = 12  # of a half-side mask; smaller remains are not asked about
 
@@ -68,22 +69,42 @@ def _laid(mask: Bool[np.ndarray, "h w"], spec: FrameSpec) -> Bool[np.ndarray, "s
 def views_of(example: Example, *, mirror: bool, crops: int) -> Iterator[View]:
     """List the views of an example: whole, and around some small objects; each mirrored too if that is wanted."""
     everything = tuple(range(len(example.masks)))
-    boxes: list[tuple[CropBox | None, tuple[int, ...]]] = [(None, everything)]
-    boxes += [(box, (i,)) for i, box in _small(example.masks, crops)]
+    boxes: list[tuple[CropBox | None, tuple[int, ...]]] = [(None, everything), *_crops(example, crops)]
     for box, masks in boxes:
         for mirrored in (False, True) if mirror else (False,):
             yield View(example=example, box=box, mirrored=mirrored, masks=masks)
 
 
-def _small(masks: Sequence[ExampleMask], most: int) -> list[tuple[int, CropBox]]:
-    """The masks that a crop shows much larger, and their crops: spread over all of them where they are too many."""
-    found: list[tuple[int, CropBox]] = []
-    for i, mask in enumerate(masks) if most else ():
-        box = crop_around(box_xyxy(mask.rle), mask.rle.size_hw)
-        if is_worth_it(box, mask.rle.size_hw):
-            found.append((i, box))
-    chosen = np.linspace(0, len(found) - 1, min(most, len(found))).round().astype(int)
-    return [found[i] for i in chosen]
+def closest_view(example: Example, position: int) -> View:
+    """The view on which a model that looks closer would draw this mask: a crop around it if it is small."""
+    box = crops_of_small(example).get(position)
+    masks = (position,) if box is not None else tuple(range(len(example.masks)))
+    return View(example=example, box=box, mirrored=False, masks=masks)
 
 
-__all__ = ["LEAST_PIXELS", "View", "views_of"]
+def crops_of_small(example: Example) -> dict[int, CropBox]:
+    """The positions of masks that a crop shows much larger, and their crops."""
+    boxes = {i: crop_around(box_xyxy(mask.rle), mask.rle.size_hw) for i, mask in enumerate(example.masks)}
+    return {i: box for i, box in boxes.items() if is_worth_it(box, example.masks[i].rle.size_hw)}
+
+
+def _crops(example: Example, most: int) -> list[tuple[CropBox, tuple[int, ...]]]:
+    """Choose crops one by one, each to show as many small objects as may be that no other shows."""
+    boxes = crops_of_small(example) if most else {}
+    shown = {
+        i: {j for j in boxes if j == i or _is_within(box_xyxy(example.masks[j].rle), box)} for i, box in boxes.items()
+    }
+    found: list[tuple[CropBox, tuple[int, ...]]] = []
+    left = set(boxes)
+    while left and len(found) < most:
+        best = max(sorted(left), key=lambda i: len(shown[i] & left))
+        found.append((boxes[best], tuple(sorted(shown[best]))))
+        left -= shown[best]
+    return found
+
+
+def _is_within(box: BoxXYXY, crop: CropBox) -> bool:
+    return box[0] >= crop[0] and box[1] >= crop[1] and box[2] <= crop[2] and box[3] <= crop[3]
+
+
+__all__ = ["LEAST_PIXELS", "View", "closest_view", "crops_of_small", "views_of"]
