@@ -38,6 +38,7 @@ def test_every_example_is_tested_here():
     tested = {
         "check_simulator.py", "clicks.py", "depth_cues.py", "find_object.py", "folder_to_coco.py",
         "ground_instruction.py", "medical_slice.py", "perceive_replay.py", "policy_inputs.py",
+        "ros2_perceiver_node.py",  # in test_ros2_node.py
     }  # fmt: skip
 
     assert {path.name for path in EXAMPLES.glob("*.py")} == tested
