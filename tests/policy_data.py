@@ -26,9 +26,9 @@ def bin_(size_hw=SIZE_HW):
     return dense
 
 
-def write_episodes(folder, *, version="v3.0", kind="image", lengths=LENGTHS, size_hw=SIZE_HW, cups=1):
+def write_episodes(folder, *, version="v3.0", kind="image", lengths=LENGTHS, size_hw=SIZE_HW, cups=1, depth=False):
     """Write both, and give their paths."""
-    dataset = write_lerobot(folder / "dataset", version=version, lengths=lengths, kind=kind)
+    dataset = write_lerobot(folder / "dataset", version=version, lengths=lengths, kind=kind, depth=depth)
     store = folder / "masks"
     with create_store(store) as opened, opened.bulk_writer(run="test") as writer:
         for index, length in enumerate(lengths):

@@ -1,14 +1,16 @@
 import json
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image as PillowImage
 
 from maskwright.cli.__main__ import run
 from maskwright.core.errors import SettingError
 from maskwright.datasets import open_source
-from maskwright.robot.policy_recipe import PolicyRecipe
+from maskwright.robot.policy_recipe import CloudRule, PolicyRecipe
 from maskwright.workflows.policy_slots import slots_of
-from policy_data import write_episodes
+from policy_data import WITHOUT_MUG, write_episodes
 from robot_data import picture
 
 
@@ -45,6 +47,23 @@ def test_a_recipe_makes_the_same_again_and_pictures_go_behind(tmp_path, capsys):
         assert (a.image.pixels == b.image.pixels).all()
 
 
+def test_points_of_each_object_come_from_depth(tmp_path, capsys):
+    dataset, store = write_episodes(tmp_path, lengths=(4,), depth=True)
+
+    code = run(
+        ["policy-inputs", str(dataset), str(store), "--slots", "mug,bin", "--cloud", "50,50,32,24", "--points", "16",
+         "--cameras", "front", "-o", str(tmp_path / "out")]
+    )  # fmt: skip
+
+    assert code == 0, capsys.readouterr().err
+    recipe = PolicyRecipe.read(tmp_path / "out")
+    rows = pq.read_table(next((tmp_path / "out" / "data").rglob("*.parquet")))
+    clouds = np.stack(rows["annotation.policy.cloud.front"].to_pylist()).reshape(4, 2, 16, 3)
+    assert recipe.cloud == CloudRule(fx=50, fy=50, cx=32, cy=24, num_points=16)
+    assert np.allclose(clouds[1, :, :, 2], 1.001)
+    assert not clouds[WITHOUT_MUG, 0].any()
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -58,6 +77,10 @@ def test_a_recipe_makes_the_same_again_and_pictures_go_behind(tmp_path, capsys):
         (["--background", "nowhere"], "--background is R,G,B, blur, noise or a folder of pictures; got 'nowhere'"),
         (["--to", "coco"], "--to is one of lerobot, lerobot-v2.1, rlds; got 'coco'"),
         (["--slots", "mug", "--instruction", "grab the mug"], "exclude each other"),
+        (["--cloud", "525,525"], "--cloud is the camera's focal lengths and centre in pixels, such as"),
+        (["--cloud", "0,5,1,1"], "focal lengths are above 0 pixels, got 0 and 5"),
+        (["--cloud", "50,50,32,24"], "point clouds need depth, and the frame has none"),
+        (["--points", "20"], "ask for one with --cloud FX,FY,CX,CY"),
         (["--recipe", "x", "--channels"], "--recipe says all that the pictures are"),
         (["--recipe", "x", "--background", "blur"], "beside --recipe, --background is the folder of pictures"),
         (["--recipe", "x"], "there is no policy_recipe.json"),
