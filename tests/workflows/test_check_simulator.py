@@ -1,6 +1,7 @@
 """Checks of simulators over folders and stores, and the command."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from maskwright.robot.simulator import RealismSettings
 from maskwright.store import create_store
 from maskwright.testing.store_values import make_record, rectangle
 from maskwright.train.scene_folder import LabelledObject, LabelledScene, write_scene_folder
-from maskwright.workflows.check_simulator import check_simulator, write_check
+from maskwright.workflows.check_simulator import ModelAgreement, check_simulator, write_check
+from maskwright.workflows.check_simulator_report import simulator_report
 
 _LENIENT = RealismSettings(least_masks=10, least_groups=5)
 
@@ -61,6 +63,19 @@ def test_a_model_is_asked_about_both_sides_and_the_page_draws_the_worst(tmp_path
     told = json.loads((tmp_path / "out" / "check.json").read_text())
     assert told["realism"]["overall"]["verdict"] == "too few to tell"
     assert told["worst"][0]["frame"]
+
+
+def test_the_page_folds_small_classes_and_writes_shares_in_hundredths(tmp_path: Path):
+    sim, real = (str(_scenes(tmp_path / name, seed)) for name, seed in (("sim", 1), ("real", 2)))
+    check = check_simulator(sim, real, settings=_LENIENT)
+    one = ModelAgreement(label="cup", num_masks=3, mean=0.5, low=0.4, high=0.6, median=0.5, tenth=0.3, share_low=0.3)
+
+    few = simulator_report(replace(check, agreement=(one,) * 13))
+    many = simulator_report(replace(check, agreement=(one,) * 20))
+
+    assert "<details>" not in few
+    assert "7 more classes, with fewer masks" in many
+    assert re.search(r"<td>area</td><td>[\d.]+&nbsp;%</td>", few)
 
 
 def test_answers_in_a_store_count_against_the_truth_beside_them(tmp_path: Path):

@@ -12,7 +12,7 @@ from maskwright.core import RLE, Image
 from maskwright.core.errors import MaskwrightError
 from maskwright.evaluate import html_page, html_table
 from maskwright.evaluate.case_pictures import ANSWER_RGB, RGB, TRUTH_RGB, as_data_uri
-from maskwright.masks import decode
+from maskwright.masks import box_xyxy, decode
 from maskwright.robot.simulator import ClassRealism, OddFrame
 from maskwright.robot.simulator_traits import TRAITS, Trait
 from maskwright.workflows.check_simulator import ModelAgreement, SimulatorCheck
@@ -20,6 +20,11 @@ from maskwright.workflows.simulator_frames import CheckedFrame, picture_of
 
 _LONG_SIDE = 420
 _OTHER_RGB: RGB = (255, 255, 255)
+_SMALL_PX, _RING_PX = 26, 20  # a mask of fewer pixels a side is hard to see, so that a ring is drawn around it
+_MOST_CLASSES = 12  # are listed; the others can be unfolded
+_STYLE = (
+    "<style>td { white-space: nowrap; } td:last-child { white-space: normal; } summary { cursor: pointer; }</style>"
+)
 _INK = {"realistic": "#2b8a3e", "flagged": "#d9480f", "in between": "#b08900", "too few to tell": "inherit"}
 
 
@@ -29,6 +34,7 @@ def simulator_report(check: SimulatorCheck) -> str:
     rows = [realism.overall, *realism.classes]
     title = f"How real are {check.simulated}?"
     parts = [
+        _STYLE,
         f"<h1>{escape(title)}</h1>",
         f"<p>Compared with {escape(check.real)}. {_verdict(realism.overall)}</p>",
         *(f"<p>Note: {escape(note)}.</p>" for note in check.notes),
@@ -63,8 +69,8 @@ def _verdict(one: ClassRealism) -> str:
 
 
 def _too_few(classes: Sequence[ClassRealism]) -> list[str]:
-    few = [f"{one.label} ({one.num_simulated} / {one.num_real})" for one in classes if not one.traits]
-    return [f"<p>Too few to tell (simulated / real): {escape(', '.join(few))}.</p>"] if few else []
+    few = [f"{escape(one.label)} ({one.num_simulated}&nbsp;/&nbsp;{one.num_real})" for one in classes if not one.traits]
+    return [f"<p>Too few to tell (simulated / real): {', '.join(few)}.</p>"] if few else []
 
 
 def _class_cells(one: ClassRealism) -> list[str]:
@@ -79,8 +85,9 @@ def _class_cells(one: ClassRealism) -> list[str]:
 def _traits(one: ClassRealism) -> str:
     rows = [
         [
-            f"{_named(found.trait)}", f"{found.simulated:.3g}", f"{found.real:.3g}", _bar(found.score),
-            f"{found.score:.2f}", f"{found.low:.2f} to {found.high:.2f}", "yes" if found.differs else "",
+            _named(found.trait), _value(found.trait, found.simulated), _value(found.trait, found.real),
+            _bar(found.score), f"{found.score:.2f}", f"{found.low:.2f} to {found.high:.2f}",
+            "yes" if found.differs else "",
             f'<span class="muted">{escape(TRAITS[found.trait])}</span>',
         ]
         for found in sorted(one.traits, key=lambda found: found.score)
@@ -119,7 +126,12 @@ def _agreements(check: SimulatorCheck) -> str:
     ]  # fmt: skip
     head = ["class", "masks", "mean IoU", "90 % of draws", "median", "lowest tenth", "below 0.5", "mean IoU, real"]
     name = check.model or "the model"
-    return f"<h2>{escape(name)} against the simulator's truth</h2>" + html_table([*head, "masks, real"], rows)
+    shown, folded = rows[: _MOST_CLASSES + 1], rows[_MOST_CLASSES + 1 :]
+    tables = [html_table([*head, "masks, real"], shown)]
+    if folded:
+        more = html_table([*head, "masks, real"], folded)
+        tables.append(f"<details><summary>{len(folded)} more classes, with fewer masks</summary>{more}</details>")
+    return f"<h2>{escape(name)} against the simulator's truth</h2>" + "".join(tables)
 
 
 def _real_cells(one: ModelAgreement | None) -> list[str]:
@@ -153,12 +165,12 @@ def _odd(check: SimulatorCheck) -> str:
 
 
 def _oddity(one: OddFrame) -> str:
-    return f"{_named(one.trait)} {one.value:.3g}, real ones mostly {one.real:.3g}"
+    return f"{_named(one.trait)} {_value(one.trait, one.value)}, real ones mostly {_value(one.trait, one.real)}"
 
 
 def _figure(frame: CheckedFrame, place: int, told: str, *, answer: RLE | None = None) -> str:
     label = frame.masks[place].label or ""
-    caption = f"<figcaption>{escape(told)}<br>{escape(label)} {escape(frame.name)}</figcaption>"
+    caption = f"<figcaption>{told}<br>{escape(label)} {escape(frame.name)}</figcaption>"
     try:
         drawn = as_data_uri(_drawn(picture_of(frame), frame, place, answer))
     except MaskwrightError as error:
@@ -173,7 +185,18 @@ def _drawn(image: Image, frame: CheckedFrame, place: int, answer: RLE | None) ->
     _outline(canvas, others, _OTHER_RGB, 1)
     _outline(canvas, [frame.masks[place].mask], TRUTH_RGB, 2)
     _outline(canvas, [answer] if answer is not None else [], ANSWER_RGB, 2)
+    _ring(canvas, frame.masks[place].mask, scale)
     return canvas
+
+
+def _ring(canvas: UInt8[np.ndarray, "h w 3"], mask: RLE, scale: float) -> None:
+    """Draw a ring around a mask that is too small to be found."""
+    x1, y1, x2, y2 = (scale * edge for edge in box_xyxy(mask))
+    if max(x2 - x1, y2 - y1) >= _SMALL_PX:
+        return
+    centre = round((x1 + x2) / 2), round((y1 + y2) / 2)
+    for colour, width in (((0, 0, 0), 4), (TRUTH_RGB, 2)):
+        cv2.circle(canvas, centre, _RING_PX, colour, width, cv2.LINE_AA)
 
 
 def _outline(canvas: UInt8[np.ndarray, "h w 3"], masks: Sequence[RLE], colour: RGB, width: int) -> None:
@@ -188,6 +211,11 @@ def _outline(canvas: UInt8[np.ndarray, "h w 3"], masks: Sequence[RLE], colour: R
 
 def _key(colour: RGB, text: str) -> str:
     return f'<span class="key" style="background:rgb{colour};outline:1px solid #8886"></span>{text}'
+
+
+def _value(trait: Trait, value: float) -> str:
+    """Write a measure: shares of the picture and of outlines, which are small, in hundredths."""
+    return f"{100 * value:.2g}&nbsp;%" if trait in ("area", "holes") else f"{value:.3g}"
 
 
 def _named(trait: Trait) -> str:
