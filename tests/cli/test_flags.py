@@ -27,7 +27,7 @@ CONDITIONS = (
 FLAGS = {
     "predict": (
         "--point", "--negative", "--box", "--mask", "--text", "--min-belief", "--label", "--object", "--num-masks",
-        "--closer", *SHARED,
+        "--closer", "--depth", *SHARED,
     ),
     "ground": (
         "--model", "--detector", "--clip", "--depth", "--min-score", "--device", "--precision", "--backend", "--out",

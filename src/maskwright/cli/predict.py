@@ -1,5 +1,6 @@
 """`maskwright predict`: masks from clicks, boxes, masks or words."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,6 +47,14 @@ def predict(
         int, typer.Option("--num-masks", min=1, max=3, metavar="1-3", help="Candidates for each object, best first.")
     ] = 1,
     closer: options.Closer = None,
+    depth: Annotated[
+        Path | None,
+        typer.Option(
+            "--depth",
+            metavar="FILE|FOLDER",
+            help="Correct masks by depth that is aligned to the picture: PNG or TIFF, integers are millimetres.",
+        ),
+    ] = None,
     cleanup: options.Cleanup = None,
     model: options.ModelName = None,
     device: options.Device = None,
@@ -87,6 +96,7 @@ def predict(
             closer=closer,
             min_belief=min_belief,
             cleanup=steps,
+            depth=depth,
             cache=cache,
             out=options.where_to_write(out, as_json),
         )

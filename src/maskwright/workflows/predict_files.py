@@ -17,6 +17,7 @@ from maskwright.models import Model
 from maskwright.predict import EmbeddingCache, embed, look_closer, predict, to_records
 from maskwright.predict.everything import everything
 from maskwright.predict.everything_settings import EverythingSettings
+from maskwright.workflows.depth_masks import correct_by_depth, depth_of_picture
 from maskwright.workflows.outputs import SavedFiles, save_everything, save_prompted
 from maskwright.workflows.pictures import Picture
 
@@ -47,6 +48,7 @@ def predict_file(
     closer: bool | None = None,
     min_belief: float | None = None,
     cleanup: Sequence[CleanupStep] = (),
+    depth: Path | None = None,
     cache: EmbeddingCache | None = None,
     out: Path | None = None,
 ) -> Annotated:
@@ -54,10 +56,11 @@ def predict_file(
 
     `closer` asks again about small objects on a crop (`look_closer`); None does what the model's card says, where one
     mask for each object is asked. Words that the model gives no sure answer to have an empty mask, see `predict` for
-    `min_belief`.
+    `min_belief`. `depth` is that of the picture, or a folder of such, by which masks are corrected before the cleanup.
 
     Raises:
-        ImageError: the picture cannot be read.
+        ImageError: the picture or its depth cannot be read, or they differ in size.
+        InputError: there is no depth of the picture.
         PromptError, UnsupportedPrompt: a prompt does not fit the picture or the model.
         SettingError: `num_masks` is out of range or goes with `closer`, or the folder cannot be written.
     """
@@ -66,6 +69,7 @@ def predict_file(
     if closer and num_masks > 1:
         raise SettingError(f"a closer look gives one mask for each object, got num_masks={num_masks}. Leave one out.")
     image = picture.read()
+    measured = None if depth is None else depth_of_picture(picture, image, depth)
     started = time.perf_counter()
     embedding = embed(model, image, cache=cache)
     batch = predict(model, embedding, prompts, num_masks=num_masks, min_belief=min_belief)
@@ -73,6 +77,8 @@ def predict_file(
     if closer:
         near = look_closer(model, image, records, cache=cache, embedding=embedding, min_belief=min_belief)
         records = list(near)
+    if measured is not None:
+        records = correct_by_depth(records, image, measured)
     records = [cleaned(record, cleanup) for record in records]
     seconds = time.perf_counter() - started
     files = None if out is None else save_prompted(out, picture, image, records, num_masks=num_masks)
