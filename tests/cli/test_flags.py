@@ -62,8 +62,8 @@ FLAGS = {
     "export": ("--to", "--out", "--images", "--no-images", *CONDITIONS, "--json"),
     "policy-inputs": (
         "--slots", "--instruction", "--crop", "--size", "--margin", "--window-px", "--padding", "--background",
-        "--keep", "--seed", "--channels", "--patches", "--cloud", "--points", "--recipe", "--to", "--exact", "--episodes", "--cameras",
-        "--out", "--json",
+        "--keep", "--seed", "--channels", "--patches", "--cloud", "--points", "--recipe", "--to", "--exact",
+        "--episodes", "--cameras", "--out", "--json",
     ),
     "import": ("--format", "--images", "--actor", "--collector", "--licence", "--out", "--json"),
     "demo": ("--out", "--model", "--device", "--precision", "--json"),
