@@ -61,6 +61,9 @@ def diff_models(first: str, second: str) -> ModelDiff:
         CheckpointError: their architectures differ.
     """
     a, b = load_model(first), load_model(second)
+    for name, model in ((first, a), (second, b)):
+        if model.card.computed_as:
+            raise CheckpointError(f"expected a checkpoint to compare, got an exported model. Compare its base: {name}")
     states = _states(a), _states(b)
     words = [{name: state.pop(name) for name in list(state) if name.startswith(WORDS)} for state in states]
     if {k: v.shape for k, v in states[0].items()} != {k: v.shape for k, v in states[1].items()}:

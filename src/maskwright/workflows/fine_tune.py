@@ -138,7 +138,7 @@ def load_base(job: FineTuneJob) -> SamModel:
         UnsupportedPrompt: it is no network of SAM's shape.
     """
     model = load_model(job.base, device=job.device, precision="fp32")
-    if not isinstance(model, SamModel):
+    if not isinstance(model, SamModel) or model.card.computed_as:
         raise UnsupportedPrompt(f"{job.base} cannot be fine-tuned here; take tiny, vit_b, vit_t or hq_vit_b")
     return model
 

@@ -98,11 +98,13 @@ def check_target(to: str, out: Path) -> None:
 
 
 @torch.no_grad()
-def to_onnx(model: SamModel, *, opset: int | None = None, say: Told = lambda text: None) -> OnnxExport:
-    """Make the graphs of a model, unchecked and unwritten."""
+def to_onnx(
+    model: SamModel, *, opset: int | None = None, say: Told = lambda text: None
+) -> tuple[OnnxExport, Sequence[NetworkPart]]:
+    """Make the graphs of a model, unchecked and unwritten; gives the parts too, to check them against."""
     opset = check_opset(OPSET if opset is None else opset)
     parts = parts_of(model.to("cpu"))
-    return OnnxExport(graphs=_graphs(parts, opset, say), manifest=describe(model, parts, "onnx", opset))
+    return OnnxExport(graphs=_graphs(parts, opset, say), manifest=describe(model, parts, "onnx", opset)), parts
 
 
 def _graphs(parts: Sequence[NetworkPart], opset: int, say: Told) -> Mapping[str, Any]:

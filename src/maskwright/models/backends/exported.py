@@ -35,6 +35,7 @@ class ExportedSam(SamModel):
         self.checkpoint_sha256 = manifest.base_sha256
         self.mask_threshold = manifest.mask_threshold
         self.runtime, self.manifest = runtime, manifest
+        self.image_encoder = nn.Module()  # for what sets how encoders lie in memory
         self.eval()
 
     @property

@@ -41,8 +41,10 @@ def load_exported(path: Path, *, backend: str = "default", device: str = "cpu") 
         ModelError: the library that runs it is missing, or cannot run it.
     """
     runtime, manifest = _open(path, backend, device)
-    name = manifest.card.computed_as.partition(" ")[0] or "fp32"
-    card = dataclasses.replace(manifest.card, computed_as=f"{name} {runtime.name}")
+    told = manifest.card.computed_as or "fp32"
+    card = manifest.card
+    if runtime.name not in told.split():
+        card = dataclasses.replace(card, computed_as=f"{told} {runtime.name}")
     return exported_model(runtime, dataclasses.replace(manifest, card=card))
 
 

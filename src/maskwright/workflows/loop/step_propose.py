@@ -21,7 +21,7 @@ def step_propose(call: Call, one: Round) -> None:
     """
     with timed() as took:
         model = load_model(one.proposer, device=call.around.device)
-        if not isinstance(model, SamModel):
+        if not isinstance(model, SamModel) or model.card.computed_as:
             raise UnsupportedPrompt(
                 f"{one.proposer} cannot be fine-tuned, so no loop turns. Take tiny, vit_b, vit_t or hq_vit_b"
             )
