@@ -39,7 +39,8 @@ class ExportedContract(ModelContract):
 
 class TestOnnxRuntime(ExportedContract):
     @pytest.fixture(scope="class")
-    def model(self, exported):
+    @classmethod
+    def model(cls, exported):
         return load_model(exported)
 
 
@@ -47,13 +48,15 @@ class TestOpenVino(ExportedContract):
     tolerance = 1e-4  # its sums are in another order: 1e-6 here, and more on other processors
 
     @pytest.fixture(scope="class")
-    def model(self, exported):
+    @classmethod
+    def model(cls, exported):
         return load_model(exported, backend="openvino")
 
 
 class TestTorchScript(ExportedContract):
     @pytest.fixture(scope="class")
-    def model(self, tmp_path_factory):
+    @classmethod
+    def model(cls, tmp_path_factory):
         path = tmp_path_factory.mktemp("scripted") / "test-sam.pt"
         export_model(load_model("test-sam"), path, to="torchscript")
         return load_model(path)

@@ -150,7 +150,7 @@ def test_a_folder_for_openvino_is_a_model(exported, tmp_path):
 
     xml = folder / "encoder.xml"
     xml.write_bytes(xml.read_bytes()[:500])
-    assert "OpenVINO cannot read the encoder" in told_by(folder)
+    assert "OpenVINO cannot run the encoder" in told_by(folder)
 
 
 def test_plans_say_where_they_run(exported, tmp_path):

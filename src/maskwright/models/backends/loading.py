@@ -70,10 +70,7 @@ def cached_export(model: SamModel, backend: str) -> Path:
 def _open(path: Path, backend: str, device: str) -> tuple[Runtime, Manifest]:
     if path.suffix == ".pt":
         _check_runs("torchscript", backend, path)
-        place = (
-            torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else torch.device(device)
-        )
-        return read_torchscript(path, place)
+        return read_torchscript(path, _torch_device(device))
     if path.is_dir():
         manifest = read_manifest(path)
         chosen = _check_runs(manifest.target, backend, path)

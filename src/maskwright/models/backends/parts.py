@@ -52,6 +52,8 @@ def kind_of(model: nn.Module) -> str:
     Raises:
         UnsupportedPrompt: it is none of the package's own networks, or words were added to it.
     """
+    if isinstance(model, SamModel) and model.card.computed_as:
+        raise UnsupportedPrompt(f"{model.card.name} is exported already. Export the model that this one was made of")
     if isinstance(model, SpeaksWords):
         raise UnsupportedPrompt(
             f"{model.card.title} answers words by an adapter, which cannot be exported. Export the model beneath"
