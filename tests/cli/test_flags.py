@@ -120,6 +120,7 @@ FLAGS = {
     "models verify": ("--json",),
     "models import": ("--name",),
     "models export": ("--to", "--out", "--opset", "--json"),
+    "models quantize": ("--data", "--out", "--kind", "--frames", "--max-drop", "--max-drop-tail", "--json"),
     "models diff": ("--json",),
     "doctor": ("--json",),
 }  # fmt: skip

@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings=CONTEXT,
     no_args_is_help=True,
-    help="List, pull, verify, import, export and compare models.",
+    help="List, pull, verify, import, export, quantise and compare models.",
     epilog="Example: maskwright models pull vit_b",
 )
 
@@ -140,6 +140,47 @@ def export(
     operators = f", opset {report.manifest.opset}" if report.manifest.opset else ""
     size = f"{report.num_bytes / 1e6:,.1f} MB{operators}"
     tell(f"{name}: {size}, within {report.difference:.1e} of PyTorch: {report.path}")
+
+
+@app.command(epilog="Example: maskwright models quantize tiny --data frames/ -o tiny-int8.onnx")
+def quantize(
+    name: Annotated[str, typer.Argument(metavar="NAME|FILE", help="A registered model, or a checkpoint.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data", metavar="SOURCE", help="Frames like those that it is for, better with true masks or a store."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to write; default: NAME-KIND.onnx.")
+    ] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="NAME", help="int8, or for size alone weights-int8 or weights-fp16.")
+    ] = "int8",
+    frames: Annotated[int, typer.Option("--frames", metavar="N", min=8, help="How many frames to look at.")] = 64,
+    max_drop: Annotated[
+        float, typer.Option("--max-drop", metavar="IOU", help="By how much masks may fall on average.")
+    ] = 0.01,
+    max_drop_tail: Annotated[
+        float, typer.Option("--max-drop-tail", metavar="IOU", help="By how much at the 5th percentile.")
+    ] = 0.03,
+    as_json: Annotated[bool, typer.Option("--json", help="The report on stdout.")] = False,
+) -> None:
+    """Write a model in 8-bit integers for ONNX, if its masks are as good as before; use the file with --model FILE."""
+    from maskwright.workflows.mask_gate import Gate
+    from maskwright.workflows.quantize import quantize_model
+    from maskwright.workflows.quantize_report import as_text, write_report
+
+    where = out or Path(f"{Path(name).stem}-{kind}.onnx")
+    say = (lambda text: None) if as_json else tell
+    gate = Gate(mean=max_drop, tail=max_drop_tail)
+    report = quantize_model(name, data, where, kind=kind, gate=gate, num_frames=frames, say=say)
+    told = write_report(report, where)
+    if as_json:
+        typer.echo(json.dumps(report.to_json()))
+        return
+    typer.echo(as_text(report))
+    tell(f"{where}; report: {told}")
 
 
 @app.command(epilog="Example: maskwright models diff tiny checkpoints/glass_v2")

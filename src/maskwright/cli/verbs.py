@@ -45,7 +45,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="review", help="Look at the masks of a store in the browser, correct and accept them."),
     Verb(name="serve", help="Serve models and a store over REST and gRPC, to many annotators and robots at once."),
     Verb(name="tokens", help="Add, list and remove the tokens of a server; make sign-in links."),
-    Verb(name="models", help="List, pull, verify, import, export and compare models."),
+    Verb(name="models", help="List, pull, verify, import, export, quantise and compare models."),
     Verb(name="doctor", help="Check this installation: versions, devices, weights, a real prediction."),
 )
 
