@@ -122,6 +122,7 @@ FLAGS = {
     "models export": ("--to", "--out", "--opset", "--json"),
     "models quantize": ("--data", "--out", "--kind", "--frames", "--max-drop", "--max-drop-tail", "--json"),
     "models diff": ("--json",),
+    "bench": ("--model", "--backend", "--device", "--data", "--rounds", "--out", "--json"),
     "doctor": ("--json",),
 }  # fmt: skip
 

@@ -46,6 +46,7 @@ VERBS: tuple[Verb, ...] = (
     Verb(name="serve", help="Serve models and a store over REST and gRPC, to many annotators and robots at once."),
     Verb(name="tokens", help="Add, list and remove the tokens of a server; make sign-in links."),
     Verb(name="models", help="List, pull, verify, import, export, quantise and compare models."),
+    Verb(name="bench", help="Which backend is fastest here, in what memory, and are its masks the same?"),
     Verb(name="doctor", help="Check this installation: versions, devices, weights, a real prediction."),
 )
 

@@ -20,7 +20,6 @@ from maskwright.models import load_model
 from maskwright.models.backends.export import to_onnx
 from maskwright.models.backends.exported import ExportedSam, exported_model
 from maskwright.models.backends.onnx_file import OnnxExport, write_onnx
-from maskwright.models.backends.onnx_graph import cut, join
 from maskwright.models.backends.onnx_runtime import OnnxRuntime
 from maskwright.models.frame import FrameSpec, ModelFrame
 from maskwright.models.quantize.qdq import quantize
@@ -122,8 +121,7 @@ def quantize_model(
     warnings = _compare_frames(calibration, held_out)
     say(f"asking {name} about {len(held_out)} frames")
     questions = ask(model, held_out)
-    say(f"exporting {name}")
-    export, _ = to_onnx(model)
+    export = to_onnx(model, say=say)
     job = _Job(export, questions, gate, say)
     inputs = [_pixels(one, model.frame) for one in calibration]
     if kind == "int8":
@@ -140,14 +138,14 @@ def quantize_model(
         gate=gate,
         tried=tuple(job.tried),
         warnings=tuple(warnings),
-        before_bytes=export.model.ByteSize(),
-        after_bytes=chosen.model.ByteSize(),
+        before_bytes=_num_bytes(export),
+        after_bytes=_num_bytes(chosen),
         **found,
     )
     if not report.chosen.result.passes(gate):
         raise ModelError(_refusal(report))
     say("timing")
-    before_ms, after_ms = _time([job.encoder, job.encoder_of(chosen)], inputs[0])
+    before_ms, after_ms = _time([job.encoder, chosen.graphs["encoder"]], inputs[0])
     report = replace(report, before_ms=before_ms, after_ms=after_ms, path=out)
     write_onnx(_described(chosen, report), out)
     return report
@@ -158,24 +156,16 @@ class _Job:
 
     def __init__(self, export: OnnxExport, questions: Sequence[Question], gate: Gate, say: Say) -> None:
         self.export, self.questions, self.gate, self.say = export, questions, gate, say
-        self.encoder = self.encoder_of(export)
+        self.encoder = export.graphs["encoder"]
         self.tried: list[Tried] = []
-
-    def encoder_of(self, export: OnnxExport) -> "onnx.ModelProto":
-        """Cut the image encoder out."""
-        part = export.manifest.parts["encoder"]
-        return cut(export.model, part.inputs, part.outputs)
 
     def encoder_with(self, encoder: "onnx.ModelProto") -> OnnxExport:
         """Put a changed encoder into the place of the one that there was."""
-        manifest = self.export.manifest
-        graphs = {name: cut(self.export.model, part.inputs, part.outputs) for name, part in manifest.parts.items()}
-        joined = join({**graphs, "encoder": encoder}, manifest.parts, manifest.frame.side)
-        return replace(self.export, model=joined)
+        return replace(self.export, graphs={**self.export.graphs, "encoder": encoder})
 
     def try_out(self, export: OnnxExport, kept: tuple[str, ...], share: float) -> bool:
         """Measure the masks, and say whether they pass."""
-        result = measure(exported_model(OnnxRuntime(export), export.manifest), self.questions)
+        result = measure(exported_model(OnnxRuntime.of_export(export), export.manifest), self.questions)
         self.tried.append(Tried(kept=kept, share=share, result=result))
         verdict = "passes" if result.passes(self.gate) else "too much"
         self.say(
@@ -276,9 +266,9 @@ def _time(graphs: "Sequence[onnx.ModelProto]", frame: Float[np.ndarray, "1 3 S S
 
 def _described(export: OnnxExport, report: QuantizeReport) -> OnnxExport:
     """Say in the manifest what was done; `computed_as` tells embeddings of this file from those of any other."""
-    digest = hashlib.sha256(export.model.SerializeToString(deterministic=True)).hexdigest()[:8]
+    digest = hashlib.sha256(export.graphs["encoder"].SerializeToString(deterministic=True)).hexdigest()[:8]
     manifest, result = export.manifest, report.chosen.result
-    card = replace(manifest.card, title=f"{report.base}, {report.kind}", computed_as=f"{report.kind} onnx {digest}")
+    card = replace(manifest.card, title=f"{report.base}, {report.kind}", computed_as=f"{report.kind}-{digest} onnx")
     treatment = {
         "kind": report.kind,
         "kept_in_float": list(report.chosen.kept),
@@ -292,6 +282,10 @@ def _described(export: OnnxExport, report: QuantizeReport) -> OnnxExport:
     return replace(export, manifest=replace(manifest, card=card, treatment=treatment))
 
 
+def _num_bytes(export: OnnxExport) -> int:
+    return sum(graph.ByteSize() for graph in export.graphs.values())
+
+
 def _refusal(report: QuantizeReport) -> str:
     result, gate = report.chosen.result, report.gate
     costly = ", ".join(f"{one.group} ({one.error:.3f})" for one in report.errors[:3])
@@ -299,9 +293,10 @@ def _refusal(report: QuantizeReport) -> str:
     share = f"even with {100 * report.chosen.share:.0f} % of the layers in 8 bits" if costly else report.kind
     return (
         f"nothing was written: {share} the masks fall by {result.mean_drop:.3f} IoU on average ({gate.mean:g} is "
-        f"allowed) and by {result.tail_drop:.3f} at the 5th percentile ({gate.tail:g} is allowed), and agree with those "
-        f"before by {result.agreement:.3f} and {result.agreement_tail:.3f} (1 less five times as much).{told} Give more "
-        "frames of what the model is for, allow more with --max-drop and --max-drop-tail, or take --kind weights-int8"
+        f"allowed) and by {result.tail_drop:.3f} at the 5th percentile ({gate.tail:g} is allowed), and agree by "
+        f"{result.agreement:.3f} and {result.agreement_tail:.3f} with those before (1 less five times as much is "
+        f"needed).{told} Give more frames of what the model is for, allow more with --max-drop and --max-drop-tail, or "
+        "take --kind weights-int8"
     )
 
 
