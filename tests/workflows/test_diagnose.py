@@ -75,3 +75,10 @@ def test_glibc_gets_advice_unless_it_is_set(settings):
     settings.setenv("MALLOC_MMAP_THRESHOLD_", "4294967296")
     settings.setenv("MALLOC_TRIM_THRESHOLD_", "4294967296")
     assert level(list(diagnose()), "allocator") == "ok"
+
+
+def test_backends_and_batches_are_told(settings):
+    found = {one.what: one for one in diagnose()}
+
+    assert found["batches"].level == "ok"
+    assert "onnx" in found["backends"].says
