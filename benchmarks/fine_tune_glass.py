@@ -6,6 +6,7 @@ FOLDER has train/ and val/, pictures with masks (images/ and masks/): the model 
 tells how good it became. OBJECTS are other labelled pictures, which nothing is learnt from either: they tell what was
 forgotten, beside the painted scenes that every run scores. Where those fell by more than the tolerance, the run is made
 again with the share of general pictures that the first one suggests (--replay), and both stand in the table.
+Then what only boxes use learns alone, from the first run's checkpoint (--set parts=boxes); clicks stay as they are.
 Runs go to --out, and a run that was stopped goes on. Two cores take half an hour.
 """
 
@@ -21,7 +22,7 @@ from maskwright.evaluate.table import markdown
 from maskwright.models import load_model
 from maskwright.predict.cache import EmbeddingCache
 from maskwright.train.recipe import changed
-from maskwright.train.tune.recipe import TuneRecipe
+from maskwright.train.tune.recipe import TuneRecipe, boxes_recipe
 from maskwright.workflows.fine_tune import FineTuned, FineTuneJob, fine_tune
 from maskwright.workflows.labelled import open_labelled
 
@@ -30,12 +31,17 @@ _GENERAL = ("box", "1 click", "5 clicks")
 _SHARED_BYTES = 512 << 20
 
 
-def run(args: argparse.Namespace, name: str, recipe: TuneRecipe) -> FineTuned:
+def run(args: argparse.Namespace, name: str, recipe: TuneRecipe, base: str | None = None) -> FineTuned:
     """Fine-tune into a folder of that name, or go on there."""
     job = FineTuneJob(
-        source=str(args.data / "train"), test=str(args.data / "val"), out=args.out / name, base=args.base, recipe=recipe
+        source=str(args.data / "train"),
+        test=str(args.data / "val"),
+        out=args.out / name,
+        base=base or args.base,
+        recipe=recipe,
     )
     found = fine_tune(job)
+    assert found is not None, "alone, and so the first"
     print(f"{name}: {found.tuned.num_epochs} epochs, the best {found.tuned.best_epoch}; {found.retention.line()}")
     return found
 
@@ -82,6 +88,7 @@ def main() -> None:
     share = args.replay or runs["tuned"].retention.suggested_replay
     if share > recipe.replay:
         runs[f"replay {share:g}"] = run(args, f"replay{share:g}", replace(recipe, replay=share))
+    runs["and boxes"] = run(args, "boxes", boxes_recipe(), str(args.out / "tuned"))
     names = [args.base, *(str(one.checkpoint.parent) for one in runs.values())]
     print(table(runs, on_objects(args.objects, names) if args.objects else []))
 

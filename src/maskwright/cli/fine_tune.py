@@ -18,7 +18,7 @@ from maskwright.cli.report import tell
 from maskwright.core import settings
 from maskwright.core.errors import MaskwrightError, SettingError
 from maskwright.train.recipe import changed
-from maskwright.train.tune.recipe import TuneRecipe, words_recipe
+from maskwright.train.tune.recipe import TuneRecipe, usual_recipe
 
 if TYPE_CHECKING:
     from maskwright.train.tune.crew import Crew
@@ -77,8 +77,7 @@ def tune(
     try:
         share = [] if replay is None else [f"replay={replay}"]
         recipe = changed(TuneRecipe(), [*(changes or []), *share])
-        if recipe.teaches_words:
-            recipe = changed(words_recipe(), [*(changes or []), *share])
+        recipe = changed(usual_recipe(recipe.parts), [*(changes or []), *share])
     except SettingError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -212,7 +211,7 @@ def recipe_help() -> str:
             "  maskwright train masks/ --from tiny --status accepted -o checkpoints/glass_v2",
             "  maskwright train pictures/ --test held_out/ --replay 0.5 --set epochs=20",
             "  maskwright train masks/ --from vit_b --set parts=text -o checkpoints/words",
-            "  torchrun --nproc-per-node 4 -m maskwright train masks/ --from vit_b -o checkpoints/glass",
+            "  torchrun --standalone --nproc-per-node 4 -m maskwright train masks/ --from vit_b -o checkpoints/glass",
         ]
     )
 

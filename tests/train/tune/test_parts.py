@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,7 @@ from maskwright.models.cards import HQ_VIT_B
 from maskwright.models.frame import FrameSpec
 from maskwright.models.hq_sam.mask_decoder import HqMaskDecoder
 from maskwright.models.hq_sam.model import HqSamModel
+from maskwright.models.protocol import FramePrompts
 from maskwright.models.sam.image_encoder import ViTEncoder
 from maskwright.models.sam.prompt_encoder import PromptEncoder
 from maskwright.models.tiny.presets import TinyConfig, build_tiny_network
@@ -18,6 +20,7 @@ from maskwright.models.tuned import TunedCard, apply_changed, changed_of, keeps_
 from maskwright.nn.two_way import TwoWayTransformer
 from maskwright.train.dice import Dice
 from maskwright.train.tune.features import FeatureCache
+from maskwright.train.tune.keeping import elsewhere
 from maskwright.train.tune.parts import choose_learning, merged_state
 from maskwright.train.tune.samples import Samples, batch_of
 from maskwright.train.tune.step import tune_step
@@ -26,6 +29,11 @@ from maskwright.train.tune.tuner import make_tuner
 DECODERS = {"mask_decoder", "corrector.mask_decoder"}
 PROMPTS = {"prompt_encoder", "corrector.prompt_encoder"}
 HQ = {"mask_decoder.hf_token", "mask_decoder.hf_mlp", "mask_decoder.embedding_maskfeature"}
+BOXES = {
+    "prompt_encoder.point_embeddings.2",
+    "prompt_encoder.point_embeddings.3",
+    "mask_decoder.output_hypernetworks_mlps.0",
+}
 ATTENTION = ("qkv.weight", "attn.proj.weight")
 
 
@@ -85,10 +93,12 @@ def owners(names, parts):
         ("test-sam", "decoder", {"mask_decoder"}),
         ("test-sam", "prompts", {"prompt_encoder"}),
         ("test-sam", "decoder+prompts", {"mask_decoder", "prompt_encoder"}),
+        ("test-sam", "boxes", BOXES),
         ("test-sam", "encoder", {"image_encoder"}),
         ("test-sam", "full", {"image_encoder", "mask_decoder", "prompt_encoder"}),
         ("tiny", "decoder", DECODERS),
         ("tiny", "decoder+prompts", DECODERS | PROMPTS),
+        ("tiny", "boxes", BOXES),
         ("tiny", "encoder", {"image_encoder"}),
         ("tiny", "full", DECODERS | PROMPTS | {"image_encoder"}),
         ("hq", "hq", HQ),
@@ -110,6 +120,49 @@ def test_a_part_changes_what_it_says_and_its_checkpoint_gives_it_back(kind, part
     loaded = load_model(file) if kind == "test-sam" else base
     apply_changed(loaded, read_changed(file), file)
     assert all(torch.equal(tensor, state[name]) for name, tensor in loaded.state_dict().items())
+
+
+def test_boxes_that_learn_alone_leave_clicks_and_corrections_as_they_were_to_the_bit(squares, quick, tmp_path):
+    recipe = replace(quick, parts="boxes", mirror=0, corrections=2)
+    base, model = small_tiny(), small_tiny()
+    pixels = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+
+    model.load_state_dict(taught(model, recipe, squares, tmp_path))
+
+    def answers(model, points, labels, *, multimask, earlier=None):
+        prompts = FramePrompts(
+            points=torch.tensor([points], dtype=torch.float32), labels=torch.tensor([labels]), mask_logits=earlier
+        )
+        with torch.no_grad():
+            return model.decode(model.encode(pixels), prompts, multimask=multimask).logits
+
+    click = {"points": [[30, 30], [0, 0]], "labels": [1, -1], "multimask": True}
+    assert torch.equal(answers(model, **click), answers(base, **click))
+    earlier = answers(base, **click)[:, :1]
+    corrected = {"points": [[30, 30], [40, 10]], "labels": [1, 0], "multimask": False, "earlier": earlier}
+    assert torch.equal(answers(model, **corrected), answers(base, **corrected))
+    box = {"points": [[10, 10], [50, 50]], "labels": [2, 3], "multimask": False}
+    assert not torch.equal(answers(model, **box), answers(base, **box))
+
+
+def test_boxes_alone_are_asked_of_general_pictures_too(squares, quick, tmp_path):
+    recipe = replace(quick, parts="boxes", mirror=0)
+    model = load_model("test-sam")
+    samples = Samples(squares[:6], recipe, crops=0, general=squares[6:8])
+    cache = FeatureCache(tmp_path, model)
+    cache.fill(model, samples.views())
+    tuner = make_tuner(model, recipe, num_steps=4)
+    batch = batch_of(samples.epoch(0)[:4], model.frame, "cpu")
+    assert batch is not None
+
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        at = elsewhere(samples.general_views(rng, 3), model.frame, rng, "cpu")
+        measured = tune_step(tuner, cache, batch, Dice(seed), at=at)
+
+        assert "iou_box" in measured
+        assert "iou_turn1" not in measured
+        assert float(measured["kept"]) > 0 or seed == 0  # the base is no way from itself
 
 
 @pytest.mark.parametrize("kind", MODELS)

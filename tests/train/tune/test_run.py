@@ -14,8 +14,10 @@ from maskwright.train.dice import Dice
 from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.keeping import ask_base, elsewhere, keeping_loss
 from maskwright.train.tune.lesson import MaskLesson
+from maskwright.train.tune.recipe import TuneRecipe, usual_recipe, words_recipe
 from maskwright.train.tune.run import tune
 from maskwright.train.tune.samples import Samples
+from maskwright.train.tune.step import rate_at
 
 
 @pytest.fixture
@@ -227,7 +229,7 @@ def test_a_part_that_the_model_lacks_is_told(run, quick):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"parts": "neck"}, "parts must be some of decoder, prompts, hq"),
+        ({"parts": "neck"}, "parts must be some of decoder, prompts, boxes, hq"),
         ({"batch": 0}, "batch must be at least 1"),
         ({"replay": -1.0}, "replay must not be negative"),
         ({"test_share": 0.7}, "test_share must lie between 0 and 0.5"),
@@ -237,6 +239,24 @@ def test_a_part_that_the_model_lacks_is_told(run, quick):
 def test_a_recipe_that_cannot_be_is_refused(quick, change, message):
     with pytest.raises(SettingError, match=message):
         replace(quick, **change)
+
+
+def test_parts_that_learn_alone_have_numbers_of_their_own():
+    assert usual_recipe("decoder+prompts") == TuneRecipe(parts="decoder+prompts")
+    assert usual_recipe("text") == words_recipe()
+    boxes = usual_recipe("boxes")
+    assert boxes.asks_boxes
+    assert boxes.reach == 1
+    assert not usual_recipe("decoder+boxes").asks_boxes
+
+
+@pytest.mark.parametrize(("num_steps", "warm"), [(1, 1), (4, 1), (30, 6), (1000, 20)])
+def test_a_short_run_warms_up_for_a_fifth_of_its_steps_at_most(num_steps, warm):
+    recipe = TuneRecipe(warmup=20)
+
+    rates = [rate_at(recipe, step, num_steps) for step in range(num_steps)]
+
+    assert rates.index(max(rates)) == warm - 1
 
 
 def test_general_pictures_are_answered_more_as_the_base_answers_them(run, quick, squares, test_sam, weights, tmp_path):

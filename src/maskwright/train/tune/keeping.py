@@ -81,9 +81,18 @@ class Kept:
 
 
 @torch.no_grad()
-def ask_base(base: SamModel, features: Features, at: Elsewhere, dice: Dice, share: float, at_once: int = 0) -> Kept:
+def ask_base(
+    base: SamModel,
+    features: Features,
+    at: Elsewhere,
+    dice: Dice,
+    share: float,
+    at_once: int = 0,
+    *,
+    only_boxes: bool = False,
+) -> Kept:
     """Ask the base, `at_once` prompts at a time; a loss will look at a share of the cells."""
-    kind = dice.number(0, 1)
+    kind = _CLICK_SHARE if only_boxes else dice.number(0, 1)
     prompts = _clicks(_anywhere(dice, at.region))
     logits, believed = _answers(base, features, at.view_index, prompts, at_once)
     if kind >= _CLICK_SHARE:

@@ -13,7 +13,15 @@ from maskwright.models.words.speaking import PREFIX as WORDS
 from maskwright.train.tune.recipe import TuneRecipe
 
 _HQ = ("mask_decoder.hf_token.", "mask_decoder.hf_mlp.", "mask_decoder.embedding_maskfeature.")
+# How a box is read, and what draws the one answer to it. One click has several answers, which others draw; so where
+# corrections have a decoder of their own, clicks are answered as before, to the bit.
+_BOXES = (
+    "prompt_encoder.point_embeddings.2.",
+    "prompt_encoder.point_embeddings.3.",
+    "mask_decoder.output_hypernetworks_mlps.0.",
+)
 _PREFIXES = {
+    "boxes": _BOXES,
     "decoder": ("mask_decoder.", "corrector.mask_decoder."),
     "prompts": ("prompt_encoder.", "corrector.prompt_encoder."),
     "hq": _HQ,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from maskwright.core.errors import SettingError
 from maskwright.train.recipe import option
 
-PARTS = ("decoder", "prompts", "hq", "lora", "encoder", "full", "text")
+PARTS = ("decoder", "prompts", "boxes", "hq", "lora", "encoder", "full", "text")
 # What may differ between a run and its continuation: how it is watched and how much memory it takes.
 PACE = ("at_once", "save_minutes", "eval_pictures", "tolerance")
 
@@ -16,7 +16,8 @@ class TuneRecipe:
 
     parts: str = option(
         "decoder",
-        "what learns, joined by +: decoder, prompts, hq (HQ-SAM's own layers), lora, encoder; or full; or text (words)",
+        "what learns, joined by +: decoder, prompts, boxes (what only they use), hq (HQ-SAM's own layers), lora, "
+        "encoder; or full; or text (words)",
     )
     epochs: int = option(10, "times that every training mask is asked for")
     batch: int = option(16, "prompts a step")
@@ -106,6 +107,11 @@ class TuneRecipe:
         return tuple(part.strip() for part in self.parts.split("+") if part.strip())
 
     @property
+    def asks_boxes(self) -> bool:
+        """Whether only the answers to boxes learn, so that nothing else is asked."""
+        return self.learning == ("boxes",)
+
+    @property
     def trains_encoder(self) -> bool:
         """Whether the encoder learns, so that pictures are encoded at every step."""
         return bool({"encoder", "full", "lora"} & set(self.learning))
@@ -136,4 +142,15 @@ def words_recipe() -> TuneRecipe:
     return TuneRecipe(parts="text", epochs=40, learning_rate=1e-3, ema=0.99, patience=10, warmup=50)
 
 
-__all__ = ["PACE", "PARTS", "TuneRecipe", "words_recipe"]
+def boxes_recipe() -> TuneRecipe:
+    """The numbers to begin with for boxes alone: few parameters, which learn fast and forget little."""
+    return TuneRecipe(parts="boxes", learning_rate=2e-3, ema=0.95, corrections=0, reach=1.0)
+
+
+def usual_recipe(parts: str) -> TuneRecipe:
+    """The numbers to begin with for some parts."""
+    recipe = TuneRecipe(parts=parts)
+    return words_recipe() if recipe.teaches_words else boxes_recipe() if recipe.asks_boxes else recipe
+
+
+__all__ = ["PACE", "PARTS", "TuneRecipe", "boxes_recipe", "usual_recipe", "words_recipe"]

@@ -20,7 +20,7 @@ from maskwright.models.tiny.clicks import keep_clicks
 from maskwright.models.tiny.model import SHADES, TinySam
 from maskwright.train.average import follow
 from maskwright.train.dice import Dice
-from maskwright.train.interaction import correct, first_prompts
+from maskwright.train.interaction import boxes_around, correct, first_prompts
 from maskwright.train.losses import prompt_loss
 from maskwright.train.step import best_believed
 from maskwright.train.tune.crew import ALONE, Crew
@@ -30,6 +30,8 @@ from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import SampleBatch
 from maskwright.train.tune.sampling import ChosenCells, choose_cells
 from maskwright.train.tune.tuner import Tuner
+
+_LEAST_WARM = 5  # a few dozen pictures make a few dozen steps: of these no more than one in so many warm up
 
 
 class LossIsNoNumber(ModelError):
@@ -95,8 +97,8 @@ def end_step(
 
 
 def rate_at(recipe: TuneRecipe, step: int, num_steps: int) -> float:
-    """Warm up linearly, then a cosine down to a fiftieth."""
-    warm = min(1.0, (step + 1) / max(1, recipe.warmup))
+    """Warm up linearly, for a fifth of a short run at most, then a cosine down to a fiftieth."""
+    warm = min(1.0, (step + 1) / max(1, min(recipe.warmup, num_steps // _LEAST_WARM)))
     progress = min(1.0, step / max(1, num_steps))
     return recipe.learning_rate * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
 
@@ -131,9 +133,9 @@ def _answer_and_correct(
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
     """Ask for the whole batch and answer for one's `own` rows: what others answer does not move one's own dice."""
     recipe, N = tuner.recipe, len(batch.samples)
-    prompts, one_click = first_prompts(dice, batch.masks)
+    prompts, one_click = _boxed(dice, batch) if recipe.asks_boxes else first_prompts(dice, batch.masks)
     inside = F.avg_pool2d(batch.masks, batch.masks.shape[-1] // tuner.model.frame.logits_side)
-    last = 0 if not recipe.corrections else 1 + int(dice.integers(recipe.corrections, 1))
+    last = 0 if not recipe.corrections or recipe.asks_boxes else 1 + int(dice.integers(recipe.corrections, 1))
     size = recipe.at_once or N
     total = torch.zeros((), device=tuner.device)
     measured: dict[str, Tensor] = {}
@@ -170,13 +172,21 @@ def _answer_and_correct(
     return total, measured
 
 
+def _boxed(dice: Dice, batch: SampleBatch) -> tuple[FramePrompts, Bool[Tensor, " N"]]:
+    """Prompt each target by a box alone; none of these is one click."""
+    boxes = boxes_around(dice, batch.masks[:, 0] > 0.5)
+    labels = torch.tensor((2, 3), device=boxes.device).expand(len(boxes), -1)
+    return FramePrompts(points=boxes, labels=labels), torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
+
+
 def _keep(tuner: Tuner, cache: FeatureCache, at: Elsewhere, dice: Dice, crew: Crew) -> Float[Tensor, ""]:
     """Learn to answer elsewhere as the base does; what is asked is drawn for all, and a process answers its share."""
     assert tuner.base is not None
     recipe, N = tuner.recipe, len(at.view_index)
     with _half(tuner.model):
         features = cache.take(at.views, tuner.device)
-        kept = ask_base(tuner.base, features, at, dice, recipe.drawn_share, recipe.at_once)
+        only_boxes = recipe.asks_boxes
+        kept = ask_base(tuner.base, features, at, dice, recipe.drawn_share, recipe.at_once, only_boxes=only_boxes)
     own = crew.share(N)
     total = torch.zeros((), device=tuner.device)
     size = recipe.at_once or N
