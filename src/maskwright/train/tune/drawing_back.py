@@ -27,10 +27,12 @@ def draw_back(
     *,
     allowed: float,
     reach: float,
+    only_boxes: bool = False,
 ) -> dict[str, float]:
     """Leave a model between the base's weights and what it learnt; returns how far it went, from 0 to 1.
 
-    It goes `reach` of the way on which no score by box, by click or after corrections falls by more than is allowed.
+    It goes `reach` of the way on which no score by box, by click or after corrections falls by more than is allowed;
+    with `only_boxes`, where nothing else learnt, none by box.
     """
     corrections = [name for name in learnt if name.startswith(_CORRECTOR)]
     first = [name for name in learnt if not name.startswith(_CORRECTOR)]
@@ -49,6 +51,8 @@ def draw_back(
         _load(model, base, learnt, names, share)
         return share
 
+    if only_boxes:
+        return {FIRST: go(first, _ANSWERED[:1])}
     if not corrections:
         return {FIRST: go(first, (*_ANSWERED, _CORRECTED))}
     return {FIRST: go(first, _ANSWERED), CORRECTIONS: go(corrections, (_CORRECTED,))}

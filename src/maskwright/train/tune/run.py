@@ -179,8 +179,16 @@ class _Run:
             shares: dict[str, float] = {}
             if self.crew.is_first:
                 judge = partial(lesson.judge, average, self.cache)
-                allowed, reach = self.recipe.keep_within, self.recipe.reach
-                shares = draw_back(average, self.base, progress.best, judge, allowed=allowed, reach=reach)
+                recipe = self.recipe
+                shares = draw_back(
+                    average,
+                    self.base,
+                    progress.best,
+                    judge,
+                    allowed=recipe.keep_within,
+                    reach=recipe.reach,
+                    only_boxes=recipe.asks_boxes,
+                )
                 progress.best = learning_state(average)
             progress.shares = self.crew.told(shares)
             told = ", ".join(f"{name} {share:.2f}" for name, share in progress.shares.items())
