@@ -59,6 +59,7 @@ _WHY_NOTHING = {
     "--general what must be kept",
 }
 _SHARED_BYTES = 256 << 20
+_FEW_JUDGED = 8  # two pictures, eight masks, allowed 6 % of a way that loses 0.004 on eight pictures: docs/log.md
 # Told with what is being done, how much of it is done, and of how much (None: nobody knows).
 Told = Callable[[str, int, int | None], None]
 
@@ -277,6 +278,11 @@ class _Finish:
             notes.append(_WHY_NOTHING[self.tuned.best_epoch > 0])
         elif self.tuned.shares:
             notes.append(f"{_how_far(self.tuned.shares)} of what was learnt, as far as general pictures allow")
+            if self.general.num_judged < _FEW_JUDGED:
+                notes.append(
+                    f"general pictures that told how far to go: only {self.general.num_judged}, so chance had a say; "
+                    "name more with --general"
+                )
         return tuple(notes)
 
     def _report(
