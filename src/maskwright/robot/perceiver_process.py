@@ -318,7 +318,7 @@ def _looker(setup: Setup) -> Any:
     if names_video_model(setup.model):
         return Looker(load_video_model(setup.model), flow_side=setup.flow_side)
     model = load_model(setup.model)
-    if isinstance(model, TinySam):  # others have one side, and are shown whole frames
+    if type(model) is TinySam:  # others, exported ones too, have one side and are shown whole frames
         model.leave_out_padding()
         if setup.model_side is not None:
             model.look_at_side(setup.model_side)
