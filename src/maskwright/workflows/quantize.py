@@ -121,7 +121,7 @@ def quantize_model(
     warnings = _compare_frames(calibration, held_out)
     say(f"asking {name} about {len(held_out)} frames")
     questions = ask(model, held_out)
-    export = to_onnx(model, say=say)
+    export, _ = to_onnx(model, say=say)
     job = _Job(export, questions, gate, say)
     inputs = [_pixels(one, model.frame) for one in calibration]
     if kind == "int8":
