@@ -41,7 +41,7 @@ from maskwright.workflows.fine_tune import FineTuneJob, fine_tune
 from maskwright.workflows.training_data import read_training_data
 
 VIEWS = 4
-TRAIN_SEED, TEST_SEED, GENERAL_SEED, PAINTED_SEED = 7100, 7200, 7300, 7400
+TRAIN_SEED, TEST_SEED, GENERAL_SEED, PAINTED_SEED = 7500, 7200, 7300, 7400
 SCORES = ("box", "box boundary", "1 click", "3 clicks", "5 clicks")
 _THIN = frozenset(
     ("wire", "cable", "string", "whisk", "rack", "ring", "hook", "rod", "stick", "pin", "pen", "pencil", "fork",
