@@ -105,8 +105,8 @@ def masks_here(page, address):
     return httpx.get(f"{address}/v1/frames/{quote(frame, safe='')}/records", params={"status": "any"}).json()["items"]
 
 
-def wait_saved(page):
-    page.locator(".sync", has_text="Saved").wait_for()
+def wait_saved(page, timeout_s=30):
+    page.locator(".sync", has_text="Saved").wait_for(timeout=1000 * timeout_s)
 
 
 def chip(page, status):

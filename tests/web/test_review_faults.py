@@ -320,7 +320,7 @@ def test_ten_thousand_masks_on_a_frame_are_listed_gone_through_and_accepted_at_o
     page.get_by_role("dialog").get_by_role("button", name="Do it").click()
     page.locator(".chip", has_text="Proposed 0").wait_for()
 
-    wait_saved(page)
+    wait_saved(page, timeout_s=120)  # ten thousand, on a machine that tests other things
     assert "10" in chip(page, "Accepted")
 
 

@@ -18,7 +18,8 @@ from maskwright.models.quantize.ranges import Observed, open_session
 if TYPE_CHECKING:
     import onnx
 
-# What is left of the squared error at each level, from all in 8 bits to little: which groups stay in float.
+# What is left of the squared error at each level, from all in 8 bits to little: which groups stay in float. Beyond the
+# last, half as many groups again each time, until half of them are in float.
 _LEFT = (1.0, 0.4, 0.15, 0.05, 0.015)
 
 
@@ -66,14 +67,18 @@ def levels(errors: Sequence[GroupError]) -> list[Level]:
     squares = np.square([one.error for one in worst])
     total = max(float(squares.sum()), 1e-30)
     left = 1 - np.concatenate([[0.0], np.cumsum(squares)]) / total
-    found: list[Level] = []
-    for wanted in _LEFT:
-        count = int(np.argmax(left <= wanted + 1e-12))
-        if count == len(worst) or (found and count == len(found[-1].kept)):
-            continue
-        chosen = tuple(name for one in worst[count:] for name in one.layers)
-        found.append(Level(kept=tuple(worst[:count]), chosen=chosen, left=float(left[count])))
-    return found
+    counts = [int(np.argmax(left <= wanted + 1e-12)) for wanted in _LEFT]
+    while (more := max(counts) + max(1, max(counts) // 2)) <= len(worst) // 2:
+        counts.append(more)
+    return [
+        Level(
+            kept=tuple(worst[:count]),
+            chosen=tuple(name for one in worst[count:] for name in one.layers),
+            left=float(left[count]),
+        )
+        for count in dict.fromkeys(counts)
+        if count < len(worst)
+    ]
 
 
 def relative_error(found: Sequence[np.ndarray], expected: Sequence[np.ndarray]) -> float:
