@@ -357,11 +357,12 @@ def test_parts_stand_under_their_object_and_fold(page, address):
     (freed,) = [one for one in masks_here(page, address) if one["record"]["id"] == made["record"]["id"]]
     assert freed["record"]["parent"] is None
     page.keyboard.press("Control+z")
+    made_row = rows.filter(has_text="raw").or_(rows.filter(has_text="human"))
+    made_row.and_(page.locator("[aria-level='2']")).wait_for()
+    wait_saved(page)
     page.reload()
     page.get_by_role("treeitem").first.wait_for()
-    wait_saved(page)
-    made_row = rows.filter(has_text="raw").or_(rows.filter(has_text="human"))
-    made_row.and_(page.locator("[aria-level='2']")).wait_for()  # the undo may still be on its way
+    made_row.and_(page.locator("[aria-level='2']")).wait_for()
 
 
 def test_masks_that_others_add_come_without_a_reload(page, address):
