@@ -380,7 +380,7 @@ async def test_a_client_that_does_not_read_is_not_waited_for():
         call = stub.Track()
         await call.write(opening())
         num_sent = 0
-        for _ in range(60):
+        for _ in range(400):
             try:
                 async with asyncio.timeout(0.3):
                     await call.write(pb.TrackRequest(frame=pb.TrackFrame(image=pixels, prompts={"dots": dots})))
@@ -389,7 +389,7 @@ async def test_a_client_that_does_not_read_is_not_waited_for():
             num_sent += 1
 
         await until(lambda: len(service.tracks) == 0)
-        assert num_sent < 60
+        assert num_sent < 400
 
 
 async def test_the_clients_deadline_is_the_works():
