@@ -51,10 +51,9 @@ def bench(
     each = contenders(model or [settings.MODEL.get()], backend, device)
     rows = list(measure(each, data, rounds=rounds, say=tell))
     if out is not None:
-        from maskwright.models.backends.writing import new_file
+        from maskwright.workflows.outputs import write_all
 
-        with new_file(out) as part:
-            part.write_text(json.dumps(told(rows), indent=1) + "\n")
+        write_all({out: (json.dumps(told(rows), indent=1) + "\n").encode()})
     typer.echo(json.dumps(told(rows)) if as_json else as_text(rows))
     if all(row.problem is not None for row in rows):
         raise typer.Exit(1)

@@ -5,6 +5,8 @@ from typing import Any
 
 VERSION = "1.0.0"
 SPLIT = "train"
+SHARD_BYTES = 256_000_000  # a shard that is longer is closed
+MOST_BYTES = 2_000_000_000  # of an episode, which is one protobuf message
 _FEATURES = "tensorflow_datasets.core.features."
 
 

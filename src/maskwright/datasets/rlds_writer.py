@@ -19,6 +19,8 @@ from maskwright.datasets.loss_report import LossLog
 from maskwright.datasets.mask_cells import cell_from_frame, id_map, png_of
 from maskwright.datasets.picture_files import RECODED, picture_of
 from maskwright.datasets.rlds_description import (
+    MOST_BYTES,
+    SHARD_BYTES,
     SPLIT,
     dataset_info,
     dict_feature,
@@ -32,8 +34,6 @@ from maskwright.datasets.tfrecord import FeatureValues, make_example, write_reco
 
 MASK = "_mask"
 MASK_RLE = "steps/mask_rle"
-_SHARD_BYTES = 256_000_000
-_MOST_BYTES = 2_000_000_000  # of one protobuf message
 _LOOSE, _CAMERA = "frames", "image"
 
 
@@ -98,10 +98,10 @@ class RldsWriter:
         written = 0
         for episode, num_steps in self._spool.episodes():
             content = make_example(self._example(episode, num_steps))
-            if len(content) > _MOST_BYTES:
+            if len(content) > MOST_BYTES:
                 message = f"an episode of RLDS must stay below 2 GB, {episode!r} has {len(content) / 1e9:.1f} GB"
                 raise SettingError(f"{message}. Write fewer frames, or pictures as jpeg: {self._folder.parent}")
-            if written > _SHARD_BYTES:
+            if written > SHARD_BYTES:
                 lengths.append(0)
                 written = 0
             with self._shard(len(lengths) - 1).open("ab") as file:

@@ -21,6 +21,8 @@ from maskwright.datasets.lerobot_rows import iter_tables
 from maskwright.datasets.lerobot_source import LeRobotSource
 from maskwright.datasets.mask_cells import png_of
 from maskwright.datasets.rlds_description import (
+    MOST_BYTES,
+    SHARD_BYTES,
     SPLIT,
     dataset_info,
     dict_feature,
@@ -35,8 +37,6 @@ from maskwright.robot.policy_inputs import PolicyInputs
 from maskwright.robot.policy_layout import Layout, mask_png
 from maskwright.robot.policy_recipe import FILE
 
-_SHARD_BYTES = 256_000_000
-_MOST_BYTES = 2_000_000_000  # of one protobuf message
 _OWN = ("timestamp", "frame_index", "episode_index", "index", "task_index")  # LeRobot's, which steps have of their own
 _NUMBERS = ("float32", "float64", "int64", "int32", "uint8", "bool")
 
@@ -70,7 +70,7 @@ class RldsPolicyWriter:
                 value = self._encoded(key, values)
                 columns[key].append(value)
                 num_bytes += len(value) if isinstance(value, bytes) else value.nbytes
-            if num_bytes > _MOST_BYTES:
+            if num_bytes > MOST_BYTES:
                 message = f"an episode of RLDS must stay below 2 GB, {episode.key!r} has more"
                 raise SettingError(f"{message}. Write JPEG, smaller pictures, or LeRobot: {self._folder.parent}")
         num_steps = len(next(iter(columns.values())))
@@ -91,7 +91,7 @@ class RldsPolicyWriter:
         shards: list[list[int]] = [[]]
         size = 0
         for one in facts:
-            if size > _SHARD_BYTES:
+            if size > SHARD_BYTES:
                 shards.append([])
                 size = 0
             shards[-1].append(one["index"])

@@ -20,7 +20,8 @@ import numpy as np
 from maskwright.core import RLE
 from maskwright.core.errors import InputError, SettingError
 from maskwright.core.settings import BACKENDS
-from maskwright.masks import area, iou_matrix
+from maskwright.masks import iou
+from maskwright.models.backends.names import is_exported
 
 _ON_CPU = (("torch", "fp32"), ("onnx", "fp32"), ("openvino", "fp32"))
 _ON_GPU = (
@@ -50,7 +51,7 @@ class Contender:
 class Row:
     """What one contender did, or why it could not. Times are milliseconds, memory megabytes of the whole process.
 
-    `agreement` is the mean IoU of its masks with those of the first contender of its base.
+    `agreement` is the mean IoU of its masks with those of the first contender that ran.
     """
 
     contender: Contender
@@ -62,7 +63,7 @@ class Row:
 def contenders(models: Sequence[str], backend: str, device: str) -> list[Contender]:
     """List who is measured: for "all" what the device has, else one backend behind PyTorch in fp32.
 
-    An exported file has its own backend, and is compared with the first model named.
+    An exported model is run by what it was written for, and is compared with the first model named.
 
     Raises:
         SettingError: there is no such backend.
@@ -72,8 +73,9 @@ def contenders(models: Sequence[str], backend: str, device: str) -> list[Contend
     is_gpu = device.startswith("cuda")
     found = []
     for model in models:
-        if Path(model).suffix == ".onnx":
-            each = [("onnx", "auto"), ("openvino", "auto")] if backend == "all" and not is_gpu else [("onnx", "auto")]
+        if is_exported(Path(model)):
+            runs = ("default",) if Path(model).suffix != ".onnx" else ("onnx",) if is_gpu else ("onnx", "openvino")
+            each = [(one, "auto") for one in (runs if backend == "all" else (backend,))]
         elif backend == "all":
             each = list(_ON_GPU if is_gpu else _ON_CPU)
         else:
@@ -93,7 +95,9 @@ def bench(
         masks = [RLE(size_hw=tuple(size), counts=bytes.fromhex(counts)) for size, counts in measured.pop("masks", [])]
         if problem is None and reference is None:
             reference = masks
-        agreement = _agreement(masks, reference) if reference is not None and problem is None else None
+        agreement = None
+        if reference is not None and problem is None:
+            agreement = float(np.mean([iou(a, b) for a, b in zip(masks, reference, strict=True)]))
         yield Row(contender=one, measured=measured, agreement=agreement, problem=problem)
 
 
@@ -110,13 +114,6 @@ def _run(one: Contender, data: str, num_frames: int, rounds: int) -> tuple[dict[
         return json.loads(lines[-1]), None
     told = done.stderr.strip().splitlines()
     return {}, told[-1].removeprefix("error: ") if told else f"ended with {done.returncode}"
-
-
-def _agreement(some: Sequence[RLE], others: Sequence[RLE]) -> float:
-    ious = [
-        1.0 if area(a) == area(b) == 0 else float(iou_matrix([a], [b])[0, 0]) for a, b in zip(some, others, strict=True)
-    ]
-    return float(np.mean(ious))
 
 
 def machine() -> dict[str, Any]:

@@ -39,6 +39,7 @@ from maskwright.predict.predict import predict
 from maskwright.predict.records import utc_now
 from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.examples import Example, labels_of, spread
+from maskwright.train.tune.lesson import judged_of
 from maskwright.train.tune.run import Tuned, tune
 from maskwright.train.tune.split import Split, check_no_leak, split_by_group
 from maskwright.workflows.fine_tune_job import FineTuneJob, Makings, root_of
@@ -278,9 +279,9 @@ class _Finish:
             notes.append(_WHY_NOTHING[self.tuned.best_epoch > 0])
         elif self.tuned.shares:
             notes.append(f"{_how_far(self.tuned.shares)} of what was learnt, as far as general pictures allow")
-            if self.general.num_judged < _FEW_JUDGED:
+            if (num_judged := len(judged_of(self.general.mixed))) < _FEW_JUDGED:
                 notes.append(
-                    f"general pictures that told how far to go: only {self.general.num_judged}, so chance had a say; "
+                    f"general pictures that told how far to go: only {num_judged}, so chance had a say; "
                     "name more with --general"
                 )
         return tuple(notes)

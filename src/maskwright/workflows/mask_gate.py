@@ -18,7 +18,7 @@ from maskwright.core import RLE, BoxPrompt, PointPrompt, Prompt
 from maskwright.core.errors import InputError, SettingError
 from maskwright.evaluate.clicks import middle_click
 from maskwright.evaluate.dataset import LabelledPicture
-from maskwright.masks import area, box_xyxy, decode, iou_matrix
+from maskwright.masks import area, box_xyxy, decode, iou
 from maskwright.models.protocol import Model
 from maskwright.predict.embedding import embed
 from maskwright.predict.predict import predict
@@ -93,10 +93,10 @@ def measure(model: Model, questions: Sequence[Question]) -> GateResult:
     befores, afters, agreements = list[float](), list[float](), list[float]()
     for one in questions:
         answers = _answers(model, one.picture, one.prompts)
-        agreements += _ious(answers, one.answers)
+        agreements += map(iou, answers, one.answers)
         if one.truths is not None:
-            befores += _ious(one.answers, one.truths)
-            afters += _ious(answers, one.truths)
+            befores += map(iou, one.answers, one.truths)
+            afters += map(iou, answers, one.truths)
     has_truth = len(befores) == len(agreements)
     drops = np.subtract(befores, afters) if has_truth else 1 - np.array(agreements)
     return GateResult(
@@ -139,12 +139,6 @@ def _grid(size_hw: tuple[int, int]) -> list[tuple[float, float]]:
 
 def _answers(model: Model, picture: LabelledPicture, prompts: Sequence[Prompt]) -> list[RLE]:
     return [record.rle for record in to_records(predict(model, embed(model, picture.image), prompts))]
-
-
-def _ious(some: Sequence[RLE], others: Sequence[RLE]) -> list[float]:
-    """IoU pair by pair; two empty masks agree."""
-    pairs = list(zip(some, others, strict=True))
-    return [1.0 if area(a) == area(b) == 0 else float(iou_matrix([a], [b])[0, 0]) for a, b in pairs]
 
 
 __all__ = ["MAX_MEAN_DROP", "MAX_TAIL_DROP", "Gate", "GateResult", "Question", "ask", "measure"]

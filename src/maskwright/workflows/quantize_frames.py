@@ -12,6 +12,7 @@ from pathlib import Path
 from maskwright.core.errors import ImageError, InputError, MaskError, MaskwrightError
 from maskwright.datasets.frame_source import FrameSource
 from maskwright.evaluate.dataset import Dataset, LabelledPicture, PictureSource
+from maskwright.train.tune.examples import spread
 
 LEAST_FRAMES = 8
 
@@ -39,7 +40,7 @@ def find_frames(data: str, num_frames: int) -> QuantizeFrames:
             f"quantisation needs at least {LEAST_FRAMES} frames, half for ranges and half to measure masks on; got "
             f"{len(sources)}. Give 50 or more from your robot: {data}"
         )
-    sources = _spread(sources, num_frames)
+    sources = spread(sources, num_frames)
     episodes: dict[str, list[PictureSource]] = {}
     for one in sources:
         episodes.setdefault(one.episode or "", []).append(one)
@@ -109,13 +110,6 @@ def _reader(source: FrameSource, key: str, camera: str, index: int) -> Callable[
         return LabelledPicture(name=f"{key} {camera} {index}", image=frame.image, objects=())
 
     return read
-
-
-def _spread(sources: list[PictureSource], count: int) -> list[PictureSource]:
-    """Take some of them, evenly."""
-    if len(sources) <= count:
-        return sources
-    return [sources[i * len(sources) // count] for i in range(count)]
 
 
 __all__ = ["LEAST_FRAMES", "QuantizeFrames", "find_frames", "read_all"]

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from maskwright.models.backends.writing import new_file
+from maskwright.workflows.outputs import write_all
 from maskwright.workflows.quantize import QuantizeReport
 
 
@@ -15,8 +15,7 @@ def report_path(out: Path) -> Path:
 def write_report(report: QuantizeReport, out: Path) -> Path:
     """Write the report beside the model."""
     path = report_path(out)
-    with new_file(path) as part:
-        part.write_text(json.dumps(report.to_json(), indent=1) + "\n")
+    write_all({path: (json.dumps(report.to_json(), indent=1) + "\n").encode()})
     return path
 
 

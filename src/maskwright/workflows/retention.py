@@ -28,11 +28,6 @@ class GeneralData:
     scored: tuple[Example, ...]
     mixed: tuple[Example, ...]
 
-    @property
-    def num_judged(self) -> int:
-        """How many of the mixed tell how far weights may go: `MaskLesson` takes every second of them."""
-        return len(self.mixed[::2])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retention:

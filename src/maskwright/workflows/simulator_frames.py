@@ -18,6 +18,7 @@ from maskwright.masks import box_xyxy, iou_matrix
 from maskwright.models.protocol import Model
 from maskwright.robot.simulator_traits import FrameMask
 from maskwright.store import LISTED, Query, open_store
+from maskwright.train.tune.examples import spread
 from maskwright.workflows.store_pictures import StorePictures
 from maskwright.workflows.training_data import read_training_data
 
@@ -51,9 +52,7 @@ def read_checked_frames(source: str, *, images: Path | None = None, limit: int |
     frames = _of_store(path, images) if (path / "store.json").is_file() else _of_files(source, images)
     if not frames:
         raise InputError(f"expected frames with masks, found none: {path}")
-    if limit is None or len(frames) <= limit:
-        return frames
-    return [frames[int(i)] for i in np.linspace(0, len(frames) - 1, limit).round()]
+    return frames if limit is None else list(spread(frames, limit))
 
 
 def ask_model(frame: CheckedFrame, model: Model) -> CheckedFrame:

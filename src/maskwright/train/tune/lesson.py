@@ -64,7 +64,7 @@ class MaskLesson:
         crops: int,
         general: Sequence[Example] = (),
     ) -> None:
-        judged = general[::2] if recipe.draws_back else ()
+        judged = judged_of(general) if recipe.draws_back else ()
         learnt = general[1::2] or general if recipe.draws_back else general
         self.samples = Samples(train, recipe, crops=crops, general=learnt)
         self.judged = _all_of(judged[:_MOST_JUDGED], replace(recipe, per_picture=_JUDGED_MASKS))
@@ -115,8 +115,13 @@ def _all_of(examples: Sequence[Example], recipe: TuneRecipe) -> list[Sample]:
     ]
 
 
+def judged_of(general: Sequence[Example]) -> Sequence[Example]:
+    """Take the general pictures that tell how far weights may go; the others are learnt from."""
+    return general[::2]
+
+
 def _seen_closer(sample: Sample) -> Sample:
     return replace(sample, view=closest_view(sample.view.example, sample.position))
 
 
-__all__ = ["Lesson", "MaskLesson"]
+__all__ = ["Lesson", "MaskLesson", "judged_of"]

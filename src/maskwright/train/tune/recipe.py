@@ -19,7 +19,7 @@ class TuneRecipe:
         "what learns, joined by +: decoder, prompts, boxes (what only they use), hq (HQ-SAM's own layers), lora, "
         "encoder; or full; or text (words)",
     )
-    epochs: int = option(10, "times that every training mask is asked for")
+    epochs: int = option(10, "times that the training masks are gone through")
     batch: int = option(16, "prompts a step")
     learning_rate: float = option(3e-4, "AdamW's highest learning rate")
     warmup: int = option(20, "steps until the learning rate is at its highest")
