@@ -4,14 +4,16 @@ python benchmarks/tune.py --frames 16 --model tiny
 python benchmarks/tune.py --frames 48 --random vit_b --device cuda      # times do not ask what the weights know
 
 Frames are painted, one mask each is asked for. Times are processor seconds of one thread, the two kinds of epoch in
-turn, so other work on the machine counts little; on a GPU they are seconds by the clock. Each round draws other
-prompts: clicks take longer than boxes. What 1,000 frames and 10 epochs take is reckoned from them and says so.
+turn, so other work on the machine counts little; on a GPU they are seconds by the clock, with the peak of its memory.
+Each round draws other prompts: clicks take longer than boxes. What 1,000 frames and 10 epochs take is reckoned from
+them and says so.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +35,7 @@ from maskwright.train.tune.tuner import Tuner, make_tuner
 from maskwright.train.tune.views import View
 from maskwright.workflows.training_data import read_training_data
 
-_FRAMES, _EPOCHS, _CORES = 1_000, 10, 2
+_FRAMES, _EPOCHS = 1_000, 10
 
 
 class Encoding(FeatureCache):
@@ -68,17 +70,99 @@ def taken(work: Callable[[], object]) -> tuple[float, float]:
     return passed, passed
 
 
+def peak_mb(device: str) -> float:
+    """The most memory that tensors took on a GPU since this was last asked; 0 on a CPU."""
+    if device == "cpu":
+        return 0
+    most = torch.cuda.max_memory_allocated() / 2**20
+    torch.cuda.reset_peak_memory_stats()
+    return most
+
+
 def model_of(args: argparse.Namespace, folder: Path) -> SamModel:
-    """The model whose epochs are timed."""
+    """The model whose epochs are timed, in full precision, as it is fine-tuned."""
     if args.random:
         write_weights(args.random, folder / "weights.pt")
-        random = our_model(args.random, str(folder / "weights.pt")).to(args.device)
-        if args.device == "cuda":
-            random.image_encoder.to(torch.bfloat16)  # as load_model does
-        return random
-    model = load_model(args.model, device=args.device)
+        return our_model(args.random, str(folder / "weights.pt")).to(args.device)
+    model = load_model(args.model, device=args.device, precision="fp32")
     assert isinstance(model, SamModel)
     return model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What was measured on `count` frames: seconds to encode all, and of epochs of both kinds; peaks of GPU memory."""
+
+    count: int
+    view_bytes: int
+    encoding: float
+    kept: float
+    kept_clock: float
+    anew: float
+    anew_clock: float
+    kept_mb: float
+    anew_mb: float
+
+
+def measured(args: argparse.Namespace, root: Path) -> Costs:
+    """Paint frames, encode them, and learn from them in both ways in turn."""
+    began = time.perf_counter()
+    recipe = TuneRecipe(mirror=0, crops=0, per_picture=1, corrections=args.corrections)
+    painted = PaintedRecipe(seed=1, pack="computed", side=512, max_objects=3)
+    write_painted_scenes(root / "scenes", painted, builtin_pack(), count=args.frames)
+    model = model_of(args, root)
+    print(f"frames and weights were made in {time.perf_counter() - began:.0f} s", flush=True)
+    samples = Samples(read_training_data(str(root / "scenes")).examples, recipe, crops=0)
+    drawn = samples.epoch(0)
+    for _ in encoded(model, samples.views()[:1]):  # warm
+        pass
+    cache = FeatureCache(root / "features", model)
+    filling, _ = taken(lambda: cache.fill(model, samples.views()))
+    tuner = make_tuner(model, recipe, num_steps=100)
+    epoch(tuner, cache, drawn[: recipe.batch], 0)  # warm
+    peak_mb(args.device)
+    times: list[tuple[float, ...]] = []
+    for number in range(args.rounds):
+        row: list[float] = []
+        for source in (cache, Encoding(model)):
+            row += [*taken(partial(epoch, tuner, source, drawn, number)), peak_mb(args.device)]
+        times.append(tuple(row))
+    kept, kept_clock, _, anew, anew_clock, _ = (sum(column) / args.rounds for column in zip(*times, strict=True))
+    return Costs(
+        count=len(drawn),
+        view_bytes=cache.view_bytes,
+        encoding=filling,
+        kept=kept,
+        kept_clock=kept_clock,
+        anew=anew,
+        anew_clock=anew_clock,
+        kept_mb=max(row[2] for row in times),
+        anew_mb=max(row[5] for row in times),
+    )
+
+
+def tell(args: argparse.Namespace, costs: Costs) -> None:
+    """Print what was measured, and what follows for many frames."""
+    n, on_cpu = costs.count, args.device == "cpu"
+    name, batch = args.random or args.model, TuneRecipe().batch
+    print(
+        f"{name} on {args.device}, {n} frames with one mask each, batch {batch}, corrections up to {args.corrections}"
+    )
+    print(f"encoding once: {costs.encoding / n:.4f} s a frame; {costs.view_bytes / 1e6:.1f} MB kept a frame")
+    print(f"an epoch from what is kept: {costs.kept / n:.4f} s a frame ({costs.kept_clock / n:.4f} by the clock)")
+    print(f"an epoch that encodes: {costs.anew / n:.4f} s a frame ({costs.anew_clock / n:.4f} by the clock)")
+    print(f"ratio: {costs.anew / costs.kept:.2f}")
+    if not on_cpu:
+        print(f"peak GPU memory: {costs.kept_mb:,.0f} MB from what is kept, {costs.anew_mb:,.0f} MB encoding")
+    timings = [
+        Timing(name="from what is kept", seconds=costs.kept / n, peak_mb=costs.kept_mb, added_mb=0, result=None),
+        Timing(name="encoding every step", seconds=costs.anew / n, peak_mb=costs.anew_mb, added_mb=0, result=None),
+    ]
+    title = f"an epoch of fine-tuning {name} on {args.device}, {n} frames, batches of at most {batch}"
+    report("tune" if on_cpu else "tune_gpu", title, timings, note=f"ms a frame{', processor, one thread' * on_cpu}")
+    seconds = _FRAMES * (costs.encoding + _EPOCHS * costs.kept) / n
+    where = f"{seconds / 60:.1f} minutes of one core" if on_cpu else f"{seconds:.0f} s on one GPU"
+    print(f"{_FRAMES:,} frames x {_EPOCHS} epochs in {where}, encoding included; reckoned from these {n} frames")
 
 
 def main() -> None:
@@ -91,42 +175,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=6, help="epochs of each kind")
     parser.add_argument("--corrections", type=int, default=TuneRecipe().corrections)
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    if args.device == "cpu":
+        torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        painted = PaintedRecipe(seed=1, pack="computed", side=512, max_objects=3)
-        write_painted_scenes(root / "scenes", painted, builtin_pack(), count=args.frames)
-        model = model_of(args, root)
-        recipe = TuneRecipe(mirror=0, crops=0, per_picture=1, corrections=args.corrections)
-        samples = Samples(read_training_data(str(root / "scenes")).examples, recipe, crops=0)
-        drawn = samples.epoch(0)
-        cache = FeatureCache(root / "features", model)
-        filling, _ = taken(lambda: cache.fill(model, samples.views()))
-        tuner = make_tuner(model, recipe, num_steps=100)
-        epoch(tuner, cache, drawn[: recipe.batch], 0)  # warm
-        times: list[tuple[float, float, float, float]] = []
-        for number in range(args.rounds):
-            kept, anew = (taken(partial(epoch, tuner, source, drawn, number)) for source in (cache, Encoding(model)))
-            times.append((*kept, *anew))
-        kept, kept_clock, anew, anew_clock = (sum(column) / args.rounds for column in zip(*times, strict=True))
-    n = len(drawn)
-    name = args.random or args.model
-    print(f"{name} on {args.device}, {n} frames with one mask each")
-    print(f"batch {recipe.batch}, corrections up to {args.corrections}")
-    print(f"encoding once: {filling / n:.3f} s a frame; {cache.view_bytes / 1e6:.1f} MB kept a frame")
-    print(f"an epoch from what is kept: {kept / n:.3f} s a frame ({kept_clock / n:.3f} by the clock)")
-    print(f"an epoch that encodes: {anew / n:.3f} s a frame ({anew_clock / n:.3f} by the clock)")
-    print(f"ratio: {anew / kept:.2f}")
-    timings = [
-        Timing(name=name, seconds=seconds / n, peak_mb=0, added_mb=0, result=None)
-        for name, seconds in (("from what is kept", kept), ("encoding every step", anew))
-    ]
-    title = f"an epoch of fine-tuning {name} on {args.device}, {n} frames, batches of at most {recipe.batch}"
-    on_cpu = args.device == "cpu"
-    report("tune" if on_cpu else "tune_gpu", title, timings, note=f"ms a frame{', processor, one thread' * on_cpu}")
-    minutes = _FRAMES * (filling / n + _EPOCHS * kept / n) / (_CORES if on_cpu else 1) / 60
-    where = f"{_CORES} cores" if on_cpu else "one GPU"
-    print(f"reckoned, not run: {_FRAMES:,} frames, {_EPOCHS} epochs, {where}: {minutes:.1f} minutes with encoding")
+        tell(args, measured(args, Path(folder)))
 
 
 if __name__ == "__main__":
