@@ -39,6 +39,7 @@ def run(args: argparse.Namespace, name: str, recipe: TuneRecipe, base: str | Non
         out=args.out / name,
         base=base or args.base,
         recipe=recipe,
+        device=args.device,
     )
     found = fine_tune(job)
     assert found is not None, "alone, and so the first"
@@ -46,10 +47,11 @@ def run(args: argparse.Namespace, name: str, recipe: TuneRecipe, base: str | Non
     return found
 
 
-def on_objects(folder: Path, names: Sequence[str]) -> list[Summary]:
+def on_objects(folder: Path, names: Sequence[str], device: str) -> list[Summary]:
     """Score models on pictures that none learnt from; those of one encoder share what it makes."""
     cache = EmbeddingCache(memory_bytes=_SHARED_BYTES)
-    asked = [ModelSegmenter(load_model(name, precision="fp32"), name, closer=False, cache=cache) for name in names]
+    models = {name: load_model(name, device=device, precision="fp32") for name in names}
+    asked = [ModelSegmenter(model, name, closer=False, cache=cache) for name, model in models.items()]
     return summarise(evaluate(asked, open_labelled(str(folder)), tasks=("box", "click")))
 
 
@@ -79,6 +81,7 @@ def main() -> None:
     parser.add_argument("--objects", type=Path)
     parser.add_argument("--out", type=Path, default=Path("checkpoints/glass"))
     parser.add_argument("--base", default="tiny")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto")
     parser.add_argument("--replay", type=float, help="this share instead of the one that the first run suggests")
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
@@ -88,9 +91,9 @@ def main() -> None:
     share = args.replay or runs["tuned"].retention.suggested_replay
     if share > recipe.replay:
         runs[f"replay {share:g}"] = run(args, f"replay{share:g}", replace(recipe, replay=share))
-    runs["and boxes"] = run(args, "boxes", boxes_recipe(), str(args.out / "tuned"))
+    runs["and boxes"] = run(args, "boxes", replace(boxes_recipe(), seed=recipe.seed), str(args.out / "tuned"))
     names = [args.base, *(str(one.checkpoint.parent) for one in runs.values())]
-    print(table(runs, on_objects(args.objects, names) if args.objects else []))
+    print(table(runs, on_objects(args.objects, names, args.device) if args.objects else []))
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ def pictures(squares, tmp_path_factory):
     return views, cache
 
 
-def kept_of(model, pictures, seed, at_once=0):
+def kept_of(model, pictures, seed, at_once=16, **more):
     views, cache = pictures
     at = elsewhere([views[i] for i in (0, 3, 1, 3)], model.frame, np.random.default_rng(seed), "cpu")
     features = cache.take(at.views)
-    return at, features, ask_base(model, features, at, Dice(seed), 0.25, at_once)
+    return at, features, ask_base(model, features, at, Dice(seed), 0.25, at_once, **more)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -69,7 +69,17 @@ def test_clicks_lie_where_they_should(test_sam, pictures):
 
 def test_a_base_that_is_asked_piece_by_piece_answers_the_same(test_sam, pictures):
     for seed in range(4):
-        whole, pieces = (kept_of(test_sam, pictures, seed, at_once)[2] for at_once in (0, 3))
+        whole, pieces = (kept_of(test_sam, pictures, seed, at_once)[2] for at_once in (16, 3))
 
         assert torch.allclose(whole.logits, pieces.logits, atol=1e-4)
         assert torch.equal(whole[1:3].cells.index, whole.cells.index[1:3])
+
+
+@pytest.mark.parametrize("own", [slice(0, 2), slice(2, 4)])
+def test_who_answers_a_share_asks_the_same_and_gets_the_same(test_sam, pictures, own):
+    for seed in range(6):
+        whole, share = kept_of(test_sam, pictures, seed)[2], kept_of(test_sam, pictures, seed, own=own)[2]
+
+        assert torch.equal(whole[own].prompts.points, share[own].prompts.points)
+        assert torch.allclose(whole[own].logits, share[own].logits, atol=1e-4)
+        assert torch.equal(whole[own].cells.index, share[own].cells.index)

@@ -190,6 +190,14 @@ def test_replay_mixes_general_pictures_in(squares, quick):
     assert Samples(squares[:10], quick, crops=0, general=squares[10:12]).epoch(0) != drawn
 
 
+def test_of_few_general_pictures_no_more_is_mixed_in_than_they_have_to_say(squares, quick):
+    drawn = Samples(squares[:12], replace(quick, replay=1.0), crops=0, general=squares[12:13]).epoch(0)
+    general = [one for one in drawn if one.view.example.digest == squares[12].digest]
+
+    assert len(drawn) == 16
+    assert len(general) == 4
+
+
 def test_of_many_masks_each_epoch_asks_for_others(squares, quick):
     samples = Samples(squares, replace(quick, epoch_masks=5), crops=0)
 
@@ -268,7 +276,7 @@ def test_general_pictures_are_answered_more_as_the_base_answers_them(run, quick,
         views = Samples(squares[:4], replace(quick, mirror=0), crops=0).views()
         at = elsewhere(views, model.frame, np.random.default_rng(0), "cpu")
         features = cache.take(at.views)
-        kept = ask_base(test_sam, features, at, Dice(1), 1.0)
+        kept = ask_base(test_sam, features, at, Dice(1), 1.0, len(views))
         with torch.no_grad():
             return float(keeping_loss(model, features, kept).mean())
 

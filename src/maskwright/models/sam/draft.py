@@ -30,8 +30,15 @@ class Draft:
         return self.decoding.predicted_iou
 
     def draw_all(self) -> Float[Tensor, "N M1 h w"]:
-        """Draw every candidate of every prompt."""
-        return self.decoder.draw_all(self.decoding, self._skips_of(slice(None)))
+        """Draw every candidate of every prompt, a few prompts at a time."""
+        decoder, decoding = self.decoder, self.decoding
+        hyper = decoder.hyper_weights(decoding.mask_tokens)  # N M1 C
+        drawn = [
+            torch.bmm(hyper[piece], decoder.upscale(decoding.cells[piece], self._skips_of(piece)).transpose(1, 2))
+            for piece in decoder.pieces(len(hyper), decoding.cells)
+        ]
+        logits = torch.cat(drawn)
+        return to_picture(logits.flatten(0, 1)).unflatten(0, logits.shape[:2])
 
     def draw_one(self, candidates: Int[Tensor, " N"]) -> Float[Tensor, "N h w"]:
         """Draw one candidate of each prompt, a few prompts at a time."""

@@ -87,17 +87,21 @@ def ask_base(
     at: Elsewhere,
     dice: Dice,
     share: float,
-    at_once: int = 0,
+    at_once: int,
     *,
+    own: slice = slice(None),
     only_boxes: bool = False,
 ) -> Kept:
-    """Ask the base, `at_once` prompts at a time; a loss will look at a share of the cells."""
+    """Ask the base, `at_once` prompts at a time; a loss will look at a share of the cells.
+
+    Prompts are drawn for all; only the `own` rows are answered, the others mean nothing.
+    """
     kind = _CLICK_SHARE if only_boxes else dice.number(0, 1)
     prompts = _clicks(_anywhere(dice, at.region))
-    logits, believed = _answers(base, features, at.view_index, prompts, at_once)
+    logits, believed = _answers(base, features, at.view_index, prompts, own, at_once)
     if kind >= _CLICK_SHARE:
         prompts = _about_another(dice, prompts, logits, believed, at, by_box=kind < _CLICK_SHARE + _BOX_SHARE)
-        logits, believed = _answers(base, features, at.view_index, prompts, at_once)
+        logits, believed = _answers(base, features, at.view_index, prompts, own, at_once)
     inside = (logits > 0).float().mean(1, keepdim=True)
     return Kept(
         image_index=at.view_index,
@@ -147,13 +151,29 @@ def keeping_loss(model: SamModel, features: Features, kept: Kept) -> Float[Tenso
 
 
 def _answers(
-    base: SamModel, features: Features, image_index: Int[Tensor, " K"], prompts: FramePrompts, at_once: int
+    base: SamModel,
+    features: Features,
+    image_index: Int[Tensor, " K"],
+    prompts: FramePrompts,
+    own: slice,
+    at_once: int,
 ) -> tuple[Float[Tensor, "K M1 h w"], Float[Tensor, "K M1"]]:
-    size = at_once or len(image_index)
-    pieces = [slice(start, start + size) for start in range(0, len(image_index), size)]
+    start, stop, _ = own.indices(len(image_index))
+    pieces = [slice(at, min(at + at_once, stop)) for at in range(start, stop, at_once)]
     drafts = [base.draft(features, image_index[piece], prompts[piece]) for piece in pieces]
     logits = torch.cat([draft.draw_all().float() for draft in drafts])
-    return logits, torch.cat([draft.predicted_iou.float() for draft in drafts])
+    believed = torch.cat([draft.predicted_iou.float() for draft in drafts])
+    K = len(image_index)
+    return _among(K, start, logits), _among(K, start, believed)
+
+
+def _among(count: int, start: int, rows: Tensor) -> Tensor:
+    """Put one's own rows where they belong among all; the others are zero."""
+    if len(rows) == count:
+        return rows
+    found = rows.new_zeros(count, *rows.shape[1:])
+    found[start : start + len(rows)] = rows
+    return found
 
 
 def _anywhere(dice: Dice, region: Bool[Tensor, "K s s"]) -> Float[Tensor, "K 2"]:

@@ -256,7 +256,7 @@ class _Run:
 
     def _out_of_memory(self, asked: Sequence[Any], seed: int) -> ModelError:
         """Say how many prompts would fit; where others wait for one's gradients, that cannot be tried."""
-        size = -(-(self.recipe.at_once or len(asked)) // self.crew.size)
+        size = min(self.tuner.at_once(len(asked)), -(-len(asked) // self.crew.size))
         told = f"out of memory with {size} prompts at a time; "
         if self.crew.size > 1:
             return ModelError(f"{told}go on with --set at_once={max(1, size // 2)}: {self.out}")

@@ -21,6 +21,7 @@ from maskwright.train.tune.views import LEAST_PIXELS, View, crops_of_small, view
 _STRIDE = 1_000_003
 _SMALL_ON_WHOLE = 0.25  # how often a mask that a crop would show larger is asked for on the whole picture too
 _MOST_MIXED = 2  # masks of general pictures for each of one's own, at a share of one
+_MOST_OFTEN = 4  # times that an epoch takes the same general picture, on average: more of a few pictures says no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,7 @@ class Samples:
         if len(chosen) > self.recipe.epoch_masks:
             chosen = [chosen[i] for i in rng.permutation(len(chosen))[: self.recipe.epoch_masks]]
         if self._general and self.recipe.replay:
-            count = math.ceil(self.recipe.replay * len(self._own))
+            count = min(math.ceil(self.recipe.replay * len(self._own)), _MOST_OFTEN * len(self._general))
             picked = rng.integers(len(self._general), size=count)
             mixed = self._drawn([self._general[i] for i in picked], rng)
             most = math.ceil(_MOST_MIXED * self.recipe.replay * len(chosen))

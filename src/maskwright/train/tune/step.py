@@ -85,14 +85,15 @@ def end_step(
     loss = crew.add(loss)
     if not math.isfinite(float(loss)):
         raise LossIsNoNumber(f"the loss is {float(loss)}")
-    crew.add_gradients(tuner.learning())
-    norm = nn.utils.clip_grad_norm_(tuner.learning(), tuner.recipe.clip)
+    learning = tuner.learning()
+    crew.add_gradients(learning)
+    norm = nn.utils.clip_grad_norm_(learning, tuner.recipe.clip)
     if not math.isfinite(float(norm)):
         raise LossIsNoNumber(f"the gradient's length is {float(norm)}")
     tuner.optimizer.step()
     tuner.step += 1
     means = [p for p in tuner.average.parameters() if p.requires_grad]
-    follow(means, tuner.learning(), most=tuner.recipe.ema, step=tuner.step)
+    follow(means, learning, most=tuner.recipe.ema, step=tuner.step)
     return {"loss": loss, "norm": norm.detach(), **measured}
 
 
@@ -136,7 +137,7 @@ def _answer_and_correct(
     prompts, one_click = _boxed(dice, batch) if recipe.asks_boxes else first_prompts(dice, batch.masks)
     inside = F.avg_pool2d(batch.masks, batch.masks.shape[-1] // tuner.model.frame.logits_side)
     last = 0 if not recipe.corrections or recipe.asks_boxes else 1 + int(dice.integers(recipe.corrections, 1))
-    size = recipe.at_once or N
+    size = tuner.at_once(N)
     total = torch.zeros((), device=tuner.device)
     measured: dict[str, Tensor] = {}
     for turn in range(last + 1):
@@ -183,13 +184,14 @@ def _keep(tuner: Tuner, cache: FeatureCache, at: Elsewhere, dice: Dice, crew: Cr
     """Learn to answer elsewhere as the base does; what is asked is drawn for all, and a process answers its share."""
     assert tuner.base is not None
     recipe, N = tuner.recipe, len(at.view_index)
-    with _half(tuner.model):
-        features = cache.take(at.views, tuner.device)
-        only_boxes = recipe.asks_boxes
-        kept = ask_base(tuner.base, features, at, dice, recipe.drawn_share, recipe.at_once, only_boxes=only_boxes)
     own = crew.share(N)
     total = torch.zeros((), device=tuner.device)
-    size = recipe.at_once or N
+    if own.start == own.stop:
+        return total
+    size = tuner.at_once(N)
+    with _half(tuner.model):
+        features = cache.take(at.views, tuner.device)
+        kept = ask_base(tuner.base, features, at, dice, recipe.drawn_share, size, own=own, only_boxes=recipe.asks_boxes)
     for start in range(own.start, own.stop, size):
         with _half(tuner.model):
             piece = kept[start : min(start + size, own.stop)]

@@ -64,7 +64,7 @@ class WordsLesson:
         total, num = torch.zeros((), device=tuner.device), len(batch.asked)
         reached: list[Tensor] = []
         own = crew.share(num)
-        size = tuner.recipe.at_once or num
+        size = tuner.at_once(num)
         for start in range(own.start, own.stop, size):
             piece = slice(start, min(start + size, own.stop))
             told = answers(tuner.model, cache, batch, piece)
