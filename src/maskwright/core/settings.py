@@ -162,6 +162,14 @@ DEBUG = Setting(
     fallback=lambda: False,
     default_text="0",
 )
+CUDA_GRAPHS = Setting(
+    name="cuda_graphs",
+    help="Whether clicks on a GPU are decoded by CUDA graphs; the masks are the same without.",
+    expects="1 or 0",
+    parse=_claim,
+    fallback=lambda: True,
+    default_text="1",
+)
 TRACING = Setting(
     name="tracing",
     help="Whether a server sends spans of its requests by OpenTelemetry.",
@@ -181,6 +189,7 @@ SETTINGS: tuple[Setting, ...] = (
     CACHE_BYTES,
     MAX_PIXELS,
     DEBUG,
+    CUDA_GRAPHS,
     TRACING,
 )
 
@@ -189,6 +198,7 @@ __all__ = [
     "BACKENDS",
     "CACHE",
     "CACHE_BYTES",
+    "CUDA_GRAPHS",
     "DEBUG",
     "DEVICE",
     "MAX_PIXELS",

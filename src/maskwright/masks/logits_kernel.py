@@ -16,7 +16,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from jaxtyping import Float, Float32, Int32, Int64, UInt8
+from jaxtyping import Float, Float32, Int, Int32, Int64, UInt8
 from numba import types
 from numba.extending import intrinsic
 
@@ -128,6 +128,14 @@ def draw_mask(
         num_inner=num_inner,
         num_outer=num_outer,
     )
+
+
+def rle_from_edges(edges: Int[np.ndarray, " E"], size_hw: SizeHW) -> RLE:
+    """Write a mask whose pixels, column by column, begin and stop being set at `edges` in turn."""
+    total = size_hw[0] * size_hw[1]
+    whole = edges.astype(np.int64) if len(edges) % 2 == 0 else np.append(edges, total).astype(np.int64)
+    starts, ends = np.ascontiguousarray(whole[0::2]), np.ascontiguousarray(whole[1::2])
+    return RLE(size_hw=size_hw, counts=_compress(starts, ends, total).tobytes())
 
 
 @lru_cache(maxsize=32)
@@ -411,4 +419,4 @@ def _compress(starts: Int64[np.ndarray, " n"], ends: Int64[np.ndarray, " n"], to
     return out[:length]
 
 
-__all__ = ["AxisMap", "Canvas", "DrawnMask", "LogitsMap", "draw_mask"]
+__all__ = ["AxisMap", "Canvas", "DrawnMask", "LogitsMap", "draw_mask", "rle_from_edges"]

@@ -4,7 +4,7 @@ A model turns pixels of its own square frame into `Features`, and features plus 
 It knows nothing of files, records, caches or image pixels: `ModelFrame` (frame.py) is where the two frames meet.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -173,4 +173,19 @@ class Model(Protocol):
         ...
 
 
-__all__ = ["Decoded", "DecodedSome", "Features", "FramePrompts", "KeepMasks", "Model"]
+@runtime_checkable
+class DecodesInSteps(Model, Protocol):
+    """A model that can keep a GPU at work while the scores of a step are looked at."""
+
+    def decode_in_steps(
+        self, features: Features, prompts: FramePrompts, *, keep: KeepMasks, per_step: int
+    ) -> Iterator[DecodedSome]:
+        """Do `decode_some` of clicks, `per_step` prompts at a time; `keep` is given scores on the CPU, step by step.
+
+        `prompt_index` counts through all prompts. Logits and agreement are on the model's device, the rest may be on
+        the CPU; steps of which nothing is kept are left out.
+        """
+        ...
+
+
+__all__ = ["Decoded", "DecodedSome", "DecodesInSteps", "Features", "FramePrompts", "KeepMasks", "Model"]

@@ -9,13 +9,12 @@ Boxes in here have inclusive edges, as in the reference, because its overlap and
 get the core's exclusive ones.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from maskwright.core import (
     RLE,
@@ -26,40 +25,31 @@ from maskwright.core import (
     ProcessingStep,
     Provenance,
     Scores,
-    SizeHW,
     new_id,
 )
 from maskwright.core.errors import ModelError
 from maskwright.masks import area as mask_area
-from maskwright.masks import box_nms, box_xyxy
+from maskwright.masks import box_xyxy
 from maskwright.masks.cleanup import DropIslands, FillHoles, remove_small_regions
-from maskwright.models.frame import ModelFrame
-from maskwright.models.protocol import DecodedSome, Features, FramePrompts, Model
+from maskwright.models.protocol import DecodedSome, DecodesInSteps, Features, FramePrompts, Model
 from maskwright.predict.cache import EmbeddingCache
+from maskwright.predict.candidates import (
+    Candidate,
+    Crop,
+    are_good,
+    box_area,
+    clicks_at,
+    inclusive_box,
+    is_cut_off,
+    is_stable,
+    suppress,
+)
 from maskwright.predict.embedding import ImageEmbedding, embed, model_ref
 from maskwright.predict.everything_settings import CropBox, EverythingSettings, preset_for
 from maskwright.predict.records import known_agreement, utc_now
 from maskwright.predict.upscale import masks_from_logits
 
-# A mask this close to the edge of its crop, where that is not the image's, is probably cut off.
-_EDGE_PIXELS = 20
-
 Progress = Callable[[int, int], None]
-InclusiveBox = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """A mask of the whole image that passed the filters, with the point and the crop it was found from."""
-
-    rle: RLE
-    area: int
-    box: InclusiveBox
-    predicted_iou: float
-    stability: float
-    agreement: float | None
-    point_xy: tuple[float, float]
-    crop_box: CropBox
 
 
 def everything(
@@ -135,18 +125,17 @@ def find_candidates(
     for (crop_box, layer), grid in zip(crops, grids, strict=True):
         crop_embedding = embedding if layer == 0 and embedding else embed(model, _crop(image, crop_box), cache=cache)
         points = grid * np.array(crop_embedding.size_hw[::-1])
-        candidates: list[Candidate] = []
-        for points_xy in _batches(points, settings.points_per_batch):
-            candidates += _process_batch(
-                model, crop_embedding, points_xy, crop_box, image.size_hw, settings, multimask=multimask
-            )
-            advance(len(points_xy))
+        crop = Crop(embedding=crop_embedding, points_xy=points, box=crop_box, size_hw=image.size_hw)
+        if multimask and model.device.type == "cuda" and isinstance(model, DecodesInSteps):
+            candidates = _find_on_device(model, crop, settings, advance)
+        else:
+            candidates = _find_in_batches(model, crop, settings, advance, multimask=multimask)
         scores = [candidate.predicted_iou for candidate in candidates]
-        found += _suppress(candidates, scores, settings.box_nms_thresh)
+        found += suppress(candidates, scores, settings.box_nms_thresh)
     if len(crops) > 1:
         # Smaller crops see more detail. Float32, because crops of nearly equal area tie in the reference.
-        scores = [float(np.float32(1) / np.float32(_box_area(candidate.crop_box))) for candidate in found]
-        found = _suppress(found, scores, settings.crop_nms_thresh)
+        scores = [float(np.float32(1) / np.float32(box_area(candidate.crop_box))) for candidate in found]
+        found = suppress(found, scores, settings.crop_nms_thresh)
     if settings.min_mask_region_area > 0:
         threshold = max(settings.box_nms_thresh, settings.crop_nms_thresh)
         found = _clean_up(found, settings.min_mask_region_area, threshold)
@@ -181,68 +170,60 @@ def _crop(image: Image, crop_box: CropBox) -> Image:
     return Image(np.ascontiguousarray(image.pixels[y1:y2, x1:x2]))
 
 
-def _batches(points_xy: Float[np.ndarray, "N 2"], size: int) -> Iterator[Float[np.ndarray, "n 2"]]:
-    for start in range(0, len(points_xy), size):
-        yield points_xy[start : start + size]
-
-
-def _process_batch(
-    model: Model,
-    embedding: ImageEmbedding,
-    points_xy: Float[np.ndarray, "n 2"],
-    crop_box: CropBox,
-    size_hw: SizeHW,
-    settings: EverythingSettings,
-    *,
-    multimask: bool,
+def _find_on_device(
+    model: DecodesInSteps, crop: Crop, settings: EverythingSettings, advance: Callable[[int], None]
 ) -> list[Candidate]:
+    from maskwright.predict.everything_on_device import find_on_device  # needs numba, like all that draws
+
+    return find_on_device(model, crop, settings, advance)
+
+
+def _find_in_batches(
+    model: Model, crop: Crop, settings: EverythingSettings, advance: Callable[[int], None], *, multimask: bool
+) -> list[Candidate]:
+    found: list[Candidate] = []
+    for start in range(0, len(crop.points_xy), settings.points_per_batch):
+        points_xy = crop.points_xy[start : start + settings.points_per_batch]
+        found += _process_batch(model, replace(crop, points_xy=points_xy), settings, multimask=multimask)
+        advance(len(points_xy))
+    return found
+
+
+def _process_batch(model: Model, crop: Crop, settings: EverythingSettings, *, multimask: bool) -> list[Candidate]:
     """Decode some points of a crop and keep the masks that are good, stable and not cut off."""
+    frame = crop.embedding.frame
     with torch.no_grad():
-        prompts = _click(points_xy, embedding.frame, model.device)
+        prompts = clicks_at(crop.points_xy, frame, model.device)
         decoded, num_candidates = _decode(
-            model, embedding.features, prompts, settings.pred_iou_thresh, multimask=multimask
+            model, crop.embedding.features, prompts, settings.pred_iou_thresh, multimask=multimask
         )
-    x, y = crop_box[:2]
     drawn = masks_from_logits(
         decoded.logits,
-        embedding.frame,
+        frame,
         model.mask_threshold,
         stability_offset=settings.stability_score_offset,
         one_of_three=num_candidates == 3,
-        canvas_hw=size_hw,
-        offset_xy=(x, y),
+        canvas_hw=crop.size_hw,
+        offset_xy=crop.box[:2],
     )
-    # Compared in float32, like the reference's tensors.
-    least_stability = np.float32(settings.stability_score_thresh)
     candidates: list[Candidate] = []
     columns = (decoded.predicted_iou, decoded.agreement, decoded.prompt_index)
     for mask, predicted_iou, agreement, i in zip(drawn, *(one.tolist() for one in columns), strict=True):
-        is_stable = settings.stability_score_thresh <= 0 or np.float32(mask.stability) >= least_stability
-        x1, y1, x2, y2 = (int(edge) for edge in mask.box_xyxy)
-        box = (x1, y1, x2 - 1, y2 - 1) if mask.area else (x, y, x, y)
-        if not is_stable or _is_cut_off(box, crop_box, size_hw):
-            continue
-        point_x, point_y = points_xy[i].tolist()
-        candidates.append(
-            Candidate(
-                rle=mask.rle,
-                area=mask.area,
-                box=box,
-                predicted_iou=predicted_iou,
-                stability=mask.stability,
-                agreement=known_agreement(agreement),
-                point_xy=(point_x + x, point_y + y),
-                crop_box=crop_box,
+        box = inclusive_box(mask.box_xyxy, mask.area, crop.box)
+        if is_stable(mask.stability, settings) and not is_cut_off(box, crop.box, crop.size_hw):
+            candidates.append(
+                Candidate(
+                    rle=mask.rle,
+                    area=mask.area,
+                    box=box,
+                    predicted_iou=predicted_iou,
+                    stability=mask.stability,
+                    agreement=known_agreement(agreement),
+                    point_xy=crop.point_in_image(i),
+                    crop_box=crop.box,
+                )
             )
-        )
     return candidates
-
-
-def _click(points_xy: Float[np.ndarray, "n 2"], frame: ModelFrame, device: torch.device) -> FramePrompts:
-    """One foreground click each, with the padding point by which SAM marks the absence of a box."""
-    points = np.stack([frame.points_to_model(points_xy), np.zeros_like(points_xy)], axis=1)
-    labels = torch.tensor([1, -1], device=device).expand(len(points_xy), 2)
-    return FramePrompts(points=torch.from_numpy(points.astype(np.float32)).to(device), labels=labels)
 
 
 def _decode(
@@ -254,9 +235,7 @@ def _decode(
     def keep(predicted_iou: torch.Tensor) -> torch.Tensor:
         nonlocal num_candidates
         num_candidates = predicted_iou.shape[1]
-        return (
-            predicted_iou > pred_iou_thresh if pred_iou_thresh > 0 else torch.ones_like(predicted_iou, dtype=torch.bool)
-        )
+        return are_good(predicted_iou, pred_iou_thresh)
 
     if multimask:
         some = model.decode_some(features, prompts, keep=keep)
@@ -273,22 +252,6 @@ def _decode(
     return some, num_candidates
 
 
-def _is_cut_off(box: InclusiveBox, crop_box: CropBox, size_hw: SizeHW) -> bool:
-    """Tell whether an edge of the box is near that edge of the crop, and the image goes on there."""
-    height, width = size_hw
-    return any(
-        abs(edge - crop) <= _EDGE_PIXELS < abs(edge - end)
-        for edge, crop, end in zip(box, crop_box, (0, 0, width, height), strict=True)
-    )
-
-
-def _suppress(candidates: list[Candidate], scores: Sequence[float], iou_threshold: float) -> list[Candidate]:
-    boxes = np.array([candidate.box for candidate in candidates], np.float32).reshape(-1, 4)
-    # A float64 threshold makes numpy compare in float64, as torchvision does.
-    kept = box_nms(boxes, np.array(scores, np.float32), iou_threshold=np.float64(iou_threshold))
-    return [candidates[i] for i in kept]
-
-
 def _without_copies_of_slivers(candidates: list[Candidate]) -> list[Candidate]:
     """Keep one of equal masks that are one pixel wide or high.
 
@@ -297,7 +260,7 @@ def _without_copies_of_slivers(candidates: list[Candidate]) -> list[Candidate]:
     seen: set[RLE] = set()
     kept: list[Candidate] = []
     for candidate in candidates:
-        if not _box_area(candidate.box):
+        if not box_area(candidate.box):
             if candidate.rle in seen:
                 continue
             seen.add(candidate.rle)
@@ -315,7 +278,7 @@ def _clean_up(candidates: list[Candidate], min_area: int, iou_threshold: float) 
         is_changed = had_holes or had_islands
         cleaned.append(_with_mask(candidate, rle) if is_changed else candidate)
         scores.append(float(not is_changed))
-    return _suppress(cleaned, scores, iou_threshold)
+    return suppress(cleaned, scores, iou_threshold)
 
 
 def _cleanup_steps(min_area: int) -> tuple[ProcessingStep, ...]:
@@ -329,10 +292,6 @@ def _cleanup_steps(min_area: int) -> tuple[ProcessingStep, ...]:
 def _with_mask(candidate: Candidate, rle: RLE) -> Candidate:
     x1, y1, x2, y2 = (int(edge) for edge in box_xyxy(rle))
     return replace(candidate, rle=rle, area=mask_area(rle), box=(x1, y1, x2 - 1, y2 - 1))
-
-
-def _box_area(box: CropBox) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _exclusive(candidate: Candidate) -> tuple[float, float, float, float]:

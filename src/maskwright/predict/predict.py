@@ -134,12 +134,14 @@ def fill(batch: MaskBatch, indices: Sequence[int], decoded: Decoded) -> None:
     """Write the best candidates of some prompts into a batch that is being made."""
     best = decoded.predicted_iou.topk(batch.logits.shape[1], dim=1).indices  # n num_masks
     rows = torch.arange(len(indices), device=best.device)[:, None]
-    batch.logits[list(indices)] = decoded.logits[rows, best].float()
-    batch.predicted_iou[list(indices)] = decoded.predicted_iou[rows, best].float()
+    # A list of indices is moved to the GPU, and all that was launched is waited for.
+    where = slice(None) if list(indices) == list(range(len(batch))) else list(indices)
+    batch.logits[where] = decoded.logits[rows, best].float()
+    batch.predicted_iou[where] = decoded.predicted_iou[rows, best].float()
     if not any(isinstance(part, TextPrompt) for part in prompt_parts(batch.prompts[indices[0]])):
         # What answers a phrase are several things, and not several masks of one.
         h, w = batch.frame.logits_hw
-        batch.agreement[list(indices)] = agreement_score(decoded.logits[..., :h, :w] > batch.threshold)
+        batch.agreement[where] = agreement_score(decoded.logits[..., :h, :w] > batch.threshold)
 
 
 def refine(

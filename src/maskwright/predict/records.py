@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import torch
+
 from maskwright.core import FrameRef, MaskRecord, Provenance, Scores, new_id
 from maskwright.core.errors import SettingError
 from maskwright.masks import CleanupStep, area, box_xyxy, clean
@@ -37,14 +39,14 @@ def to_records(
     if labels is not None and len(labels) != len(batch):
         raise SettingError(f"expected one label for each of {len(batch)} prompts, got {len(labels)}")
     N, M = batch.predicted_iou.shape
+    numbers = torch.cat([batch.predicted_iou.flatten(), batch.stability.flatten(), batch.agreement]).tolist()
+    scores, stability, agreement = numbers[: N * M], numbers[N * M : 2 * N * M], numbers[2 * N * M :]
     drawn = masks_from_logits(batch.logits.flatten(0, 1), batch.frame, batch.threshold)
-    scores = batch.predicted_iou.flatten().tolist()
-    stability = batch.stability.flatten().tolist()
-    agreement = batch.agreement.tolist()
     created_at = clock()
     records: list[MaskRecord] = []
     for i in range(N * M):
-        rle = clean(drawn[i].rle, cleanup)
+        mask = drawn[i]
+        rle = clean(mask.rle, cleanup)
         provenance = Provenance(
             method="sam_refined" if cleanup or batch.is_refined else "sam_raw",
             created_at=created_at,
@@ -58,8 +60,8 @@ def to_records(
             id=new_id(),
             image_digest=batch.image_digest,
             rle=rle,
-            box_xyxy=box_xyxy(rle),
-            area=area(rle),
+            box_xyxy=box_xyxy(rle) if cleanup else mask.box_xyxy,
+            area=area(rle) if cleanup else mask.area,
             provenance=provenance,
             frame=frame,
             label=None if labels is None else labels[i // M],

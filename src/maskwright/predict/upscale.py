@@ -1,8 +1,9 @@
 """From low-resolution logits of a model's frame to masks of the image.
 
-`masks_from_logits` is the way everything takes: RLE straight from the logits, with no full-size picture. Logits on a
-GPU are moved to the CPU first: a mask has 256 KiB of them, its picture can have a hundred times that. `upscale_logits`
-is SAM's definition in torch, for callers who need full-size logits, and what the kernel is tested against.
+`masks_from_logits` is the way everything takes: RLE straight from the logits, with no full-size picture. Logits of a
+few masks on a GPU are moved to the CPU first: a mask has 256 KiB of them, its picture can have a hundred times that.
+Many are drawn where they are (`masks_on_device`). `upscale_logits` is SAM's definition in torch, for callers who need
+full-size logits, and what the kernel is tested against.
 """
 
 from collections.abc import Callable
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # Below this many masks, starting a thread costs more than it saves.
 _MASKS_PER_THREAD = 8
+# From so many masks on, a GPU draws them sooner than the CPU.
+_MASKS_FOR_GPU = 8
 
 
 def upscale_logits(logits: Float[Tensor, "N M h w"], frame: ModelFrame) -> Float[Tensor, "N M H W"]:
@@ -32,6 +35,8 @@ def upscale_logits(logits: Float[Tensor, "N M h w"], frame: ModelFrame) -> Float
     """
     side, (h, w) = frame.spec.side, frame.input_hw
     x = F.interpolate(logits, (side, side), mode="bilinear", align_corners=False)
+    if frame.input_hw == frame.size_hw:  # resizing to the same size changes no bit
+        return x[..., :h, :w]
     return F.interpolate(x[..., :h, :w], frame.size_hw, mode="bilinear", align_corners=False)
 
 
@@ -49,14 +54,17 @@ def masks_from_logits(
 
     The image may be a crop: then `canvas_hw` is the whole picture's size and `offset_xy` the crop's top left corner.
     `one_of_three` picks torch's rounding for candidates that were resized three at a time (see `draw_mask`).
-    Runs on as many threads as torch uses; about half a millisecond a mask at 1500 x 2250.
+    On a CPU it runs on as many threads as torch uses; about half a millisecond a mask at 1500 x 2250.
     """
     from maskwright.masks.logits_kernel import Canvas, LogitsMap, draw_mask
+    from maskwright.predict.masks_on_device import draw_on_device
 
+    canvas = Canvas(size_hw=canvas_hw or frame.size_hw, x=offset_xy[0], y=offset_xy[1])
+    if logits.is_cuda and len(logits) >= _MASKS_FOR_GPU:
+        return draw_on_device(logits, frame, threshold, stability_offset=stability_offset, canvas=canvas)
     way = LogitsMap.of(
         logits_side=frame.spec.logits_side, side=frame.spec.side, input_hw=frame.input_hw, size_hw=frame.size_hw
     )
-    canvas = Canvas(size_hw=canvas_hw or frame.size_hw, x=offset_xy[0], y=offset_xy[1])
 
     def draw(one: np.ndarray) -> "DrawnMask":
         return draw_mask(

@@ -5,7 +5,8 @@ predicted IoU, plus the high-quality correction. `hq_token_only` drops SAM's par
 to how a model is used for a whole job, not to one prompt.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -95,6 +96,14 @@ class HqSamModel(SamModel):
             mask_index=torch.zeros_like(prompt_index),
             agreement=torch.full(prompt_index.shape, torch.nan, device=device),
         )
+
+    def decode_in_steps(
+        self, features: Features, prompts: FramePrompts, *, keep: KeepMasks, per_step: int
+    ) -> Iterator[DecodedSome]:
+        """Do `decode_some` a step at a time (see `SamModel`), each waited for."""
+        for start in range(0, prompts.num_prompts, per_step):
+            some = self.decode_some(features, prompts[start : start + per_step], keep=keep)
+            yield replace(some, prompt_index=some.prompt_index + start)
 
     def draft(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> "HqDraft":
         """Do of `decode_training` what comes before drawing."""

@@ -88,6 +88,14 @@ class MaskDecoder(nn.Module):
         drawn, row = torch.unique(prompt_index, return_inverse=True)
         return to_picture(self._in_cells(decoding, drawn, skips)[row, mask_index])
 
+    def draw_each(
+        self, decoding: Decoding, candidates: slice, skips: Skips | None = None
+    ) -> Float[Tensor, "N _M h4 w4"]:
+        """Draw some candidates of every prompt: what `draw` gives, with nothing that a GPU would be waited for."""
+        drawn = torch.arange(len(decoding.cells), device=decoding.cells.device)
+        cells = self._in_cells(decoding, drawn, skips)[:, candidates]
+        return to_picture(cells.flatten(0, 1)).unflatten(0, cells.shape[:2])
+
     def draw_compared(
         self,
         decoding: Decoding,
@@ -95,8 +103,13 @@ class MaskDecoder(nn.Module):
         mask_index: Int[Tensor, " Q"],
         skips: Skips | None = None,
     ) -> tuple[Float[Tensor, "Q h4 w4"], Float[Tensor, " Q"]]:
-        """Draw Q masks, and say how alike candidates 1 and up of the prompt of each are, drawn or not."""
-        drawn, row = torch.unique(prompt_index, return_inverse=True)
+        """Draw Q masks, and say how alike candidates 1 and up of the prompt of each are, drawn or not.
+
+        Of indices on the CPU, nothing waits for a GPU.
+        """
+        device = decoding.cells.device
+        drawn, row = (x.to(device) for x in torch.unique(prompt_index, return_inverse=True))
+        mask_index = mask_index.to(device)
         cells = self._in_cells(decoding, drawn, skips)
         return to_picture(cells[row, mask_index]), agreement_score(cells[:, 1:, None] > 0)[row]
 

@@ -1,6 +1,6 @@
 """`SamModel`: an image encoder, a prompt encoder and a mask decoder, composed. Every SAM-shaped family is one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 import torch
@@ -12,8 +12,10 @@ from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
 from maskwright.models.sam.draft import Draft
+from maskwright.models.sam.graphs import play
 from maskwright.models.sam.mask_decoder import PIECE_BYTES, Decoding, MaskDecoder, Skips
 from maskwright.models.sam.prompt_encoder import PADDING, PromptEncoder
+from maskwright.nn.arriving import Arriving
 
 # A GPU wants many prompts a step, and pays for each step with a wait. On CPU the cells of a step stay within
 # `PIECE_BYTES`: four prompts for SAM.
@@ -88,16 +90,20 @@ class SamModel(nn.Module):
         return Features(image_embedding=embedding.float())
 
     def decode(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
-        """Decode prompts on one image, or each on its own: candidates 1..3 with `multimask`, else candidate 0."""
-        wanted = torch.arange(1, self.mask_decoder.num_mask_tokens) if multimask else torch.zeros(1, dtype=torch.long)
-        wanted = wanted.to(self.device)
+        """Decode prompts on one image, or each on its own: candidates 1..3 with `multimask`, else candidate 0.
+
+        Few prompts on a GPU are a graph that is played again (`graphs`).
+        """
+        played = play(self, self._decode, features, prompts, multimask=multimask)
+        return self._decode(features, prompts, multimask) if played is None else played
+
+    def _decode(self, features: Features, prompts: FramePrompts, multimask: bool) -> Decoded:
+        candidates = slice(1, None) if multimask else slice(0, 1)
         logits: list[Tensor] = []
         scores: list[Tensor] = []
-        for seen, step, decoding in self._decodings(features, prompts):
-            N, M = step.num_prompts, len(wanted)
-            rows = torch.arange(N, device=self.device).repeat_interleave(M)
-            logits.append(self._draw(seen, decoding, rows, wanted.repeat(N)).unflatten(0, (N, M)))
-            scores.append(decoding.predicted_iou[:, wanted])
+        for seen, _, decoding in self._decodings(features, prompts):
+            logits.append(self._draw_each(seen, decoding, candidates))
+            scores.append(decoding.predicted_iou[:, candidates])
         return Decoded(logits=torch.cat(logits), predicted_iou=torch.cat(scores))
 
     def decode_training(self, features: Features, image_index: Int[Tensor, " N"], prompts: FramePrompts) -> Decoded:
@@ -158,23 +164,59 @@ class SamModel(nn.Module):
             agreement=agreement,
         )
 
+    def decode_in_steps(
+        self, features: Features, prompts: FramePrompts, *, keep: KeepMasks, per_step: int
+    ) -> Iterator[DecodedSome]:
+        """Do `decode_some` a step at a time, so that a GPU always has work: while `keep` looks at the scores of one
+        step, on the CPU, the next one runs. `prompt_index` counts through all prompts.
+        """
+        start = 0
+        for (seen, step, decoding), scores in _one_ahead(self._decodings(features, prompts, per_step)):
+            rows, candidates = keep(scores.get()).nonzero(as_tuple=True)
+            if len(rows):
+                logits, agreement = self.mask_decoder.draw_compared(decoding, rows, candidates + 1, _skips(seen))
+                yield DecodedSome(
+                    logits=logits,
+                    predicted_iou=scores.get()[rows, candidates],
+                    prompt_index=rows + start,
+                    mask_index=candidates,
+                    agreement=agreement,
+                )
+            start += step.num_prompts
+
     def _decodings(
-        self, features: Features, prompts: FramePrompts
+        self, features: Features, prompts: FramePrompts, per_step: int | None = None
     ) -> Iterator[tuple[Features, FramePrompts, Decoding]]:
         """Run the decoder's transformer over a few prompts at a time; gives the features of their images with them."""
-        positions = self.prompt_encoder.positions()
-        cells = features.image_embedding.flatten(2).transpose(1, 2).contiguous()
-        per_step = prompts_per_step(cells)
+        dtype = self.mask_decoder.iou_token.weight.dtype
+        positions = self.prompt_encoder.positions().to(dtype)
+        cells = features.image_embedding.flatten(2).transpose(1, 2).to(dtype).contiguous()
+        most = prompts_per_step(cells)
+        per_step = most if per_step is None else min(per_step, most)
         for i in range(0, prompts.num_prompts, per_step):
             step = prompts[i : i + per_step]
-            sparse = self.prompt_encoder.tokens(step.points, step.labels)
-            dense = self.prompt_encoder.dense(step.mask_logits)
+            sparse = self.prompt_encoder.tokens(step.points, step.labels).to(dtype)
+            dense = self.prompt_encoder.dense(step.mask_logits).to(dtype)
             seen = slice(i, i + per_step) if len(cells) > 1 else slice(None)
             decoding = self.mask_decoder.run(cells[seen] + dense, positions, sparse)
             yield features.of_prompts(seen), step, decoding
 
-    def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
-        return self.mask_decoder.draw(decoding, rows, candidates, _skips(features))
+    def _draw_each(self, features: Features, decoding: Decoding, candidates: slice) -> Float[Tensor, "N _M h w"]:
+        return self.mask_decoder.draw_each(decoding, candidates, _skips(features))
+
+
+def _one_ahead(
+    decodings: Iterable[tuple[Features, FramePrompts, Decoding]],
+) -> Iterator[tuple[tuple[Features, FramePrompts, Decoding], Arriving]]:
+    """Give each decoding with the scores of its candidates 1 and up, when the one after it has been begun."""
+    before = None
+    for one in decodings:
+        begun = (one, Arriving(one[2].predicted_iou[:, 1:]))
+        if before is not None:
+            yield before
+        before = begun
+    if before is not None:
+        yield before
 
 
 def _skips(features: Features) -> Skips | None:

@@ -205,8 +205,16 @@ class TinySam(SamModel):
             agreement=agreement_score(decoded.logits > self.mask_threshold)[rows],
         )
 
+    def decode_in_steps(
+        self, features: Features, prompts: FramePrompts, *, keep: KeepMasks, per_step: int
+    ) -> Iterator[DecodedSome]:
+        """Do `decode_some` of clicks a step at a time (see `SamModel`)."""
+        for some in super().decode_in_steps(features, prompts, keep=keep, per_step=per_step):
+            yield replace(some, logits=self._kept_some(features, some, prompts))
+
     def _kept_some(self, features: Features, some: DecodedSome, prompts: FramePrompts) -> Float[Tensor, "Q h w"]:
-        each = FramePrompts(points=prompts.points[some.prompt_index], labels=prompts.labels[some.prompt_index])
+        index = some.prompt_index.to(prompts.points.device)
+        each = FramePrompts(points=prompts.points[index], labels=prompts.labels[index])
         decoded = Decoded(logits=some.logits[:, None], predicted_iou=some.predicted_iou[:, None])
         return self._kept(features, decoded, each).logits[:, 0]
 
@@ -279,9 +287,9 @@ class TinySam(SamModel):
             predicted_iou=torch.cat([one.predicted_iou for one in answers], 1),
         )
 
-    def _draw(self, features: Features, decoding: Decoding, rows: Tensor, candidates: Tensor) -> Tensor:
-        logits = super()._draw(features, decoding, rows, candidates)
-        return logits + LEAN * (candidates == 0).to(logits)[:, None, None]
+    def _draw_each(self, features: Features, decoding: Decoding, candidates: slice) -> Float[Tensor, "N _M h w"]:
+        logits = super()._draw_each(features, decoding, candidates)
+        return logits if candidates.start else logits + LEAN
 
 
 def _flat(maps: tuple[Tensor, tuple[Tensor, Tensor], Tensor]) -> tuple[Tensor, ...]:
