@@ -83,11 +83,15 @@ def _attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, bias_rows: Tensor, bias_c
 
 def relative_positions(table: Float[Tensor, "P c"], size: int) -> Float[Tensor, "size size c"]:
     """Spread a table of 2*size-1 relative positions to (query, key) pairs; another length is resized linearly first."""
-    wanted = 2 * size - 1
-    if table.shape[0] != wanted:
-        table = F.interpolate(table.T[None], size=wanted, mode="linear")[0].T
+    table = resized_table(table, size)
     position = torch.arange(size, device=table.device)
     return table[position[:, None] - position[None, :] + size - 1]
 
 
-__all__ = ["attend_with_grid_bias", "relative_positions"]
+def resized_table(table: Float[Tensor, "P c"], size: int) -> Float[Tensor, "Q c"]:
+    """Resize a table of relative positions linearly to the 2*size-1 that `size` cells have."""
+    wanted = 2 * size - 1
+    return table if table.shape[0] == wanted else F.interpolate(table.T[None], size=wanted, mode="linear")[0].T
+
+
+__all__ = ["attend_with_grid_bias", "relative_positions", "resized_table"]

@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from maskwright.nn.attention import attend_with_grid_bias, relative_positions
+from maskwright.nn.attention import attend_with_grid_bias, relative_positions, resized_table
 from maskwright.nn.exporting import is_exporting
+from maskwright.nn.fused_attention import attend_over_grid, can_fuse
 from maskwright.nn.layers import LayerNorm2d, MLPBlock
 
 _TOKENS_PER_SLICE = 1024  # the hidden layer of a slice is 12 MiB for ViT-B
@@ -47,15 +48,22 @@ class GridAttention(nn.Module):
 
     def forward(self, x: Float[Tensor, "B h w D"]) -> Float[Tensor, "B h w D"]:
         """Attend within windows, or over the whole grid where the window is 0."""
-        _, h, w, _ = x.shape
+        return self.proj(self.attend(self.qkv(x)))
+
+    def attend(self, qkv: Float[Tensor, "B h w E"]) -> Float[Tensor, "B h w D"]:
+        """Do what lies between the two projections."""
+        _, h, w, _ = qkv.shape
         side_h, side_w = (self.window, self.window) if self.window else (h, w)
-        qkv = self._windows(self.qkv(x), side_h, side_w)  # 3 B nh nw heads side_h side_w c
+        if can_fuse(qkv, self.num_heads, side_h, side_w):
+            tables = resized_table(self.rel_pos_h, side_h), resized_table(self.rel_pos_w, side_w)
+            return attend_over_grid(qkv, self.qkv.bias, *tables, self.num_heads, side_h, side_w)
+        qkv = self._windows(qkv, side_h, side_w)  # 3 B nh nw heads side_h side_w c
         q, k, v = qkv.flatten(1, 4).flatten(2, 3)  # X L c
         grid_q = q.unflatten(1, (side_h, side_w))
         rows = torch.einsum("xhwc,hkc->xhwk", grid_q, relative_positions(self.rel_pos_h, side_h)).flatten(1, 2)
         columns = torch.einsum("xhwc,wkc->xhwk", grid_q, relative_positions(self.rel_pos_w, side_w)).flatten(1, 2)
         out = attend_with_grid_bias(q, k, v, rows, columns)
-        return self.proj(self._grid(out.view(qkv.shape[1:]), h, w))
+        return self._grid(out.view(qkv.shape[1:]), h, w)
 
     def _windows(self, qkv: Float[Tensor, "B h w E"], side_h: int, side_w: int) -> Tensor:
         """Cut the grid into windows, heads apart; positions beyond the grid hold what a zero token projects to."""

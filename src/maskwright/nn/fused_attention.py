@@ -1,0 +1,104 @@
+"""Attention over a grid or its windows in one kernel, where a GPU and Triton are: what it is, and when it is used.
+
+It is an operator of PyTorch (`maskwright::attend_over_grid`), so that `torch.compile` keeps it whole and counters of
+operations know it. It has no gradient: training goes the way of `attention.py`.
+"""
+
+import functools
+import importlib.util
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils.flop_counter import register_flop_formula
+
+_WIDEST_HEAD = 128
+_WIDEST_ROW = 128  # of keys, which a step of the kernel holds
+_SMALL = 16
+# Of a head's queries, keys a step, warps, loads in flight; the fastest of those that benchmarks/gpu_encoder.py tries.
+_BLOCKS = {
+    ("windows", 2): (64, 64, 4, 2),
+    ("grid", 2): (128, 64, 8, 3),
+    ("windows", 4): (32, 32, 4, 2),
+    ("grid", 4): (32, 64, 4, 2),
+}
+
+
+def can_fuse(qkv: Tensor, num_heads: int, side_h: int, side_w: int) -> bool:
+    """Whether the kernel takes these: on an NVIDIA GPU, with Triton, and nothing that asks for a gradient."""
+    return (
+        qkv.device.type == "cuda"
+        and not torch.is_grad_enabled()
+        and qkv.dtype in (torch.bfloat16, torch.float16)
+        and qkv.shape[-1] // (3 * num_heads) <= _WIDEST_HEAD
+        and side_w <= _WIDEST_ROW
+        and _has_triton()
+    )
+
+
+@functools.cache
+def _has_triton() -> bool:
+    return importlib.util.find_spec("triton") is not None and torch.cuda.get_device_capability() >= (8, 0)
+
+
+def attend_over_grid(
+    qkv: Float[Tensor, "B h w E"],
+    zero: Float[Tensor, " E"],
+    table_h: Float[Tensor, "P c"],
+    table_w: Float[Tensor, "Q c"],
+    num_heads: int,
+    side_h: int,
+    side_w: int,
+) -> Float[Tensor, "B h w D"]:
+    """Attend within windows of side_h x side_w cells, or over the grid where that is its size.
+
+    E is queries, keys and values of all heads; `zero` is what a token beyond the grid projects to; the tables hold
+    2 * side - 1 relative positions.
+    """
+    return _attend_over_grid(qkv, zero, table_h, table_w, num_heads, side_h, side_w)
+
+
+@torch.library.custom_op("maskwright::attend_over_grid", mutates_args=(), device_types="cuda")
+def _attend_over_grid(
+    qkv: Tensor, zero: Tensor, table_h: Tensor, table_w: Tensor, num_heads: int, side_h: int, side_w: int
+) -> Tensor:
+    from maskwright.nn.grid_kernel import Blocks, attend
+
+    qkv = qkv.contiguous()
+    zero, table_h, table_w = (x.to(qkv.dtype).contiguous() for x in (zero, table_h, table_w))  # autocast leaves them
+    kind = "windows" if max(side_h, side_w) <= _SMALL else "grid"
+    blocks = Blocks(*_BLOCKS[kind, qkv.element_size()])
+    near = products_with_positions(qkv, table_h, table_w, num_heads)
+    return attend(qkv, zero, near, num_heads, side_h, side_w, blocks)
+
+
+def products_with_positions(
+    qkv: Float[Tensor, "B h w E"], table_h: Float[Tensor, "P c"], table_w: Float[Tensor, "Q c"], num_heads: int
+) -> Float[Tensor, "heads L R"]:
+    """Multiply each query with all relative positions, rows first; two more make the last axis 2 * (side_h + side_w),
+    which matrix products of 16 bits like.
+    """
+    c = qkv.shape[-1] // (3 * num_heads)
+    tables = torch.cat([table_h, table_w, table_w[-1:], table_w[-1:]])
+    queries = qkv.view(-1, 3, num_heads, c)[:, 0].transpose(0, 1)
+    return torch.bmm(queries, tables.T.expand(num_heads, -1, -1))
+
+
+@_attend_over_grid.register_fake
+def _(qkv: Tensor, zero: Tensor, table_h: Tensor, table_w: Tensor, num_heads: int, side_h: int, side_w: int) -> Tensor:
+    return qkv.new_empty((*qkv.shape[:3], qkv.shape[3] // 3))
+
+
+@register_flop_formula(torch.ops.maskwright.attend_over_grid)
+def _count(
+    qkv_shape: Any, zero: Any, table_h: Any, table_w: Any, num_heads: int, side_h: int, side_w: int, **_: Any
+) -> int:
+    B, h, w, E = qkv_shape
+    keys = side_h * side_w
+    queries = B * math.ceil(h / side_h) * math.ceil(w / side_w) * keys
+    return queries * (4 * keys + 2 * (side_h + side_w)) * E // 3
+
+
+__all__ = ["attend_over_grid", "can_fuse", "products_with_positions"]
