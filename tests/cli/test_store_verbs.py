@@ -55,6 +55,13 @@ def test_annotate_tells_what_it_did_and_the_same_command_goes_on(here, capsys):
     assert "0 masks of 0 frames, 3 were done before" in capsys.readouterr().err
 
 
+def test_annotate_shares_frames_among_devices(here, capsys):
+    assert run(["annotate", "run.mp4", "--everything", *QUICK, "-o", "one"]) == 0
+    assert run(["annotate", "run.mp4", "--everything", *QUICK, "-o", "two", "--device", "cpu, cpu"]) == 0
+
+    assert contents(here / "two") == contents(here / "one")
+
+
 def test_annotate_in_json_is_one_object_a_source(here, capsys):
     assert run(["annotate", "run.mp4", "pictures", "--everything", *QUICK, "--json"]) == 0
 
@@ -98,6 +105,8 @@ def test_a_frame_that_cannot_be_decoded_is_listed_and_only_nothing_at_all_is_a_f
         (["run.mp4", "--everything", "--start", "5", "--stop", "5"], 2, "need 0 <= start < stop"),
         (["run.mp4", "--everything", "--engine", "spark"], 2, "--engine must be one of local, ray"),
         (["run.mp4", "--everything", "--workers", "2"], 2, "--address and --workers are for --engine ray"),
+        (["run.mp4", "--everything", "--device", "cpu,"], 2, "--device must be a device, or several"),
+        (["run.mp4", "--everything", "--engine", "ray", "--device", "cpu,cpu"], 2, "--device takes no list there"),
         (["run.mp4", "--everything", "--episodes", "7"], 1, "there is no episode '7'; there are run"),
         (["run.mp4", "--everything", "--cameras", "top"], 1, "no camera is called 'top'; there are video"),
         (["run.mp4", "--text", "mug"], 1, "test-sam takes points, boxes and masks, not text"),

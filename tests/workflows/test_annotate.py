@@ -137,6 +137,30 @@ def test_batches_give_what_single_frames_give(model, video, tmp_path):
     assert contents(tmp_path / "batched") == contents(tmp_path / "single")
 
 
+def test_two_devices_share_the_frames_and_give_what_one_gives(model, video, tmp_path):
+    asked = {"first": 0, "second": 0}
+
+    class Counting(type(model)):
+        def encode(self, pixels):
+            asked[self.called] += len(pixels)
+            time.sleep(0.05)
+            return super().encode(pixels)
+
+    def copy_called(name):
+        copy = load_model("test-sam")
+        copy.__class__, copy.called = Counting, name
+        return copy
+
+    engine = InProcess(copy_called("first"), others=(copy_called("second"),))
+
+    annotate(model, Footage.open(video), EVERYTHING, tmp_path / "two", engine=engine)
+    annotate(model, Footage.open(video), EVERYTHING, tmp_path / "one")
+
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+    assert min(asked.values()) >= 3
+    assert sum(asked.values()) == 12
+
+
 def test_a_file_of_boxes_chooses_the_frames(model, video, tmp_path):
     footage = Footage.open(video)
     task = boxes(footage, [1, 7, 8], label="mug", track="3")

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,7 +73,7 @@ def annotate(
     collector: options.Collector = None,
     licence: options.Licence = None,
     model: options.ModelName = None,
-    device: options.Device = None,
+    device: options.Devices = None,
     precision: options.Precision = None,
     backend: options.Backend = None,
     engine: options.EngineName = "local",
@@ -91,6 +92,9 @@ def annotate(
     """
     _check(everything, boxes, points, text, num_sources=len(sources))
     options.check_engine(engine, address, workers)
+    devices = options.read_devices(device)
+    if engine == "ray" and len(devices) > 1:
+        raise typer.BadParameter("on Ray every copy of the model gets a GPU of its own; --device takes no list there")
     read_settings(preset, changes or [])  # what is wrong in them is told before a model is loaded
     steps = options.read_cleanup(cleanup)
 
@@ -105,7 +109,7 @@ def annotate(
 
     from maskwright.workflows.annotate_recipe import EverythingTask, Recipe, TextTask
 
-    network = options.open_model(model, device, precision, backend)
+    network = options.open_model(model, devices[0], precision, backend)
     task: Task
     if prompts is not None:
         task = prompts
@@ -122,7 +126,8 @@ def annotate(
         collector=collector,
         licence=licence,
     )
-    where = _Where(network, _engine(engine, network, model, device, precision, backend, address, workers), out, as_json)
+    runner = _engine(engine, network, model, devices, precision, backend, address, workers)
+    where = _Where(network, runner, out, as_json)
     results = [where.annotate(footage, recipe, selection, notes) for footage in footages]
     if results and all(one.num_skipped and not one.num_before + one.num_frames for one in results):
         raise typer.Exit(1)
@@ -208,20 +213,23 @@ def _engine(
     name: str,
     network: "Model",
     model: str | None,
-    device: str | None,
+    devices: Sequence[str],
     precision: str | None,
     backend: str | None,
     address: str | None,
     workers: int | None,
 ) -> "Engine | None":
     if name == "local":
-        return None
+        from maskwright.workflows.annotate import InProcess
+
+        others = tuple(options.open_model(model, device, precision, backend) for device in devices[1:])
+        return InProcess(network, others=others) if others else None
     from maskwright.workflows.ray_engine import RayEngine
 
     return RayEngine.of(
         network,
         model or settings.MODEL.get(),
-        device=device or settings.DEVICE.get(),
+        device=devices[0],
         precision=precision or settings.PRECISION.get(),
         backend=backend or settings.BACKEND.get(),
         address=address,

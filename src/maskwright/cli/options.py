@@ -36,6 +36,15 @@ ModelName = Annotated[
     ),
 ]
 Device = Annotated[str | None, typer.Option("--device", metavar="DEVICE", help=_help(settings.DEVICE))]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help=f"{settings.DEVICE.help} Several, as cuda:0,cuda:1, share the frames. "
+        f"[env: {settings.DEVICE.env}; default: {settings.DEVICE.default_text}]",
+    ),
+]
 Precision = Annotated[str | None, typer.Option("--precision", metavar="NAME", help=_help(settings.PRECISION))]
 Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help=_help(settings.BACKEND))]
 Out = Annotated[
@@ -183,6 +192,19 @@ def open_cache(no_cache: bool) -> "EmbeddingCache | None":
     return None if no_cache else open_cache()
 
 
+def read_devices(device: str | None) -> list[str]:
+    """Read the devices that are to share the work, of the option or the setting.
+
+    Raises:
+        BadParameter: one is missing between commas.
+    """
+    told = device or settings.DEVICE.get()
+    devices = [one.strip() for one in told.split(",")]
+    if not all(devices):
+        raise typer.BadParameter(f"--device must be a device, or several as cuda:0,cuda:1; got {told!r}")
+    return devices
+
+
 def check_engine(engine: str, address: str | None, workers: int | None) -> None:
     """Check that what was said of an engine fits it."""
     if engine not in ENGINES:
@@ -206,6 +228,7 @@ __all__ = [
     "Cleanup",
     "Collector",
     "Device",
+    "Devices",
     "EngineName",
     "Episodes",
     "FrameNumber",
@@ -223,6 +246,7 @@ __all__ = [
     "open_cache",
     "open_model",
     "read_cleanup",
+    "read_devices",
     "read_intensity",
     "read_pictures",
     "where_to_write",

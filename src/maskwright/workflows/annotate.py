@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,11 +24,18 @@ from maskwright.store import MaskStore, create_store, open_store
 from maskwright.workflows.annotate_plan import Footage, Plan, Selection, Stretch, plan_frames
 from maskwright.workflows.annotate_recipe import Recipe, TextTask, run_name
 from maskwright.workflows.annotate_session import AnnotatedSource, Progress, Session
-from maskwright.workflows.channel import ahead
+from maskwright.workflows.channel import ahead, spread
 from maskwright.workflows.run_manifest import RunManifest, read_manifests, versions
 from maskwright.workflows.same_frames import check_same_frames
 from maskwright.workflows.source_facts import describe_source, licence_of
-from maskwright.workflows.stages import MaskedFrame, SkippedFrames, clean_masks, decode_frames, find_masks
+from maskwright.workflows.stages import (
+    DecodedFrame,
+    MaskedFrame,
+    SkippedFrames,
+    clean_masks,
+    decode_frames,
+    find_masks,
+)
 
 # What is gathered before it is written: records of 4 kB with their masks, noisy masks more. Two of these are in memory.
 ROWS_PER_SEGMENT, BYTES_PER_SEGMENT = 2_000, 4 << 20
@@ -52,10 +60,14 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class InProcess:
-    """Runs the stages in threads of this process. `batch_size` None is 8 on a GPU; a CPU gains nothing by batches."""
+    """Runs the stages in threads of this process. `batch_size` None is 8 on a GPU; a CPU gains nothing by batches.
+
+    `others` are copies of the model on other devices: each frame goes to the first that is free.
+    """
 
     model: Model
     batch_size: int | None = None
+    others: tuple[Model, ...] = ()
     name: str = field(default="local", init=False)
 
     def __call__(
@@ -64,11 +76,23 @@ class InProcess:
         """Run them; closing the iterator stops them."""
         batch_size = self.batch_size or (1 if self.model.device.type == "cpu" else 8)
         queued = max(_QUEUED, batch_size)
-        with closing(ahead(decode_frames(footage, stretches), size=queued, name="decode")) as decoded:
-            found = find_masks(self.model, decoded, recipe, batch_size=batch_size, origin=origin)
-            with closing(ahead(found, size=_QUEUED, name="network")) as masked:
-                for item in masked:
-                    yield clean_masks(item, recipe) if isinstance(item, MaskedFrame) else item
+        with (
+            closing(ahead(decode_frames(footage, stretches), size=queued, name="decode")) as decoded,
+            closing(self._found(decoded, recipe, batch_size, origin)) as masked,
+        ):
+            for item in masked:
+                yield clean_masks(item, recipe) if isinstance(item, MaskedFrame) else item
+
+    def _found(
+        self, decoded: Iterable[DecodedFrame | SkippedFrames], recipe: Recipe, batch_size: int, origin: str
+    ) -> Generator[MaskedFrame | SkippedFrames, None, None]:
+        finders = [
+            partial(find_masks, model, recipe=recipe, batch_size=batch_size, origin=origin)
+            for model in (self.model, *self.others)
+        ]
+        if len(finders) == 1:
+            return ahead(finders[0](decoded), size=_QUEUED, name="network")
+        return spread(decoded, finders, size=len(finders) * max(_QUEUED, batch_size), name="network")
 
 
 def annotate(

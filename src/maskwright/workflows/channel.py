@@ -1,4 +1,4 @@
-"""Bounded queues between threads: `ahead` runs an iterator in a thread of its own.
+"""Bounded queues between threads: `ahead` runs an iterator in a thread of its own, `spread` shares one among several.
 
 Memory holds at most `size` items between two stages. What fails in a thread is raised where its results are used; a
 consumer that stops early stops the producer. Nothing polls.
@@ -6,10 +6,11 @@ consumer that stops early stops the producer. Nothing polls.
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Channel(Generic[T]):
@@ -83,4 +84,51 @@ def ahead(items: Iterable[T], *, size: int, name: str) -> Generator[T, None, Non
         thread.join()
 
 
-__all__ = ["Channel", "ahead"]
+def spread(
+    items: Iterable[T], workers: Sequence[Callable[[Iterator[T]], Iterable[U]]], *, size: int, name: str
+) -> Generator[U, None, None]:
+    """Give what workers make of the items, each in a thread of its own; an item goes to the first that is free.
+
+    A worker is given the items that it takes as an iterator. Results come as they are made; leaving early ends all.
+    """
+    waiting: Channel[T] = Channel(size)
+    made: Channel[U] = Channel(size)
+    at_work = len(workers)
+    counting = threading.Lock()
+
+    def feed() -> None:
+        try:
+            for item in items:
+                if not waiting.put(item):
+                    return
+            waiting.close()
+        except BaseException as error:
+            waiting.fail(error)
+
+    def work(worker: Callable[[Iterator[T]], Iterable[U]]) -> None:
+        nonlocal at_work
+        try:
+            for result in worker(iter(waiting)):
+                if not made.put(result):
+                    return
+            with counting:
+                at_work -= 1
+                if not at_work:
+                    made.close()
+        except BaseException as error:
+            made.fail(error)
+
+    threads = [threading.Thread(target=feed, name=f"maskwright-{name}-feed", daemon=True)]
+    threads += [threading.Thread(target=work, args=(one,), name=f"maskwright-{name}", daemon=True) for one in workers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield from made
+    finally:
+        waiting.close()
+        made.close()
+        for thread in threads:
+            thread.join()
+
+
+__all__ = ["Channel", "ahead", "spread"]
