@@ -117,12 +117,13 @@ def _complain_of_usage(error: Any, name: str, *, is_usage: bool) -> int:
 
 def _in_one_line(error: Exception) -> str:
     from maskwright.core.errors import MaskwrightError
+    from maskwright.core.out_of_memory import is_out_of_memory
 
     message = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, MaskwrightError):
         return message
-    if type(error).__name__ == "OutOfMemoryError" or isinstance(error, MemoryError):
-        return f"out of memory. Take a smaller model or picture, or --device cpu ({message[:200]})"
+    if is_out_of_memory(error):
+        return f"out of memory. Take a smaller model or picture, or --device cpu instead of a GPU ({message[:200]})"
     return f"unexpected {type(error).__name__}: {message[:300]}. This is a bug in maskwright; --debug shows where"
 
 

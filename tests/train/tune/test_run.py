@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -158,9 +159,13 @@ def test_a_gradient_that_is_no_number_moves_nothing(run, weights, monkeypatch):
 
 def test_out_of_memory_says_how_many_prompts_fit_and_these_do(run, quick, monkeypatch):
     honest = step_module._draft
+    taken = []
 
     def small_machine(model, asked):
+        assert all(one() is None for one in taken), "what failed is still in memory"
         if len(asked.image_index) > 2:
+            block = torch.zeros(8)
+            taken.append(weakref.ref(block))
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         return honest(model, asked)
 

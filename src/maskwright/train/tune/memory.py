@@ -1,18 +1,13 @@
-"""Running out of memory: how to tell, and how many prompts at a time would fit."""
+"""Running out of memory: how many prompts at a time would fit."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 
 import torch
 
+from maskwright.core.out_of_memory import is_out_of_memory
 from maskwright.train.tune.tuner import Tuner
-
-_SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory does not suffice."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
 
 
 def fitting_size(tuner: Tuner, attempt: Callable[[], object], size: int) -> int:
@@ -29,9 +24,15 @@ def fitting_size(tuner: Tuner, attempt: Callable[[], object], size: int) -> int:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            let_go(error)
         else:
             return size
     return 0
 
 
-__all__ = ["fitting_size", "is_out_of_memory"]
+def let_go(error: BaseException) -> None:
+    """Let go of what the functions that failed had in memory; the error would hold it as long as it is handled."""
+    traceback.clear_frames(error.__traceback__)
+
+
+__all__ = ["fitting_size", "let_go"]

@@ -16,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from maskwright.core.errors import ModelError, SettingError
+from maskwright.core.out_of_memory import is_out_of_memory
 from maskwright.models.sam.model import SamModel
 from maskwright.train.checkpoints import replace_whole
 from maskwright.train.journal import Journal, Row
@@ -25,7 +26,7 @@ from maskwright.train.tune.drawing_back import draw_back
 from maskwright.train.tune.examples import Example, fingerprint
 from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.lesson import Lesson, MaskLesson
-from maskwright.train.tune.memory import fitting_size, is_out_of_memory
+from maskwright.train.tune.memory import fitting_size, let_go
 from maskwright.train.tune.parts import learning_state, load_learning, merged_state
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import seed_of
@@ -239,14 +240,18 @@ class _Run:
             measured = self.lesson.step(tuner, self.cache, asked, seed, self.crew)
         except LossIsNoNumber as error:
             names = ", ".join(one.name for one in asked[:3])
+            best = progress.best_epoch
+            kept = (
+                f"The best weights until then are kept (of epoch {best})" if best else "No epoch was better until then"
+            )
             raise ModelError(
-                f"{error} at epoch {progress.epoch + 1}, batch {progress.batch + 1} ({names}, ...). The best weights "
-                f"until then are kept (of epoch {progress.best_epoch}). Lower learning_rate, or look at these masks: "
-                f"{self.out}"
+                f"{error} at epoch {progress.epoch + 1}, batch {progress.batch + 1} ({names}, ...). {kept}. "
+                f"Lower learning_rate, or look at these masks: {self.out}"
             ) from error
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            let_go(error)
             raise self._out_of_memory(asked, seed) from error
         if measured is None:
             return
