@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
 import maskwright.train.tune.step as step_module
 from maskwright.core.errors import ModelError, SettingError
@@ -270,6 +271,27 @@ def test_a_short_run_warms_up_for_a_fifth_of_its_steps_at_most(num_steps, warm):
     rates = [rate_at(recipe, step, num_steps) for step in range(num_steps)]
 
     assert rates.index(max(rates)) == warm - 1
+
+
+class AsOnAGpu(TorchFunctionMode):
+    """Refuses what autocast refuses on a GPU, and lets on a CPU."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func is torch.nn.functional.binary_cross_entropy and torch.is_autocast_enabled("cpu"):
+            raise RuntimeError("binary_cross_entropy is unsafe to autocast")
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("parts", ["decoder", "boxes", "decoder+prompts", "decoder+lora"])
+def test_a_run_in_half_precision_goes_as_far_as_any(run, quick, squares, monkeypatch, parts):
+    monkeypatch.setattr(step_module, "_half", lambda model: torch.autocast("cpu", torch.bfloat16))
+    recipe = replace(quick, parts=parts, epochs=1, bce_weight=1.0, lora_rank=2)
+
+    with AsOnAGpu():
+        tuned = run(recipe=recipe, general=squares[:4])
+
+    assert tuned.num_epochs == 1
+    assert all(np.isfinite(list(row.values())).all() for row in tuned.rows)
 
 
 def test_general_pictures_are_answered_more_as_the_base_answers_them(run, quick, squares, test_sam, weights, tmp_path):

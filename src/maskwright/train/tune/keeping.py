@@ -138,16 +138,23 @@ def keeping_loss(model: SamModel, features: Features, kept: Kept) -> Float[Tenso
     """How far a model's answers are from the base's: of masks, cell by cell, and of beliefs. Zero if they are alike."""
     draft = model.draft(features, kept.image_index, kept.prompts)
     logits = draft.draw_cells(kept.cells.index).float()
-    target = take_cells(in_cells(kept.logits), kept.cells.index).sigmoid()
-    weight = kept.cells.weight[:, None, :, None]
+    with torch.autocast(logits.device.type, enabled=False):  # answers may be in half precision, what compares them not
+        far = _distance(logits, take_cells(in_cells(kept.logits), kept.cells.index).sigmoid(), kept.cells.weight)
+        far = far + _BELIEF * (draft.predicted_iou.float() - kept.predicted_iou) ** 2
+        return far.mean(1)
+
+
+def _distance(
+    logits: Float[Tensor, "K M1 C p"], target: Float[Tensor, "K M1 C p"], weight: Float[Tensor, "K C"]
+) -> Float[Tensor, "K M1"]:
+    """How far masks are from others, over C cells of which each stands for `weight`."""
+    weight = weight[:, None, :, None]
     entropy = F.binary_cross_entropy(target, target, reduction="none")
     divergence = F.binary_cross_entropy_with_logits(logits, target, reduction="none") - entropy
     mean = (divergence * weight).sum((2, 3)) / weight.expand_as(divergence[:, :1]).sum((2, 3))
     p = logits.sigmoid()
     common, both = ((x * weight).sum((2, 3)) for x in (2 * p * target, p * p + target * target))
-    far = _DIVERGENCE * mean + _OVERLAP * (1 - (common + _FEW_PIXELS) / (both + _FEW_PIXELS))
-    far = far + _BELIEF * (draft.predicted_iou.float() - kept.predicted_iou) ** 2
-    return far.mean(1)
+    return _DIVERGENCE * mean + _OVERLAP * (1 - (common + _FEW_PIXELS) / (both + _FEW_PIXELS))
 
 
 def _answers(
