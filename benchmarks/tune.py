@@ -6,16 +6,19 @@ python benchmarks/tune.py --frames 48 --random vit_b --device cuda      # times 
 Frames are painted, one mask each is asked for. Times are processor seconds of one thread, the two kinds of epoch in
 turn, so other work on the machine counts little; on a GPU they are seconds by the clock, with the peak of its memory.
 Each round draws other prompts: clicks take longer than boxes. What 1,000 frames and 10 epochs take is reckoned from
-them and says so.
+them and says so: learnt from alone, and as `maskwright train` does it if nothing is said, which holds frames out and
+scores them, takes mirrored views and crops, mixes general pictures in and asks the base.
 """
 
 import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import torch
 from harness import Timing, report
@@ -27,12 +30,16 @@ from maskwright.models.sam.model import SamModel
 from maskwright.train.builtin_pack import builtin_pack
 from maskwright.train.dice import Dice
 from maskwright.train.painted_folder import PaintedRecipe, write_painted_scenes
+from maskwright.train.tune.crew import ALONE
+from maskwright.train.tune.examples import Example
 from maskwright.train.tune.features import FeatureCache, encoded
+from maskwright.train.tune.lesson import MaskLesson
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import Sample, Samples, batch_of
 from maskwright.train.tune.step import tune_step
 from maskwright.train.tune.tuner import Tuner, make_tuner
 from maskwright.train.tune.views import View
+from maskwright.workflows.retention import NUM_MIXED
 from maskwright.workflows.training_data import read_training_data
 
 _FRAMES, _EPOCHS = 1_000, 10
@@ -70,6 +77,13 @@ def taken(work: Callable[[], object]) -> tuple[float, float]:
     return passed, passed
 
 
+def usual_epoch(tuner: Tuner, cache: FeatureCache, lesson: MaskLesson, number: int) -> None:
+    """Learn from every sample once as a run does, which asks the base as often in general pictures."""
+    size, drawn = tuner.recipe.batch, lesson.epoch(0)
+    for start in range(0, len(drawn), size):
+        lesson.step(tuner, cache, drawn[start : start + size], 1_000 * number + start, ALONE)
+
+
 def peak_mb(device: str) -> float:
     """The most memory that tensors took on a GPU since this was last asked; 0 on a CPU."""
     if device == "cpu":
@@ -102,6 +116,9 @@ class Costs:
     anew_clock: float
     kept_mb: float
     anew_mb: float
+    usual: float  # a prompt of a run as it is if nothing is said
+    scored: float  # a held-out mask
+    many: MaskLesson  # such a run on 1,000 frames: what it would look at, ask and score
 
 
 def measured(args: argparse.Namespace, root: Path) -> Costs:
@@ -112,7 +129,8 @@ def measured(args: argparse.Namespace, root: Path) -> Costs:
     write_painted_scenes(root / "scenes", painted, builtin_pack(), count=args.frames)
     model = model_of(args, root)
     print(f"frames and weights were made in {time.perf_counter() - began:.0f} s", flush=True)
-    samples = Samples(read_training_data(str(root / "scenes")).examples, recipe, crops=0)
+    examples = read_training_data(str(root / "scenes")).examples
+    samples = Samples(examples, recipe, crops=0)
     drawn = samples.epoch(0)
     for _ in encoded(model, samples.views()[:1]):  # warm
         pass
@@ -138,7 +156,29 @@ def measured(args: argparse.Namespace, root: Path) -> Costs:
         anew_clock=anew_clock,
         kept_mb=max(row[2] for row in times),
         anew_mb=max(row[5] for row in times),
+        **_usual(args.rounds, tuner, cache, examples),
     )
+
+
+def _usual(rounds: int, tuner: Tuner, cache: FeatureCache, examples: Sequence[Example]) -> dict[str, Any]:
+    """What a prompt and a scored mask of a run cost as it is if nothing is said, and how many 1,000 frames bring."""
+    lesson = MaskLesson(examples, examples, tuner.recipe, crops=0, general=examples)
+    seconds = [taken(partial(usual_epoch, tuner, cache, lesson, number))[0] for number in range(rounds)]
+    scoring, _ = taken(lambda: lesson.score(tuner.average, cache))
+    many = [
+        replace(one, name=f"{i}", group=f"{i}", digest=f"{i}")
+        for i, one in zip(range(_FRAMES + NUM_MIXED), cycle(examples), strict=False)
+    ]
+    recipe = TuneRecipe()
+    num_held_out = round(_FRAMES * recipe.validation_share)
+    num_test = round(_FRAMES * recipe.test_share)
+    crops = recipe.crops if tuner.model.card.looks_closer else 0
+    own, general = many[: _FRAMES - num_test], many[_FRAMES:]
+    return {
+        "usual": sum(seconds) / rounds / len(lesson.epoch(0)),
+        "scored": scoring / len(lesson.held_out),
+        "many": MaskLesson(own[num_held_out:], own[:num_held_out], recipe, crops=crops, general=general),
+    }
 
 
 def tell(args: argparse.Namespace, costs: Costs) -> None:
@@ -163,6 +203,17 @@ def tell(args: argparse.Namespace, costs: Costs) -> None:
     seconds = _FRAMES * (costs.encoding + _EPOCHS * costs.kept) / n
     where = f"{seconds / 60:.1f} minutes of one core" if on_cpu else f"{seconds:.0f} s on one GPU"
     print(f"{_FRAMES:,} frames x {_EPOCHS} epochs in {where}, encoding included; reckoned from these {n} frames")
+    num_views, num_asked, num_scored = (
+        len({view.key for view in costs.many.views()}),
+        len(costs.many.epoch(0)),
+        len(costs.many.held_out),
+    )
+    seconds = (
+        num_views * costs.encoding / n + _EPOCHS * num_asked * costs.usual + (_EPOCHS + 1) * num_scored * costs.scored
+    )
+    where = f"{seconds / 60:.1f} minutes of one core" if on_cpu else f"{seconds:.0f} s on one GPU"
+    print(f"as it is if nothing is said: {costs.usual:.4f} s a prompt, {costs.scored:.4f} s a mask that is scored;")
+    print(f"{num_views:,} views, {num_asked:,} prompts an epoch, {num_scored} masks scored: {where}, reckoned too")
 
 
 def main() -> None:

@@ -63,9 +63,7 @@ class TuneRecipe:
     validation_share: float = option(0.15, "share of the episodes held out to decide when to stop")
     test_share: float = option(0.15, "share of the episodes held out to tell how good it became")
     seed: int = option(0, "decides the split, the order and every prompt")
-    at_once: int = option(
-        0, "prompts in memory at a time, with the same outcome; 0: eight on a CPU, the whole batch on a GPU"
-    )
+    at_once: int = option(0, "prompts in memory at a time; 0: the whole batch. Less memory, the same outcome")
     save_minutes: float = option(2.0, "minutes between checkpoints within an epoch")
     tolerance: float = option(0.02, "loss of mIoU on general data that is not yet said in red")
     eval_pictures: int = option(200, "most held-out pictures that are scored before and after")
