@@ -11,6 +11,7 @@ Targets: 0.9 with given masks, 0.7 end to end (the mask of the answer at IoU 0.5
 
 import argparse
 import collections
+import functools
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -111,7 +112,8 @@ def _model_finder(name: str) -> Callable[[LabelledScene], Find]:
 
     def finder(scene: LabelledScene) -> Find:
         image = mw.Image(scene.image)
-        return things_of_model(model, image, mw.embed(model, image))
+        # Many instructions about one picture ask for the same words.
+        return functools.cache(things_of_model(model, image, mw.embed(model, image)))
 
     return finder
 

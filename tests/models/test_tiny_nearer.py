@@ -114,3 +114,21 @@ def test_each_thing_is_given_once_with_a_belief_of_its_own_the_likeliest_first()
     assert [one.belief for one in mugs] == sorted((one.belief for one in mugs), reverse=True)
     assert mugs[0].belief > mugs[1].belief > 0.5 > mugs[2].belief
     assert torch.equal(bowls[0].pieces[0][1], whole.logits[1])
+
+
+def test_an_object_is_no_table_and_no_arm_unless_these_are_asked_for() -> None:
+    whole = things(
+        (square(0, 20, 40, 30), "object table"), (square(0, 0, 6, 6), "object red mug"),
+        (square(30, 0, 36, 12), "object red robot arm"),
+    )  # fmt: skip
+    whole.words[0, WORDS.index("object")] = 9.0  # the surest of all
+    whole.words[:, WORDS.index("thing")] = 6.0
+    seen = [as_seen(whole, SIDE, WHOLE, (160, 120))]
+
+    anything, red, table = (each_seen(seen, text(phrase), EACH)[0] for phrase in ("object", "red thing", "table"))
+
+    for found in (anything, red):
+        assert torch.equal(found[0].pieces[0][1], whole.logits[1])
+        assert found[0].belief > 0.5 > 0.05 > found[1].belief
+    assert torch.equal(table[0].pieces[0][1], whole.logits[0])
+    assert table[0].belief > 0.5

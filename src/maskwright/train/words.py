@@ -8,7 +8,7 @@ learned from its pixels. Plain Python: a picture has few objects.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from maskwright.models.tiny.vocabulary import COLOURS, MATERIALS, WORDS, phrase_words
+from maskwright.models.tiny.vocabulary import ANYTHING, COLOURS, MATERIALS, phrase_words
 from maskwright.train.dice import Dice
 
 Words = frozenset[int]
@@ -16,8 +16,6 @@ Words = frozenset[int]
 _NUM_COLOURS, _NUM_MATERIALS = len(COLOURS), len(MATERIALS)
 COLOUR_WORDS = range(_NUM_COLOURS)
 MATERIAL_WORDS = range(_NUM_COLOURS, _NUM_COLOURS + _NUM_MATERIALS)
-# What may be said of anything; "red object" asks for all that is red.
-ANYTHING: Words = frozenset({WORDS.index("object"), WORDS.index("thing")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

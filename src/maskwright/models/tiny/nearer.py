@@ -5,7 +5,7 @@ what its border cuts is left to the whole picture, and so are tables, walls, flo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -14,11 +14,15 @@ from torch import Tensor
 
 from maskwright.models.text_protocol import WordsFound
 from maskwright.models.tiny.answering import Ranking, chosen, evidence, rank_masks, same_things, thing_evidence
+from maskwright.models.tiny.finding import REGIONS
 from maskwright.models.tiny.text import Drawn, Things
+from maskwright.models.tiny.vocabulary import ANYTHING, phrase_words
 
 GRID_STRIDE = 2  # masks are compared on a grid of the whole frame with cells of so many pixels
 _BORDER = 1  # cells of a part's logits along its border
 _MOST_THINGS = 24  # for one phrase
+_REGION_WORDS = tuple(phrase_words(region) for region in REGIONS)
+_LEAST_CHANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +106,28 @@ def each_seen(
     if not pieces:
         return [[] for _ in text]
     ranking = rank_seen(seen, text)
+    asked_for = chances_of_objects(torch.cat([one.things.words for one in seen]), text)
+    ordered = replace(ranking, scores=ranking.scores + asked_for.log())
     return [
         [
-            WordsFound(pieces=(pieces[i],), belief=float(torch.sigmoid(thing_evidence(ranking, phrase, i) @ belief)))
-            for i in things_apart(ranking, phrase)
+            WordsFound(
+                pieces=(pieces[i],),
+                belief=float(torch.sigmoid(thing_evidence(ranking, phrase, i) @ belief) * asked_for[phrase, i]),
+            )
+            for i in things_apart(ordered, phrase)
         ]
         for phrase in range(len(text))
     ]
+
+
+def chances_of_objects(words: Float[Tensor, "Q W"], text: Int[Tensor, "N k"]) -> Float[Tensor, "N Q"]:
+    """How likely each mask is what is meant by "object" where a phrase says that, and 1 where it does not.
+
+    All that is there is an object to the reader; who asks for the leftmost one means no wall, and no arm.
+    """
+    of_regions = torch.stack([F.logsigmoid(words[:, list(region)]).sum(1).exp() for region in _REGION_WORDS]).amax(0)
+    is_any = torch.isin(text, torch.tensor(sorted(ANYTHING), device=text.device)).any(1, keepdim=True)
+    return torch.where(is_any, (1 - of_regions).clamp(min=_LEAST_CHANCE), 1.0)
 
 
 def things_apart(ranking: Ranking, phrase: int) -> list[int]:

@@ -46,6 +46,8 @@ NOUNS = (
 WORDS = COLOURS + MATERIALS + NOUNS
 
 _INDEX = {word: index for index, word in enumerate(WORDS)}
+# What may be said of anything; "red object" asks for all that is red.
+ANYTHING = frozenset({_INDEX["object"], _INDEX["thing"]})
 _ARTICLES = frozenset({"a", "an", "the"})
 # Spellings and plurals that no rule gives.
 _OTHER_FORMS = {"grey": "gray", "mice": "mouse", "people": "person", "persons": "person"}
@@ -83,4 +85,4 @@ def _known_form(word: str, phrase: str, known: Sequence[str]) -> str:
     )
 
 
-__all__ = ["COLOURS", "MATERIALS", "NOUNS", "WORDS", "phrase_words"]
+__all__ = ["ANYTHING", "COLOURS", "MATERIALS", "NOUNS", "WORDS", "phrase_words"]
