@@ -4,16 +4,17 @@
 axis by the rounded size, exactly as Meta's `ResizeLongestSide` does.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from PIL import Image as PillowImage
 from torch import Tensor
 
 from maskwright.core.shapes import SizeHW
+from maskwright.models.pillow_resize import PillowResize, by_pillow, upload
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
@@ -66,22 +67,29 @@ class ModelFrame:
 
     def resize(self, pixels: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:
         """Resize with Pillow's antialiased bilinear filter on uint8, as the official checkpoints were run."""
-        if pixels.shape[:2] == self.input_hw:
-            return pixels
-        h, w = self.input_hw
-        return np.asarray(PillowImage.fromarray(pixels).resize((w, h), PillowImage.Resampling.BILINEAR))
+        return pixels if pixels.shape[:2] == self.input_hw else by_pillow(pixels, self.input_hw)
 
     def pixels_to_model(
         self, pixels: UInt8[np.ndarray, "H W 3"], device: torch.device | str
     ) -> Float[Tensor, "1 3 S S"]:
-        """Resize, normalise and pad one image, on `device`."""
-        resized = torch.from_numpy(np.array(self.resize(pixels))).to(device)
-        mean = torch.tensor(self.spec.mean, device=device)
-        std = torch.tensor(self.spec.std, device=device)
-        frame = torch.zeros(1, 3, self.spec.side, self.spec.side, device=device)
+        """Resize, normalise and pad one image, on `device`; a GPU resizes by itself, to the same pixels."""
+        place = torch.device(device)
+        on_gpu = place.type == "cuda"
+        resized = _ON_GPU(pixels, self.input_hw, place) if on_gpu else upload(self.resize(pixels), place)
+        mean, std = _normalisation(self.spec, place)
+        frame = torch.zeros(1, 3, self.spec.side, self.spec.side, device=place)
         h, w = self.input_hw
         frame[0, :, :h, :w] = ((resized.float() - mean) / std).permute(2, 0, 1)
         return frame
+
+
+_ON_GPU = PillowResize()
+
+
+@functools.lru_cache(maxsize=16)
+def _normalisation(spec: FrameSpec, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation where they are needed: to bring them anew would wait for all that the GPU does."""
+    return torch.tensor(spec.mean, device=device), torch.tensor(spec.std, device=device)
 
 
 __all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "FrameSpec", "ModelFrame"]

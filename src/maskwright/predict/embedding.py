@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 import torch
+from torch import Tensor
 
 from maskwright.core import Image, ModelRef, SizeHW
 from maskwright.core.errors import ImageError
@@ -48,14 +49,24 @@ def embed_batch(
     """Encode images as they come, `batch_size` at a time, in order; images may differ in size.
 
     Memory holds one batch: frames of S x S x 3 floats and their features. On CPU a batch of a ViT is no faster than its
-    images one by one, on a GPU it is.
+    images one by one, on a GPU it is. There the next batch is taken and uploaded while one is encoded, unless
+    `batch_size` is 1.
 
     Raises:
         ImageError: something in `images` is not an Image.
     """
-    stream = iter(images)
-    while batch := list(islice(stream, batch_size)):
-        yield from _embed_some(model, batch, cache)
+    batches = _prepared(model, images, batch_size, cache)
+    reads_ahead = model.device.type == "cuda" and batch_size > 1
+    batch = next(batches, None)
+    while batch is not None:
+        embeddings = _encode(model, batch, cache)
+        if not reads_ahead:
+            yield from embeddings
+        try:
+            batch = next(batches, None)
+        finally:  # what is encoded is given before the next batch fails
+            if reads_ahead:
+                yield from embeddings
 
 
 def model_ref(model: Model | VideoModel) -> ModelRef:
@@ -77,28 +88,55 @@ def embedding_key(model: Model, image_digest: str) -> EmbeddingKey:
     return EmbeddingKey.of(image_digest, replace(ref, checkpoint_sha256=encoder))
 
 
-def _embed_some(model: Model, images: Sequence[Image], cache: EmbeddingCache | None) -> Iterator[ImageEmbedding]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Batch:
+    """Some images on their way: `found` are features of the cache by index, `pixels` the frames of the others."""
+
+    images: Sequence[Image]
+    frames: Sequence[ModelFrame]
+    keys: Sequence[EmbeddingKey]
+    found: dict[int, Features]
+    pixels: Tensor | None
+
+    @property
+    def missing(self) -> list[int]:
+        return [i for i in range(len(self.images)) if i not in self.found]
+
+
+def _prepared(model: Model, images: Iterable[Image], batch_size: int, cache: EmbeddingCache | None) -> Iterator[_Batch]:
+    stream = iter(images)
+    while some := list(islice(stream, batch_size)):
+        yield _prepare(model, some, cache)
+
+
+@torch.no_grad()
+def _prepare(model: Model, images: Sequence[Image], cache: EmbeddingCache | None) -> _Batch:
     for image in images:
         if not isinstance(image, Image):
             raise ImageError(f"expected an Image to embed, got a {type(image).__name__}. Make one: Image(pixels)")
-    ref = model_ref(model)
     frames = [ModelFrame.of(image.size_hw, model.frame) for image in images]
-    features: dict[int, Features] = {}
-    keys: list[EmbeddingKey] = []
+    keys = [embedding_key(model, image.digest) for image in images] if cache is not None else []
+    found: dict[int, Features] = {}
     if cache is not None:
-        keys = [embedding_key(model, image.digest) for image in images]
-        features = {i: found for i, key in enumerate(keys) if (found := cache.get(key, model.device)) is not None}
-    missing = [i for i in range(len(images)) if i not in features]
-    if missing:
-        with torch.no_grad():
-            pixels = torch.cat([frames[i].pixels_to_model(images[i].pixels, model.device) for i in missing])
-            encoded = model.encode(pixels)
-        for row, i in enumerate(missing):
+        found = {i: kept for i, key in enumerate(keys) if (kept := cache.get(key, model.device)) is not None}
+    pixels = [frames[i].pixels_to_model(images[i].pixels, model.device) for i in range(len(images)) if i not in found]
+    return _Batch(images=images, frames=frames, keys=keys, found=found, pixels=torch.cat(pixels) if pixels else None)
+
+
+@torch.no_grad()
+def _encode(model: Model, batch: _Batch, cache: EmbeddingCache | None) -> list[ImageEmbedding]:
+    features = dict(batch.found)
+    if batch.pixels is not None:
+        encoded = model.encode(batch.pixels)
+        for row, i in enumerate(batch.missing):
             features[i] = encoded[row]
             if cache is not None:
-                cache.put(keys[i], features[i])
-    for i, (image, frame) in enumerate(zip(images, frames, strict=True)):
-        yield ImageEmbedding(features=features[i], frame=frame, image_digest=image.digest, model=ref)
+                cache.put(batch.keys[i], features[i])
+    ref = model_ref(model)
+    return [
+        ImageEmbedding(features=features[i], frame=frame, image_digest=image.digest, model=ref)
+        for i, (image, frame) in enumerate(zip(batch.images, batch.frames, strict=True))
+    ]
 
 
 __all__ = ["ImageEmbedding", "embed", "embed_batch", "embedding_key", "model_ref"]
