@@ -40,12 +40,17 @@ from maskwright.predict import embed_batch
 STARTED = time.perf_counter()
 SHAPES = {"vit_b": (768, 12), "vit_h": (1280, 16)}
 BLOCKS = {
-    "grid": [(128, 64, 8, 3), (128, 64, 8, 2), (128, 64, 4, 3), (128, 64, 4, 2), (64, 64, 4, 3), (64, 64, 4, 2)],
+    "grid": [(128, 64, 4, 3), (64, 64, 4, 3), (64, 64, 4, 4), (64, 64, 4, 2)],
     "windows": [
-        (64, 64, 4, 2), (64, 64, 4, 1), (64, 64, 4, 3), (64, 32, 4, 2), (128, 64, 4, 2), (128, 64, 8, 2),
-        (64, 128, 4, 1), (128, 128, 8, 1),
+        (64, 64, 4, 2), (64, 64, 4, 1), (64, 32, 4, 2), (64, 32, 4, 1), (64, 32, 4, 3), (128, 64, 4, 2),
+        (128, 32, 4, 2), (64, 128, 4, 1), (64, 256, 8, 1),
     ],
 }  # fmt: skip
+WHOLE = {
+    "vit_b": ("fp32", "bf16", "profile", "pipeline", "mask", "transformers", "reference"),
+    "vit_h": ("bf16", "profile", "pipeline"),
+}  # what is asked of a size first
+ODD = ((37, 50, 14), (32, 32, 0), (40, 64, 0), (9, 100, 0), (14, 14, 14), (33, 28, 7), (12, 10, 0))
 Rows = list[dict[str, Any]]
 
 
@@ -88,18 +93,21 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def milliseconds(run: Callable[[], object], rounds: int = 10) -> float:
-    """The median by events; the first three runs do not count."""
+def milliseconds(run: Callable[[], object], rounds: int = 10, at_once: int = 1) -> float:
+    """The median by events; the first three runs do not count. Short runs go `at_once`, so that the GPU is not kept
+    waiting by what launches them.
+    """
     for _ in range(3):
         run()
     times = []
     for _ in range(rounds):
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         begin.record()
-        run()
+        for _ in range(at_once):
+            run()
         end.record()
         torch.cuda.synchronize()
-        times.append(begin.elapsed_time(end))
+        times.append(begin.elapsed_time(end) / at_once)
     return statistics.median(times)
 
 
@@ -139,6 +147,9 @@ def compile_first(asked: tuple[str, str, tuple[int, ...], str]) -> str:
     """Run a kernel once, in a process of its own: what it is compiled to is kept on disk."""
     model, kind, blocks, dtype = asked
     try:
+        if kind == "odd":
+            odd_size(*blocks, getattr(torch, dtype))
+            return ""
         layer = layer_of(model, 14 if kind == "windows" else 0, getattr(torch, dtype))
         qkv = torch.randn(1, 64, 64, 3 * SHAPES[model][0], device="cuda", dtype=getattr(torch, dtype))
         with torch.no_grad():
@@ -202,9 +213,11 @@ def attend_flexibly(layer: GridAttention, qkv: Tensor) -> Tensor:
     return _FLEX["run"](q, k, v, score_mod=biased).transpose(1, 2).reshape(B, h, w, -1)
 
 
-def attention(bench: Bench, model: str, kind: str, batch: int, dtype: torch.dtype, each: list[tuple[int, ...]]) -> None:
-    """All ways of one attention; the fastest blocks are kept for what comes after."""
-    part = f"{model} {kind} b{batch} {str(dtype)[6:]}"
+def attention(
+    bench: Bench, model: str, kind: str, batch: int, dtype: torch.dtype, each: list[tuple[int, ...]], beside: str = ""
+) -> None:
+    """One attention, cut in many ways; the fastest blocks are kept for what comes after."""
+    part = f"{model} {kind} b{batch} {str(dtype)[6:]}{beside}"
     if bench.only and bench.only not in part:
         return
     with torch.no_grad():
@@ -223,7 +236,7 @@ def attention(bench: Bench, model: str, kind: str, batch: int, dtype: torch.dtyp
             torch.cuda.synchronize()
             before = torch.cuda.memory_allocated()
             torch.cuda.reset_peak_memory_stats()
-            took = milliseconds(run, 7)
+            took = milliseconds(run, 5, at_once=10)
             added = (torch.cuda.max_memory_allocated() - before) / 2**20
             return {"ms": took, "tflops": flops / took / 1e9, "error": error, "added_mb": round(added)}
 
@@ -234,12 +247,13 @@ def attention(bench: Bench, model: str, kind: str, batch: int, dtype: torch.dtyp
             )
             if found.get("error", 1.0) < 0.05:
                 best = min(best, (found["ms"], blocks))
-        if best[0] < float("inf"):
-            fused_attention._BLOCKS[kind, dtype.itemsize] = best[1]
+        if best[0] < float("inf") and dtype.itemsize == 2 and not beside:
+            fused_attention._BLOCKS[kind] = best[1]
         bench.row(part, "near alone", lambda: measured_near(layer, qkv))
-        with unfused():
-            bench.row(part, "mask", lambda: measured(lambda: layer.attend(qkv)))
-        if kind == "grid" and dtype == torch.bfloat16:
+        if "others" in part:
+            with unfused():
+                bench.row(part, "mask", lambda: measured(lambda: layer.attend(qkv)))
+        if "others" in part and kind == "grid":
             bench.row(part, "longer keys, flash", lambda: measured(lambda: attend_longer(layer, qkv)))
             bench.row(part, "FlexAttention", lambda: measured(lambda: attend_flexibly(layer, qkv)))
 
@@ -247,24 +261,20 @@ def attention(bench: Bench, model: str, kind: str, batch: int, dtype: torch.dtyp
 def measured_near(layer: GridAttention, qkv: Tensor) -> dict[str, Any]:
     """The products with relative positions by themselves, which the kernel's figures contain."""
     run = fused_attention.products_with_positions
-    return {"ms": milliseconds(lambda: run(qkv, layer.rel_pos_h, layer.rel_pos_w, layer.num_heads), 7)}
+    return {"ms": milliseconds(lambda: run(qkv, layer.rel_pos_h, layer.rel_pos_w, layer.num_heads), 5, at_once=10)}
 
 
-def odd_sizes(dtype: torch.dtype) -> dict[str, Any]:
-    """The largest error on grids and windows of other sizes."""
-    worst = 0.0
-    for h, w, window in ((37, 50, 14), (32, 32, 0), (40, 64, 0), (9, 100, 0), (14, 14, 14), (33, 28, 7), (12, 10, 0)):
-        layer = layer_of("vit_h", window, dtype)
-        qkv = torch.randn(2, h, w, 3840, device="cuda").to(dtype)
-        for name, side in (("rel_pos_h", window or h), ("rel_pos_w", window or w)):
-            setattr(layer, name, nn.Parameter(0.2 * torch.randn(2 * side - 1, 80, device="cuda").to(dtype)))
-        with torch.no_grad():
-            out = layer.attend(qkv).double()
-            with unfused():
-                truth = layer.double().attend(qkv.double())
-        error = float((out - truth).norm() / truth.norm())
-        worst = max(worst, error) if error == error else float("nan")
-    return {"error": worst}
+def odd_size(h: int, w: int, window: int, dtype: torch.dtype) -> float:
+    """The error on a grid of another size, against fp64."""
+    layer = layer_of("vit_h", window, dtype)
+    qkv = torch.randn(2, h, w, 3840, device="cuda").to(dtype)
+    for name, side in (("rel_pos_h", window or h), ("rel_pos_w", window or w)):
+        setattr(layer, name, nn.Parameter(0.2 * torch.randn(2 * side - 1, 80, device="cuda").to(dtype)))
+    with torch.no_grad():
+        out = layer.attend(qkv).double()
+        with unfused():
+            truth = layer.double().attend(qkv.double())
+    return float((out - truth).norm() / truth.norm())
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
@@ -400,8 +410,11 @@ def whole(bench: Bench, name: str, checkout: str, asked: tuple[str, ...]) -> Non
 
     if "fp32" in asked:
         each.measure(bench, "ours fp32", encoder, ours_on, (1,))
+        bench.row(part, "fp32 beside the CPU", lambda: beside_cpu(each))
     encoder.to(torch.bfloat16)
-    each.measure(bench, "ours bf16", encoder, ours_on, (1, 8, 16))
+    if "bf16" in asked:
+        each.measure(bench, "ours bf16", encoder, ours_on, (1, 8, 16))
+        bench.row(part, "ours bf16, CUDA graph b1", lambda: replayed(encoder, each.pixels[:1].bfloat16()))
     if "profile" in asked:
         bench.row(part, "profile b8", lambda: profiled(lambda: encoder(each.pixels[:8].bfloat16())))
     if "pipeline" in asked:
@@ -412,12 +425,6 @@ def whole(bench: Bench, name: str, checkout: str, asked: tuple[str, ...]) -> Non
     if "gelu" in asked:
         with gelu_in_product(encoder):
             each.measure(bench, "ours bf16, tanh GELU in product", encoder, ours_on, (8,))
-    if checkout and (other := built(lambda: reference(checkout, name, each.weights))):
-        each.measure(bench, "reference bf16", other, other, (1, 8))
-        each.measure(bench, "reference bf16, blocks compiled", other, compiled_by_block(other), (1, 8))
-    other = None
-    compiled_by_block(encoder)
-    each.measure(bench, "ours bf16, blocks compiled", encoder, ours_on, (8, 1, 16))
     if "transformers" in asked and (peer := built(lambda: from_transformers(each.weights))):
 
         def theirs(pixels: Tensor) -> Tensor:
@@ -425,9 +432,12 @@ def whole(bench: Bench, name: str, checkout: str, asked: tuple[str, ...]) -> Non
             return found if isinstance(found, Tensor) else found[0]
 
         each.measure(bench, "transformers bf16", peer.vision_encoder, theirs, (1, 8))
-        for layer in peer.vision_encoder.layers:
-            layer.compile()
-        each.measure(bench, "transformers bf16, layers compiled", peer.vision_encoder, theirs, (1, 8))
+    if checkout and "reference" in asked and (other := built(lambda: reference(checkout, name, each.weights))):
+        each.measure(bench, "reference bf16", other, other, (1, 8))
+        each.measure(bench, "reference bf16, blocks compiled", other, compiled_by_block(other), (1,))
+    if "compile" in asked:
+        encoder.compile()
+        each.measure(bench, "ours bf16, compiled", encoder, lambda x: encoder(x)[0], (1,))
 
 
 def built(build: Callable[[], nn.Module]) -> nn.Module | None:
@@ -474,6 +484,36 @@ def profiled(run: Callable[[], object]) -> dict[str, Any]:
     }
 
 
+@torch.no_grad()
+def replayed(encoder: nn.Module, pixels: Tensor) -> dict[str, Any]:
+    """Milliseconds of a captured graph: what the GPU takes where nothing launches."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        encoder(pixels)
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        encoder(pixels)
+    return {"ms_per_image": milliseconds(graph.replay)}
+
+
+@torch.no_grad()
+def beside_cpu(each: "Encoders") -> dict[str, Any]:
+    """How far the GPU in fp32 is from the CPU, with cuDNN's TF32 and without."""
+    encoder = each.model.image_encoder
+    gpu = [encoder(each.pixels[:1])[0].cpu()]
+    torch.backends.cudnn.allow_tf32 = not torch.backends.cudnn.allow_tf32
+    gpu.append(encoder(each.pixels[:1])[0].cpu())
+    torch.backends.cudnn.allow_tf32 = not torch.backends.cudnn.allow_tf32
+    cpu = encoder.cpu()(each.pixels[:1].cpu())[0]
+    encoder.cuda()
+    masks = [each.masks_of(x.cuda()) for x in (*gpu, cpu)]
+    iou = [float(((m & masks[2]).sum((-2, -1)) / (m | masks[2]).sum((-2, -1)).clamp(min=1)).mean()) for m in masks]
+    error = [float((x - cpu).norm() / cpu.norm()) for x in gpu]
+    return {"error": error[0], "error_other_tf32": error[1], "miou": iou[0], "miou_other_tf32": iou[1]}
+
+
 def pipeline(each: Encoders) -> dict[str, Any]:
     """Pictures to embeddings, uploads and preprocessing included, by the clock."""
     rng = np.random.default_rng(0)
@@ -500,6 +540,7 @@ def main() -> None:
     args = parser.parse_args()
     bench = Bench(args.limit, args.only)
     asked = [(m, k, b, "bfloat16") for m in SHAPES for k, each in BLOCKS.items() for b in each]
+    asked += [("vit_h", "odd", one, dtype) for one in ODD for dtype in ("bfloat16", "float16")]
     asked += [("vit_b", "grid", (32, 64, 4, 2), "float32"), ("vit_b", "windows", (32, 32, 4, 2), "float32")]
     if not args.only or "encode" not in args.only:
         # Before this process touches the GPU: those that are forked bring a context of their own.
@@ -529,18 +570,40 @@ def measure_all(bench: Bench, checkout: str) -> None:
     """Everything, the most wanted first."""
     bf16 = torch.bfloat16
     for dtype in (bf16, torch.float16):
-        bench.row("odd sizes", str(dtype)[6:], lambda dtype=dtype: odd_sizes(dtype))
+        bench.row("odd sizes", str(dtype)[6:], lambda dtype=dtype: {"errors": [odd_size(*one, dtype) for one in ODD]})
+    bench.row("upload and resize", "1080p", resized_on_gpu)
+    for model in ("vit_b", "vit_h"):
+        for kind in ("windows", "grid"):
+            attention(bench, model, kind, 8, bf16, BLOCKS[kind])
+        print(f"blocks of {model}: {fused_attention._BLOCKS}")
+        whole(bench, model, checkout, WHOLE[model])
+        torch.cuda.empty_cache()
+    attention(bench, "vit_b", "grid", 1, torch.float32, [(32, 64, 4, 2)], ", others")
+    attention(bench, "vit_b", "windows", 1, torch.float32, [(32, 32, 4, 2)], ", others")
     for kind in ("windows", "grid"):
-        attention(bench, "vit_h", kind, 8, bf16, BLOCKS[kind])
-    print(f"blocks of vit_h: {fused_attention._BLOCKS}")
-    whole(bench, "vit_h", checkout, ("profile", "pipeline", "gelu"))
-    torch.cuda.empty_cache()
-    for kind in ("windows", "grid"):
-        attention(bench, "vit_b", kind, 8, bf16, BLOCKS[kind])
-    print(f"blocks of vit_b: {fused_attention._BLOCKS}")
-    whole(bench, "vit_b", checkout, ("fp32", "mask", "transformers"))
-    attention(bench, "vit_b", "grid", 1, torch.float32, [(32, 64, 4, 2)])
-    attention(bench, "vit_b", "windows", 1, torch.float32, [(32, 32, 4, 2)])
+        attention(bench, "vit_h", kind, 8, bf16, BLOCKS[kind][:1], ", others")
+    whole(bench, "vit_b", checkout, ("compile",))
+    whole(bench, "vit_h", checkout, ("gelu", "reference"))
+
+
+def resized_on_gpu() -> dict[str, Any]:
+    """Milliseconds of bringing a picture to the GPU's frame, and whether its pixels are those of the CPU."""
+    spec = build_model("test-sam").frame
+    rng = np.random.default_rng(0)
+    equal = True
+    for size_hw in ((1080, 1920), (480, 640), (720, 1280), (900, 600), (37, 1000)):
+        frame = ModelFrame.of(size_hw, spec)
+        for _ in range(2):  # the first is Pillow's and teaches the order
+            pixels = rng.integers(0, 256, (*size_hw, 3), dtype=np.uint8)
+            equal &= torch.equal(frame.pixels_to_model(pixels, "cuda").cpu(), frame.pixels_to_model(pixels, "cpu"))
+    frame = ModelFrame.of((1080, 1920), spec)
+    pixels = rng.integers(0, 256, (1080, 1920, 3), dtype=np.uint8)
+    torch.cuda.synchronize()
+    begun = time.perf_counter()
+    for _ in range(10):
+        frame.pixels_to_model(pixels, "cuda")
+    torch.cuda.synchronize()
+    return {"ms": 100 * (time.perf_counter() - begun), "equal_to_cpu": equal}
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import torch
 from maskwright.core import BoxPrompt, Image, MaskRecord, PointPrompt
 from maskwright.masks import iou_matrix
 from maskwright.models import find_card, load_model
+from maskwright.models.frame import FrameSpec, ModelFrame
 from maskwright.predict import EmbeddingCache, embed, everything, predict, refine, to_records
 from maskwright.predict.everything_settings import preset_for
 
@@ -70,3 +71,10 @@ def test_everything_on_a_gpu_finds_what_the_cpu_finds(image):
     assert cpu
     best = iou_matrix([r.rle for r in cpu], [r.rle for r in gpu]).max(axis=1)
     assert (best > 0.9).mean() > 0.9
+
+
+def test_the_frame_that_a_gpu_makes_is_the_one_of_the_cpu(image):
+    frame = ModelFrame.of(image.size_hw, FrameSpec(side=200, logits_side=50))
+    frame.pixels_to_model(image.pixels, "cuda")  # Pillow's, which teaches the GPU the order
+
+    assert torch.equal(frame.pixels_to_model(image.pixels, "cuda").cpu(), frame.pixels_to_model(image.pixels, "cpu"))

@@ -4,7 +4,6 @@ It is an operator of PyTorch (`maskwright::attend_over_grid`), so that `torch.co
 operations know it. It has no gradient: training goes the way of `attention.py`.
 """
 
-import functools
 import importlib.util
 import math
 from typing import Any
@@ -17,13 +16,9 @@ from torch.utils.flop_counter import register_flop_formula
 _WIDEST_HEAD = 128
 _WIDEST_ROW = 128  # of keys, which a step of the kernel holds
 _SMALL = 16
+_HAS_TRITON = importlib.util.find_spec("triton") is not None
 # Of a head's queries, keys a step, warps, loads in flight; the fastest of those that benchmarks/gpu_encoder.py tries.
-_BLOCKS = {
-    ("windows", 2): (64, 64, 4, 2),
-    ("grid", 2): (128, 64, 8, 3),
-    ("windows", 4): (32, 32, 4, 2),
-    ("grid", 4): (32, 64, 4, 2),
-}
+_BLOCKS = {"windows": (64, 64, 4, 2), "grid": (64, 64, 4, 3)}
 
 
 def can_fuse(qkv: Tensor, num_heads: int, side_h: int, side_w: int) -> bool:
@@ -34,13 +29,9 @@ def can_fuse(qkv: Tensor, num_heads: int, side_h: int, side_w: int) -> bool:
         and qkv.dtype in (torch.bfloat16, torch.float16)
         and qkv.shape[-1] // (3 * num_heads) <= _WIDEST_HEAD
         and side_w <= _WIDEST_ROW
-        and _has_triton()
+        and _HAS_TRITON
+        and torch.cuda.get_device_capability(qkv.device) >= (8, 0)
     )
-
-
-@functools.cache
-def _has_triton() -> bool:
-    return importlib.util.find_spec("triton") is not None and torch.cuda.get_device_capability() >= (8, 0)
 
 
 def attend_over_grid(
@@ -69,7 +60,7 @@ def _attend_over_grid(
     qkv = qkv.contiguous()
     zero, table_h, table_w = (x.to(qkv.dtype).contiguous() for x in (zero, table_h, table_w))  # autocast leaves them
     kind = "windows" if max(side_h, side_w) <= _SMALL else "grid"
-    blocks = Blocks(*_BLOCKS[kind, qkv.element_size()])
+    blocks = Blocks(*_BLOCKS[kind])
     near = products_with_positions(qkv, table_h, table_w, num_heads)
     return attend(qkv, zero, near, num_heads, side_h, side_w, blocks)
 

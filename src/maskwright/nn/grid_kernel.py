@@ -79,6 +79,7 @@ def _attend(
     n = tl.arange(0, BLOCK_N)
     if BY_ROWS:
         at_columns = tl.load(beside[:, None] - n[None, :], mask=is_query[:, None] & (n < SIDE_W)[None, :], other=0)
+        at_columns = at_columns.to(tl.float32) * _LOG2E
     else:
         r = tl.arange(0, 32)
         is_row = r < 16
@@ -109,13 +110,13 @@ def _attend(
             v_rest = tl.load(key[:, None] + (HEADS * C + d)[None, :], mask=is_key[:, None] & in_rest[None, :], other=0)
             scores = tl.dot(q_rest, tl.trans(k_rest), scores, input_precision=PRECISION)
         if BY_ROWS:
-            at_row = tl.load(above - start // BLOCK_N, mask=is_query, other=0).to(tl.float32)
-            scores = scores * scale + (at_columns.to(tl.float32) + at_row[:, None])
+            at_row = tl.load(above - start // BLOCK_N, mask=is_query, other=0).to(tl.float32) * _LOG2E
+            scores = scores * (scale * _LOG2E) + (at_columns + at_row[:, None])
         else:
             wanted = tl.where(is_row, r, r - 16)
             ones = tl.where(is_row[:, None], key_y[None, :], key_x[None, :]) == wanted[:, None]
-            scores = scores * scale + tl.dot(at_both, ones.to(at_both.dtype), input_precision=PRECISION)
-        scores = scores * _LOG2E
+            bias = tl.dot(at_both, ones.to(at_both.dtype), input_precision=PRECISION)
+            scores = scores * (scale * _LOG2E) + bias * _LOG2E
         if not BY_ROWS or SIDE_W < BLOCK_N:
             scores = tl.where(is_key[None, :], scores, float("-inf"))
         now_best = tl.maximum(best, tl.max(scores, 1))

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from maskwright.models.sam.image_encoder import GridAttention, ViTEncoder
+from maskwright.models.sam.image_encoder import GridAttention, PatchEmbed, ViTEncoder
 from maskwright.nn.attention import relative_positions
 
 
@@ -50,3 +50,11 @@ def test_the_encoder_gives_the_same_with_and_without_gradients():
     assert with_gradients.requires_grad
     torch.testing.assert_close(with_gradients, without)
     torch.testing.assert_close(tokens, tokens_without)
+
+
+def test_patches_by_a_product_equal_the_convolution():
+    torch.manual_seed(0)
+    embed = PatchEmbed(4, 8).double()
+    pixels = torch.randn(2, 3, 12, 12).double()
+
+    torch.testing.assert_close(embed.as_product(pixels), embed(pixels))

@@ -10,6 +10,7 @@ runs over slices of tokens so that its hidden layer stays in the cache.
 from collections.abc import Iterator
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -29,8 +30,16 @@ class PatchEmbed(nn.Module):
         self.proj = nn.Conv2d(3, width, kernel_size=patch, stride=patch)
 
     def forward(self, pixels: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B h w D"]:
-        """Project patches."""
-        return self.proj(pixels).permute(0, 2, 3, 1).contiguous()
+        """Project patches. On a GPU by a plain product: cuDNN takes 4 ms for 8 frames of ViT-H, and rounds to TF32."""
+        if pixels.device.type != "cuda":
+            return self.proj(pixels).permute(0, 2, 3, 1).contiguous()
+        return self.as_product(pixels)
+
+    def as_product(self, pixels: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B h w D"]:
+        """Project patches as rows of numbers."""
+        side = self.proj.kernel_size[0]
+        patches = pixels.unflatten(3, (-1, side)).unflatten(2, (-1, side)).permute(0, 2, 4, 1, 3, 5)
+        return F.linear(patches.flatten(3), self.proj.weight.flatten(1), self.proj.bias)
 
 
 class GridAttention(nn.Module):
