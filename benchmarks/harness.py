@@ -41,10 +41,12 @@ class Contender:
 
 @dataclass(frozen=True)
 class Timing:
-    """What one contender did: median seconds, peak memory in MB (whole process, and added by the runs), its result."""
+    """What one contender did: median seconds by the clock and of the processor, peak memory in MB (whole process, and
+    added by the runs), its result."""
 
     name: str
     seconds: float
+    processor_seconds: float
     peak_mb: float
     added_mb: float
     result: np.ndarray | None
@@ -64,20 +66,23 @@ def compare(contenders: Sequence[Contender], *, rounds: int = 5) -> list[Timing]
             os.environ.pop(key) if value is None else os.environ.__setitem__(key, value)
         workers.append((ours, process))
     seconds: list[list[float]] = [[] for _ in contenders]
+    spent: list[list[float]] = [[] for _ in contenders]
     finished: list[dict[str, Any]] = []
     for connection, _ in workers:
         _answer(connection)  # built and warmed up
     for _ in range(rounds):
         for i, (connection, _) in enumerate(workers):
             connection.send("run")
-            seconds[i].append(_answer(connection)["seconds"])
+            answer = _answer(connection)
+            seconds[i].append(answer["seconds"])
+            spent[i].append(answer["processor_seconds"])
     for connection, process in workers:
         connection.send("finish")
         finished.append(_answer(connection))
         process.join()
     return [
-        Timing(c.name, statistics.median(s), f["peak_mb"], f["added_mb"], _load(f["result"]))
-        for c, s, f in zip(contenders, seconds, finished, strict=True)
+        Timing(c.name, statistics.median(s), statistics.median(p), f["peak_mb"], f["added_mb"], _load(f["result"]))
+        for c, s, p, f in zip(contenders, seconds, spent, finished, strict=True)
     ]
 
 
@@ -99,9 +104,10 @@ def _worker(connection: Connection, contender: Contender) -> None:
         added = _memory_mb("VmHWM") - before
         connection.send({})
         while connection.recv() == "run":
-            start = time.perf_counter()
+            start, begun = time.perf_counter(), time.process_time()
             run()
-            connection.send({"seconds": time.perf_counter() - start})
+            spent = time.process_time() - begun
+            connection.send({"seconds": time.perf_counter() - start, "processor_seconds": spent})
         path = None
         if result is not None:
             with tempfile.NamedTemporaryFile(suffix=".npy", delete=False) as file:
@@ -169,6 +175,8 @@ def report(name: str, title: str, timings: Sequence[Timing], *, note: str = "", 
                 "name": timing.name,
                 "ms": round(1000 * timing.seconds / items, 3),
                 "times_as_fast": round(timing.seconds / first.seconds, 2),
+                "processor_ms": round(1000 * timing.processor_seconds / items, 3),
+                "processor_ratio": round(timing.processor_seconds / first.processor_seconds, 2),
                 "peak_mb": round(timing.peak_mb),
                 "added_mb": round(timing.added_mb),
                 "memory_ratio": round(first.added_mb / max(timing.added_mb, 1), 3),
@@ -179,11 +187,12 @@ def report(name: str, title: str, timings: Sequence[Timing], *, note: str = "", 
             }
         )
     print(f"\n{title}{f' ({note})' if note else ''}")
-    print(f"{'':34}{'ms':>10}{'ratio':>8}{'peak MB':>9}{'added MB':>10}{'max error':>11}")
+    print(f"{'':34}{'ms':>10}{'ratio':>8}{'cpu ms':>10}{'ratio':>8}{'peak MB':>9}{'added MB':>10}{'max error':>11}")
     for row in rows:
         error = "" if row["max_abs_error"] is None else f"{row['max_abs_error']:.1e}"
         print(
-            f"{row['name']:34}{row['ms']:10.1f}{row['times_as_fast']:7.2f}x{row['peak_mb']:9}{row['added_mb']:10}{error:>11}"
+            f"{row['name']:34}{row['ms']:10.1f}{row['times_as_fast']:7.2f}x{row['processor_ms']:10.1f}"
+            f"{row['processor_ratio']:7.2f}x{row['peak_mb']:9}{row['added_mb']:10}{error:>11}"
         )
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"

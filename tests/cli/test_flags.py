@@ -13,6 +13,7 @@ SHARED = (
     "--device",
     "--precision",
     "--backend",
+    "--low-memory",
     "--window",
     "--percentile",
     "--frame",

@@ -74,6 +74,50 @@ def test_the_legacy_format_and_safetensors_load_too(tmp_path, state):
         assert all(torch.equal(value, state[key]) for key, value in load_model(path).state_dict().items())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_low_memory_leaves_the_weights_in_the_file(tmp_path, state, suffix):
+    path = tmp_path / f"mine{suffix}"
+    torch.save(state, path) if suffix == ".pth" else save_file({k: v.clone() for k, v in state.items()}, path)
+
+    copied, mapped = load_model(path), load_model(path, low_memory=True)
+
+    picture = torch.rand(1, 3, copied.frame.side, copied.frame.side)
+    with torch.no_grad():
+        assert torch.equal(mapped.encode(picture).image_embedding, copied.encode(picture).image_embedding)
+    assert all(lies_in(path, one.data_ptr()) for one in mapped.parameters())
+    assert not any(lies_in(path, one.data_ptr()) for one in copied.parameters())
+
+
+def lies_in(path, address):
+    """Whether an address of this process is in a mapping of the file."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        start, stop = (int(end, 16) for end in line.split()[0].split("-"))
+        if start <= address < stop:
+            return line.endswith(str(path))
+    return False
+
+
+def test_low_memory_keeps_the_models_numbers_where_the_files_are_others(tmp_path, state):
+    path = tmp_path / "half.safetensors"
+    save_file({k: v.half() if v.is_floating_point() else v.clone() for k, v in state.items()}, path)
+
+    model = load_model(path, low_memory=True)
+
+    assert model.precision == torch.float32
+    assert {one.dtype for one in model.parameters()} == {torch.float32}
+
+
+def test_what_low_memory_cannot_do_is_told(tmp_path, state, monkeypatch, caplog):
+    path = tmp_path / "old.pt"
+    torch.save(state, path, _use_new_zipfile_serialization=False)
+    monkeypatch.setenv("MASKWRIGHT_LOW_MEMORY", "1")
+
+    load_model(path)
+
+    assert "torch's old format" in caplog.text
+
+
 def test_the_sha256_of_the_file_is_recorded(tmp_path, state):
     path = tmp_path / "mine.pth"
     torch.save(state, path)

@@ -35,6 +35,7 @@ def everything(
     device: options.Device = None,
     precision: options.Precision = None,
     backend: options.Backend = None,
+    low_memory: options.LowMemory = False,
     window: options.WindowText = None,
     percentile: options.PercentileText = None,
     frame: options.FrameNumber = None,
@@ -52,7 +53,7 @@ def everything(
 
     from maskwright.workflows.predict_files import everything_file
 
-    network = options.open_model(model, device, precision, backend)
+    network = options.open_model(model, device, precision, backend, low_memory=low_memory)
     settings = read_settings(preset, changes or [], network.card)
     cache = options.open_cache(no_cache)
 

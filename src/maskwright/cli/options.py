@@ -47,6 +47,7 @@ Devices = Annotated[
 ]
 Precision = Annotated[str | None, typer.Option("--precision", metavar="NAME", help=_help(settings.PRECISION))]
 Backend = Annotated[str | None, typer.Option("--backend", metavar="NAME", help=_help(settings.BACKEND))]
+LowMemory = Annotated[bool, typer.Option("--low-memory", help=_help(settings.LOW_MEMORY))]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="FOLDER", help="Where to write; masks/ unless --json is given alone."),
@@ -158,7 +159,14 @@ def read_cleanup(text: str | None) -> "tuple[CleanupStep, ...]":
         raise typer.BadParameter(f"--cleanup: {error}") from error
 
 
-def open_model(model: str | None, device: str | None, precision: str | None, backend: str | None = None) -> "Model":
+def open_model(
+    model: str | None,
+    device: str | None,
+    precision: str | None,
+    backend: str | None = None,
+    *,
+    low_memory: bool = False,
+) -> "Model":
     """Load the model that the options and settings name."""
     from maskwright.models import load_model
 
@@ -167,6 +175,7 @@ def open_model(model: str | None, device: str | None, precision: str | None, bac
         device=device or settings.DEVICE.get(),
         precision=precision or settings.PRECISION.get(),
         backend=backend or settings.BACKEND.get(),
+        low_memory=low_memory or settings.LOW_MEMORY.get(),
     )
 
 

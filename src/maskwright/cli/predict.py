@@ -60,6 +60,7 @@ def predict(
     device: options.Device = None,
     precision: options.Precision = None,
     backend: options.Backend = None,
+    low_memory: options.LowMemory = False,
     window: options.WindowText = None,
     percentile: options.PercentileText = None,
     frame: options.FrameNumber = None,
@@ -83,7 +84,7 @@ def predict(
 
     from maskwright.workflows.predict_files import predict_file
 
-    network = options.open_model(model, device, precision, backend)
+    network = options.open_model(model, device, precision, backend, low_memory=low_memory)
     cache = options.open_cache(no_cache)
 
     def work(picture: "Picture") -> None:

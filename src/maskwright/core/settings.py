@@ -122,6 +122,14 @@ BACKEND = Setting(
     fallback=lambda: "default",
     default_text="default: torch, or what an exported file was written for",
 )
+LOW_MEMORY = Setting(
+    name="low_memory",
+    help="Leave weights in their file, mapped, and read them as layers run: for a large model in little memory.",
+    expects="1 or 0",
+    parse=_claim,
+    fallback=lambda: False,
+    default_text="0",
+)
 WEIGHTS = Setting(
     name="weights",
     help="Folder where checkpoints lie: pulled ones are written there, and files put there by hand are found.",
@@ -184,6 +192,7 @@ SETTINGS: tuple[Setting, ...] = (
     DEVICE,
     PRECISION,
     BACKEND,
+    LOW_MEMORY,
     WEIGHTS,
     CACHE,
     CACHE_BYTES,
@@ -201,6 +210,7 @@ __all__ = [
     "CUDA_GRAPHS",
     "DEBUG",
     "DEVICE",
+    "LOW_MEMORY",
     "MAX_PIXELS",
     "MODEL",
     "PRECISION",

@@ -47,6 +47,12 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def can_be_mapped(path: Path) -> bool:
+    """Whether the tensors that `read_checkpoint` gives lie in the file still; torch's old format is read whole."""
+    with path.open("rb") as file:
+        return file.read(1) != b"\x80"
+
+
 def state_sha256(state: Mapping[str, Tensor]) -> str:
     """Hash names and values: the identity of weights that have no file."""
     digest = hashlib.sha256()
@@ -73,8 +79,19 @@ def has_corrector(names: Iterable[str]) -> bool:
     return any(name.startswith("corrector.") for name in names)
 
 
-def load_strictly(model: nn.Module, state: StateDict, *, wanted: Entry, entries: Iterable[Entry], path: Path) -> None:
+def load_strictly(
+    model: nn.Module,
+    state: StateDict,
+    *,
+    wanted: Entry,
+    entries: Iterable[Entry],
+    path: Path,
+    keep_mapped: bool = False,
+) -> None:
     """Load a state dict whose names and shapes must be exactly the model's, and whose values must be numbers.
+
+    Values are copied, so that the file may change afterwards; with `keep_mapped` the tensors themselves become the
+    model's, which of a mapped file take memory only while they are read, and which the system may drop at any time.
 
     Raises:
         CheckpointError: another architecture, missing or unexpected names, other shapes, NaN or infinity.
@@ -99,7 +116,9 @@ def load_strictly(model: nn.Module, state: StateDict, *, wanted: Entry, entries:
             )
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
             raise CheckpointError(f"the checkpoint holds NaN or infinity in {key}; it was damaged in training: {path}")
-    model.load_state_dict(state, strict=True)
+    if keep_mapped:
+        state = {key: tensor.to(expected[key].dtype) for key, tensor in state.items()}
+    model.load_state_dict(state, strict=True, assign=keep_mapped)
 
 
 def to_our_names(state: StateDict) -> StateDict:
@@ -266,6 +285,7 @@ def _count(what: str, keys: set[str]) -> str:
 __all__ = [
     "StateDict",
     "architecture_of",
+    "can_be_mapped",
     "file_sha256",
     "has_corrector",
     "has_text_path",

@@ -1,5 +1,6 @@
 """From a name or a file to a model that is ready to run: build, find the weights, load them strictly, place it."""
 
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,11 +11,13 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from maskwright.core.errors import CheckpointError, SettingError, UnknownModel, WeightsMissing
-from maskwright.core.settings import BACKENDS, PRECISIONS
+from maskwright.core.settings import BACKENDS, LOW_MEMORY, PRECISIONS
 from maskwright.models.backends.names import is_exported
 from maskwright.models.cards import ModelCard
 from maskwright.models.checkpoint import (
+    StateDict,
     architecture_of,
+    can_be_mapped,
     file_sha256,
     has_corrector,
     has_text_path,
@@ -38,6 +41,7 @@ from maskwright.models.words.speaking import Words, give_words
 if TYPE_CHECKING:
     from maskwright.models.registry import Network
 
+_log = logging.getLogger(__name__)
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _SUFFIXES = (".pth", ".pt", ".safetensors", ".ckpt", ".bin", ".onnx")
 
@@ -49,6 +53,7 @@ def load_model(
     precision: str = "auto",
     compile_encoder: bool = False,
     backend: str = "default",
+    low_memory: bool | None = None,
 ) -> "Network":
     """Load a model in eval mode: a registered name, a checkpoint file whose architecture is found out, the folder of a
     fine-tuned checkpoint, or an exported model.
@@ -57,7 +62,8 @@ def load_model(
     that has it and fp32 elsewhere; the decoder stays in fp32. `compile_encoder` runs the image encoder through
     `torch.compile`: the first image pays for it, and names of parameters stay. `backend` says what runs the networks:
     "default" is PyTorch, or what an exported file was written for; "auto" is the fastest here by measurement; others
-    export the model once, into the cache folder (`core.settings.BACKENDS`).
+    export the model once, into the cache folder (`core.settings.BACKENDS`). `low_memory` leaves the weights of
+    PyTorch's networks in their file, which must not change while the model is in use; `None` is as the setting says.
 
     Raises:
         UnknownModel: no model of that name is registered, and there is no such file.
@@ -69,11 +75,15 @@ def load_model(
     path = _as_path(name_or_path)
     if backend not in BACKENDS:
         raise SettingError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+    if low_memory is None:
+        low_memory = LOW_MEMORY.get()
     if (path is not None and is_exported(path)) or backend not in ("default", "torch", "compile"):
+        if low_memory:
+            _log.warning("low memory is for PyTorch's networks; what runs an exported model loads its weights whole")
         return _by_backend(name_or_path, path, backend, str(device), precision)
     place = find_device(device)
     dtype = find_dtype(precision, place)
-    model = _from_name(str(name_or_path)) if path is None else _from_file(path)
+    model = _from_name(str(name_or_path), low_memory) if path is None else _from_file(path, low_memory)
     model.image_encoder.to(dtype)
     if compile_encoder or backend == "compile":
         model.image_encoder.compile()
@@ -93,11 +103,11 @@ def _by_backend(
         return load_exported(path, backend=backend, device=device)
 
     def make() -> "Network":
-        return load_model(name_or_path, device="cpu", precision="fp32")
+        return load_model(name_or_path, device="cpu", precision="fp32", low_memory=False)
 
     def load(one: str) -> "Network":
         if one == "torch":
-            return load_model(name_or_path, device=device, precision=precision)
+            return load_model(name_or_path, device=device, precision=precision, low_memory=False)
         return load_by(make, one, device=device)
 
     if backend == "auto":
@@ -106,10 +116,20 @@ def _by_backend(
     return load(backend)
 
 
-def load_into(model: "Network", path: str | os.PathLike[str]) -> None:
+def load_into(model: "Network", path: str | os.PathLike[str], *, keep_mapped: bool = False) -> None:
     """Load a checkpoint file into a network that has been built; `model.card` says which architecture it is."""
     file = Path(path)
-    load_strictly(model, read_checkpoint(file), wanted=find_entry(model.card.name), entries=ENTRIES, path=file)
+    _load_state(model, read_checkpoint(file), find_entry(model.card.name), file, keep_mapped)
+
+
+def _load_state(model: "Network", state: StateDict, entry: Entry, file: Path, keep_mapped: bool) -> None:
+    if keep_mapped and not can_be_mapped(file):
+        _log.warning(
+            "the checkpoint is in torch's old format, whose weights go into memory whole. Save its state dict as "
+            "safetensors: %s",
+            file,
+        )
+    load_strictly(model, state, wanted=entry, entries=ENTRIES, path=file, keep_mapped=keep_mapped)
     model.checkpoint_sha256 = file_sha256(file)
 
 
@@ -121,10 +141,10 @@ def check_fits(path: Path, name: str) -> None:
     """
     entry = find_entry(name)
     model = _build_empty(entry, entry.card)
-    load_strictly(model, read_checkpoint(path), wanted=entry, entries=ENTRIES, path=path)
+    load_strictly(model, read_checkpoint(path), wanted=entry, entries=ENTRIES, path=path, keep_mapped=True)
 
 
-def _from_name(name: str) -> "Network":
+def _from_name(name: str, keep_mapped: bool) -> "Network":
     entry = find_entry(name)
     if entry.generate is not None:
         model = entry.build(entry.card)
@@ -133,28 +153,27 @@ def _from_name(name: str) -> "Network":
         return model
     path = find_weights(entry.card)
     model = _build_empty(entry, entry.card)
-    load_into(model, path)
+    load_into(model, path, keep_mapped=keep_mapped)
     return model
 
 
-def _from_file(path: Path) -> "Network":
+def _from_file(path: Path, keep_mapped: bool) -> "Network":
     if (tuned := tuned_file(path)) is not None:
-        return _from_tuned(tuned)
+        return _from_tuned(tuned, keep_mapped)
     state = read_checkpoint(path)
     entry = _entry_for(path, architecture_of(state, ENTRIES))
     official = entry.card.filename == path.name
     card = entry.card if official else _card_of_file(entry, path)
     card = replace(card, takes_text=has_text_path(state), has_corrector=has_corrector(state))
     model = _build_empty(entry, card)
-    load_strictly(model, state, wanted=entry, entries=ENTRIES, path=path)
-    model.checkpoint_sha256 = file_sha256(path)
+    _load_state(model, state, entry, path, keep_mapped)
     return model
 
 
-def _from_tuned(file: Path) -> "Network":
+def _from_tuned(file: Path, keep_mapped: bool) -> "Network":
     """Load the base that a fine-tuned checkpoint names, and put what changed into it."""
     tuned, changed = read_tuned_card(file), read_changed(file)
-    model = _base_of(tuned, file)
+    model = _base_of(tuned, file, keep_mapped)
     if tuned.words:
         give_words(model, Words.from_json(tuned.words))
     apply_changed(model, changed, file)
@@ -177,10 +196,10 @@ def _from_tuned(file: Path) -> "Network":
     return model
 
 
-def _base_of(tuned: TunedCard, file: Path) -> "Network":
+def _base_of(tuned: TunedCard, file: Path, keep_mapped: bool) -> "Network":
     try:
         path = _as_path(tuned.base)
-        model = _from_name(tuned.base) if path is None else _from_file(path)
+        model = _from_name(tuned.base, keep_mapped) if path is None else _from_file(path, keep_mapped)
     except (CheckpointError, UnknownModel, WeightsMissing) as error:
         raise type(error)(
             f"this checkpoint changes {tuned.base}, which is not here: {error}; needed by: {file}"
