@@ -3,10 +3,11 @@ import pytest
 import torch
 
 from maskwright.core import BoxPrompt, Image, MaskRecord, PointPrompt
-from maskwright.masks import iou_matrix
+from maskwright.masks import decode, iou_matrix
 from maskwright.models import find_card, load_model
 from maskwright.models.frame import FrameSpec, ModelFrame
-from maskwright.predict import EmbeddingCache, embed, everything, predict, refine, to_records
+from maskwright.models.sam import graphs
+from maskwright.predict import EmbeddingCache, embed, everything, masks_from_logits, predict, refine, to_records
 from maskwright.predict.everything_settings import preset_for
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
@@ -78,3 +79,35 @@ def test_the_frame_that_a_gpu_makes_is_the_one_of_the_cpu(image):
     frame.pixels_to_model(image.pixels, "cuda")  # Pillow's, which teaches the GPU the order
 
     assert torch.equal(frame.pixels_to_model(image.pixels, "cuda").cpu(), frame.pixels_to_model(image.pixels, "cpu"))
+
+
+@pytest.mark.parametrize("name", ["test-sam", "tiny"])
+def test_a_click_by_a_graph_is_the_click_without(name, image, monkeypatch):
+    model = load_model(name, device="cuda")
+    embedding = embed(model, image)
+    others = [PointPrompt([(x, 100)]) for x in (20, 60, 150)]
+    monkeypatch.setenv("MASKWRIGHT_CUDA_GRAPHS", "0")
+    plain = [predict(model, embedding, [one]) for one in others]
+    monkeypatch.setenv("MASKWRIGHT_CUDA_GRAPHS", "1")
+    for _ in range(2):
+        predict(model, embedding, others[:1])
+
+    played = [predict(model, embedding, [one]) for one in others]
+
+    assert len(graphs._graphs_of[model]._recordings) == 1
+    for one, other in zip(played, plain, strict=True):
+        torch.testing.assert_close(one.logits, other.logits, rtol=0, atol=1e-4)
+        torch.testing.assert_close(one.predicted_iou, other.predicted_iou)
+
+
+def test_masks_drawn_on_a_gpu_are_those_of_the_cpu():
+    frame = ModelFrame.of((300, 400), FrameSpec(side=256, logits_side=64))
+    logits = torch.nn.functional.interpolate(torch.randn(1, 20, 9, 9), (64, 64), mode="bicubic")[0]
+
+    there = masks_from_logits(logits.cuda(), frame, 0.1, stability_offset=0.2)
+    here = masks_from_logits(logits, frame, 0.1, stability_offset=0.2)
+
+    for one, other in zip(there, here, strict=True):
+        assert one.area == pytest.approx(other.area, abs=3)
+        assert one.stability == pytest.approx(other.stability, abs=1e-3)
+        assert (decode(one.rle) != decode(other.rle)).sum() <= 3

@@ -14,11 +14,15 @@ from torch import Tensor
 # A sweep goes along whole rows, then along whole columns, so only a mask that winds about needs many. Asking whether
 # more is to be done makes the GPU wait, so it is asked once in some.
 _MOST_SWEEPS, _SWEEPS_UNASKED = 64, 4
+# So few masks, as of a click, are labelled on the CPU and back before a GPU has been told of one sweep.
+_FEW_MASKS = 4
 
 
 def flood(masks: Bool[Tensor, "Q h w"], seeds: Bool[Tensor, "Q h w"]) -> Bool[Tensor, "Q h w"]:
     """Keep the pixels that a path of neighbours (up, down, left, right) inside the mask joins to a seed."""
-    return flood_by_labels(masks, seeds) if masks.device.type == "cpu" else flood_by_sweeps(masks, seeds)
+    if masks.device.type == "cpu" or len(masks) <= _FEW_MASKS:
+        return flood_by_labels(masks.cpu(), seeds.cpu()).to(masks.device)
+    return flood_by_sweeps(masks, seeds)
 
 
 def flood_by_labels(masks: Bool[Tensor, "Q h w"], seeds: Bool[Tensor, "Q h w"]) -> Bool[Tensor, "Q h w"]:
