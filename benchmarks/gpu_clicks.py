@@ -97,13 +97,6 @@ def _graphs(on: bool) -> Iterator[None]:
     os.environ.pop("MASKWRIGHT_CUDA_GRAPHS")
 
 
-@contextmanager
-def _tf32(on: bool) -> Iterator[None]:
-    torch.set_float32_matmul_precision("high" if on else "highest")
-    yield
-    torch.set_float32_matmul_precision("highest")
-
-
 class Bench:
     """The models, their embeddings and thresholds."""
 
@@ -255,6 +248,23 @@ def drawing(bench: Bench, num_masks: int) -> dict[str, Any]:
     return row | {"identical": same, "most_pixels_apart": max(pixels)}
 
 
+def counting(bench: Bench) -> dict[str, Any]:
+    """Are the counts on the device those of the CPU's kernel, for pictures of several shapes?"""
+    from maskwright.models.frame import ModelFrame
+    from maskwright.predict import masks_from_logits
+    from maskwright.predict.masks_on_device import count_on_device
+
+    logits, most = _some_logits(bench, 12), 0
+    for size_hw in (SIZE_HW, (480, 640), (1500, 1000), (37, 900)):
+        frame = ModelFrame.of(size_hw, bench.vit_b.frame)
+        threshold = bench.vit_b.mask_threshold
+        table = count_on_device(logits, frame, threshold, stability_offset=1.0).cpu().numpy()
+        drawn = masks_from_logits(logits.cpu(), frame, threshold, stability_offset=1.0)
+        expected = [(one.area, one.num_inner, one.num_outer, *one.box_xyxy) for one in drawn]
+        most = max(most, int(np.abs(table - np.array(expected)).max()))
+    return {"most_apart": most}
+
+
 def _some_logits(bench: Bench, num_masks: int) -> torch.Tensor:
     from maskwright.predict.candidates import clicks_at
 
@@ -264,24 +274,24 @@ def _some_logits(bench: Bench, num_masks: int) -> torch.Tensor:
         return bench.vit_b.decode(bench.embedding.features, prompts, multimask=True).logits.flatten(0, 1)[:num_masks]
 
 
-def stages(bench: Bench, model: Any) -> dict[str, Any]:
-    """What 1024 points cost stage by stage: transformer, drawing of all candidates, counting, suppression, RLE."""
+def stages(bench: Bench, model: Any, decoder: Any) -> dict[str, Any]:
+    """What all points cost stage by stage: transformer, drawing of all candidates, counting them, RLE of a hundred."""
     from maskwright.predict.candidates import clicks_at
     from maskwright.predict.masks_on_device import count_on_device, draw_on_device
 
     crop = bench.crop(model, bench.settings)
     prompts = clicks_at(crop.points_xy, crop.embedding.frame, model.device)
-    features, size = crop.embedding.features, bench.settings.points_per_batch
+    features, size = crop.embedding.features, 4 * bench.settings.points_per_batch
     logits = _some_logits(bench, min(384, 3 * len(crop.points_xy)))
     scale = 3 * len(crop.points_xy) / len(logits)
 
     def transform() -> None:
-        for _ in model._decodings(features, prompts, size):
+        for _ in model._decodings(features, prompts, size, decoder):
             pass
 
     def transform_and_draw() -> None:
-        for _, _, one in model._decodings(features, prompts, size):
-            model.mask_decoder.draw_each(one, slice(1, None))
+        for _, _, one in model._decodings(features, prompts, size, decoder):
+            decoder.draw_each(one, slice(1, None))
 
     with torch.no_grad():
         through, drawn = (statistics.median(_times(run, 3)) for run in (transform, transform_and_draw))
@@ -289,6 +299,20 @@ def stages(bench: Bench, model: Any) -> dict[str, Any]:
     count = statistics.median(_times(lambda: count_on_device(logits, frame, threshold, stability_offset=1.0), 3))
     rle = statistics.median(_times(lambda: draw_on_device(logits[:100], frame, threshold), 3))
     return {"transformer": through, "draw_all": drawn - through, "count_all": count * scale, "rle_100": rle}
+
+
+def busy(bench: Bench, model: Any) -> dict[str, Any]:
+    """How long a GPU works in a whole everything-mode, and what on; the rest of the time it waits."""
+    run = lambda: bench.on_device(model, bench.settings)  # noqa: E731
+    run()
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        run()
+        _wait()
+    kernels = sorted(profile.key_averages(), key=lambda one: -one.self_device_time_total)
+    for one in kernels[:14]:
+        print(f"    {one.self_device_time_total / 1000:8.2f} ms  {one.count:5} x {one.key[:110]}")
+    total = sum(one.self_device_time_total for one in kernels)
+    return {"gpu_ms": total / 1000, "launches": sum(one.count for one in kernels)}
 
 
 def everything(bench: Bench, model: Any, settings: Any, find: Callable[..., Any], first: list[Any]) -> dict[str, Any]:
@@ -327,26 +351,26 @@ def choose_overlap(bench: Bench) -> dict[str, Any]:
 
 
 def half(model: Any) -> Any:
-    """A copy whose decoder computes in half precision."""
+    """A copy as it is loaded on a GPU by default: the encoder in bf16, and so many clicks decoded in half precision."""
     made = copy.deepcopy(model)
-    made.mask_decoder.half()
+    made.image_encoder.bfloat16()
     return made
 
 
-def records(bench: Bench) -> dict[str, Any]:
+def records(bench: Bench, model: Any) -> dict[str, Any]:
     """`everything` as users call it, records included, with the embedding and without."""
+    from maskwright.predict import embed
     from maskwright.predict import everything as find_records
+    from maskwright.predict.embedding import model_ref
 
-    model, image = bench.vit_b, bench.picture
-    cached = lambda: find_records(model, image, settings=bench.settings, embedding=bench.embedding)  # noqa: E731
-    row: dict[str, Any] = {"cached_ms": statistics.median(_times(cached, 3)), "masks": len(cached())}
-    if bench.device != "cpu":
-        low = copy.deepcopy(model)
-        low.image_encoder.bfloat16()
-        from maskwright.predict import embed
-
-        row["embed_bf16_ms"] = statistics.median(_times(lambda: embed(low, image), 3))
-    return row
+    image, embedding = bench.picture, replaced(bench.embedding, model=model_ref(model))
+    cached = lambda: find_records(model, image, settings=bench.settings, embedding=embedding)  # noqa: E731
+    return {
+        "cached_ms": statistics.median(_times(cached, 3)),
+        "masks": len(cached()),
+        "embed_ms": statistics.median(_times(lambda: embed(model, image), 3)),
+        "both_ms": statistics.median(_times(lambda: find_records(model, image, settings=bench.settings), 3)),
+    }
 
 
 def on_cpu(bench: Bench, name: str) -> dict[str, Any]:
@@ -453,28 +477,32 @@ def measure(rows: Rows, bench: Bench, checkout: str | None, weights: str) -> Non
         rows.add(f"{name} click, graphs", lambda name=name: clicks(bench, name, True))
         for num_prompts in (1, 4):
             rows.add(f"{name} decode {num_prompts}", lambda name=name, n=num_prompts: decoding(bench, name, n))
-    for num_masks in (1, 4, 8, 32, 128):
+    for num_masks in (1, 4, 128):
         rows.add(f"RLE of {num_masks}", lambda n=num_masks: drawing(bench, n))
+    low = half(vit_b)
+    rows.add("counts", lambda: counting(bench))
     rows.add("everything, batches", lambda: everything(bench, vit_b, settings, bench.in_batches, first))
     rows.add("everything, on device", lambda: everything(bench, vit_b, settings, bench.on_device, first))
-    with _tf32(True):
-        rows.add("everything, on device, tf32", lambda: everything(bench, vit_b, settings, bench.on_device, first))
-    if bench.device != "cpu":
-        halved = half(vit_b)
-        rows.add("everything, on device, fp16", lambda: everything(bench, halved, settings, bench.on_device, first))
-        rows.add("stages fp16", lambda: stages(bench, halved))
-    rows.add("stages fp32", lambda: stages(bench, vit_b))
-    with _tf32(True):
-        rows.add("stages tf32", lambda: stages(bench, vit_b))
-    rows.add("everything, records", lambda: records(bench))
+    rows.add("everything, on device, half", lambda: everything(bench, low, settings, bench.on_device, first))
+    rows.add("everything, records", lambda: records(bench, vit_b))
+    rows.add("everything, records, half", lambda: records(bench, low))
     if checkout:
         rows.add("Meta", lambda: reference(bench, checkout, weights, first))
-    firsts: list[Any] = []
-    rows.add("tiny everything, batches", lambda: everything(bench, bench.tiny, bench.tiny_settings, bench.in_batches, firsts))  # noqa: E501  # fmt: skip
-    rows.add("tiny everything, on device", lambda: everything(bench, bench.tiny, bench.tiny_settings, bench.on_device, firsts))  # noqa: E501  # fmt: skip
+    found: list[Any] = []
+    tiny = bench.tiny, bench.tiny_settings
+    for name, find in (("batches", bench.in_batches), ("on device", bench.on_device)):
+        rows.add(f"tiny everything, {name}", lambda f=find: everything(bench, *tiny, f, found))
+    rows.add("stages", lambda: stages(bench, vit_b, vit_b.mask_decoder))
+    if bench.device != "cpu":
+        rows.add("stages half", lambda: stages(bench, low, copy.deepcopy(vit_b.mask_decoder).half()))
+        rows.add("busy", lambda: busy(bench, vit_b))
+        rows.add("busy half", lambda: busy(bench, low))
     for size in (32, 128):
         other = replaced(settings, points_per_batch=size)
-        rows.add(f"everything, on device, {size} a batch", lambda s=other: everything(bench, vit_b, s, bench.on_device, first))  # noqa: E501  # fmt: skip
+        rows.add(
+            f"everything, on device, half, {size} a batch",
+            lambda s=other: everything(bench, low, s, bench.on_device, first),
+        )
     for name in ("vit_b", "tiny"):
         rows.add(f"{name} beside the CPU", lambda name=name: on_cpu(bench, name))
 

@@ -9,6 +9,7 @@ from maskwright.models.frame import FrameSpec, ModelFrame
 from maskwright.models.sam import graphs
 from maskwright.predict import EmbeddingCache, embed, everything, masks_from_logits, predict, refine, to_records
 from maskwright.predict.everything_settings import preset_for
+from maskwright.predict.masks_on_device import count_on_device
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
 
@@ -111,3 +112,14 @@ def test_masks_drawn_on_a_gpu_are_those_of_the_cpu():
         assert one.area == pytest.approx(other.area, abs=3)
         assert one.stability == pytest.approx(other.stability, abs=1e-3)
         assert (decode(one.rle) != decode(other.rle)).sum() <= 3
+
+
+def test_counts_of_a_gpu_are_those_of_the_cpu():
+    for size_hw in [(256, 256), (300, 400), (90, 60)]:
+        frame = ModelFrame.of(size_hw, FrameSpec(side=256, logits_side=64))
+        logits = 3 * torch.nn.functional.interpolate(torch.randn(1, 20, 9, 9), (64, 64), mode="bicubic")[0]
+
+        there = count_on_device(logits.cuda(), frame, 0.1, stability_offset=0.2).cpu()
+
+        here = count_on_device(logits, frame, 0.1, stability_offset=0.2)
+        assert (there - here).abs().max() <= 3

@@ -86,6 +86,15 @@ class FramePrompts:
             text=None if self.text is None else self.text[index],
         )
 
+    def to(self, device: torch.device | str) -> "FramePrompts":
+        """Move every tensor."""
+        return FramePrompts(
+            points=self.points.to(device),
+            labels=self.labels.to(device),
+            mask_logits=None if self.mask_logits is None else self.mask_logits.to(device),
+            text=None if self.text is None else self.text.to(device),
+        )
+
     @classmethod
     def side_by_side(cls, each: Sequence["FramePrompts"]) -> "FramePrompts":
         """Put prompts of one shape together, in order; phrases cannot be."""
@@ -107,6 +116,10 @@ class Decoded:
 
     logits: Float[Tensor, "N M h w"]
     predicted_iou: Float[Tensor, "N M"]
+
+    def to(self, device: torch.device | str) -> "Decoded":
+        """Move both."""
+        return Decoded(logits=self.logits.to(device), predicted_iou=self.predicted_iou.to(device))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,9 @@ from maskwright.predict.everything_settings import EverythingSettings
 from maskwright.predict.masks_on_device import count_on_device, draw_on_device
 from maskwright.predict.records import known_agreement
 
+# Launching a step takes some 10 ms whatever its size; with fewer points a GPU would wait for it.
+_BATCHES_A_STEP = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Counted:
@@ -62,7 +65,9 @@ def find_on_device(
     counted: list[_Counted] = []
     with torch.no_grad():
         prompts = clicks_at(crop.points_xy, frame, model.device)
-        steps = model.decode_in_steps(crop.embedding.features, prompts, keep=keep, per_step=settings.points_per_batch)
+        steps = model.decode_in_steps(
+            crop.embedding.features, prompts, keep=keep, per_step=_BATCHES_A_STEP * settings.points_per_batch
+        )
         before: tuple[DecodedSome, Arriving, Arriving] | None = None
         for some in steps:
             table = count_on_device(
@@ -134,7 +139,7 @@ def _candidate(one: _Counted, mask: DrawnMask, crop: Crop) -> Candidate:
     return Candidate(
         rle=mask.rle,
         area=mask.area,
-        box=one.box,
+        box=inclusive_box(mask.box_xyxy, mask.area, crop.box),
         predicted_iou=one.predicted_iou,
         stability=one.stability,
         agreement=known_agreement(one.agreement),

@@ -7,6 +7,9 @@ the kernel for single candidates.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,10 +17,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from maskwright.masks.logits_kernel import Canvas, DrawnMask, rle_from_edges
+from maskwright.masks.logits_kernel import Canvas, DrawnMask, LogitsMap, rle_from_edges
 from maskwright.models.frame import ModelFrame
 from maskwright.nn.mask_ops import mask_boxes
 from maskwright.predict.upscale import upscale_logits
+
+if TYPE_CHECKING:
+    from maskwright.nn.count_kernel import Axis
 
 # Full-size logits that are made at once: 256 MB of the frame, as much of the image, and a quarter for each comparison.
 _PIXELS_AT_ONCE = 64 << 20
@@ -28,8 +34,13 @@ def count_on_device(
 ) -> Int[Tensor, "Q 7"]:
     """Count pixels of each mask, those above the higher and the lower threshold, and find its box.
 
-    Nothing waits for the device.
+    Nothing waits for the device. Where Triton is, one kernel does it all, and full-size logits are not made.
     """
+    if logits.is_cuda and len(logits) and _has_triton():
+        from maskwright.nn.count_kernel import count
+
+        thresholds = (threshold - stability_offset, threshold, threshold + stability_offset)
+        return count(logits.float().contiguous(), *_axes(frame, logits.device), thresholds)
     tables = [_count(full, threshold, stability_offset) for full in _enlarged(logits, frame)]
     return torch.cat(tables) if tables else torch.zeros(0, 7, dtype=torch.int32, device=logits.device)
 
@@ -50,6 +61,26 @@ def draw_on_device(
         edges, length = _edges(full > threshold, canvas)
         drawn += _drawn(table.cpu().numpy(), edges.cpu().numpy(), length, canvas, full.shape[1:])
     return drawn
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
+
+
+@lru_cache(maxsize=32)
+def _axes(frame: ModelFrame, device: torch.device) -> "tuple[Axis, Axis]":
+    """Put the kernel's taps and weights on a device; the images of a camera share them."""
+    from maskwright.nn.count_kernel import Axis
+
+    way = LogitsMap.of(
+        logits_side=frame.spec.logits_side, side=frame.spec.side, input_hw=frame.input_hw, size_hw=frame.size_hw
+    )
+    rows, columns = (
+        Axis(*(torch.from_numpy(getattr(axis, name)).to(device) for name in Axis._fields))
+        for axis in (way.rows, way.columns)
+    )
+    return rows, columns
 
 
 def _enlarged(logits: Float[Tensor, "Q h w"], frame: ModelFrame) -> Iterator[Float[Tensor, "q H W"]]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import torch
@@ -10,7 +11,7 @@ from maskwright.core import FrameRef, MaskRecord, Provenance, Scores, new_id
 from maskwright.core.errors import SettingError
 from maskwright.masks import CleanupStep, area, box_xyxy, clean
 from maskwright.predict.predict import MaskBatch
-from maskwright.predict.upscale import masks_from_logits
+from maskwright.predict.upscale import MASKS_FOR_GPU, masks_from_logits
 
 
 def utc_now() -> datetime:
@@ -39,6 +40,9 @@ def to_records(
     if labels is not None and len(labels) != len(batch):
         raise SettingError(f"expected one label for each of {len(batch)} prompts, got {len(labels)}")
     N, M = batch.predicted_iou.shape
+    if N * M < MASKS_FOR_GPU:  # moved first, because each small step on a GPU takes longer than here
+        logits, predicted_iou, agreement = (x.cpu() for x in (batch.logits, batch.predicted_iou, batch.agreement))
+        batch = replace(batch, logits=logits, predicted_iou=predicted_iou, agreement=agreement)
     numbers = torch.cat([batch.predicted_iou.flatten(), batch.stability.flatten(), batch.agreement]).tolist()
     scores, stability, agreement = numbers[: N * M], numbers[N * M : 2 * N * M], numbers[2 * N * M :]
     drawn = masks_from_logits(batch.logits.flatten(0, 1), batch.frame, batch.threshold)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Below this many masks, starting a thread costs more than it saves.
 _MASKS_PER_THREAD = 8
 # From so many masks on, a GPU draws them sooner than the CPU.
-_MASKS_FOR_GPU = 8
+MASKS_FOR_GPU = 4
 
 
 def upscale_logits(logits: Float[Tensor, "N M h w"], frame: ModelFrame) -> Float[Tensor, "N M H W"]:
@@ -60,7 +60,7 @@ def masks_from_logits(
     from maskwright.predict.masks_on_device import draw_on_device
 
     canvas = Canvas(size_hw=canvas_hw or frame.size_hw, x=offset_xy[0], y=offset_xy[1])
-    if logits.is_cuda and len(logits) >= _MASKS_FOR_GPU:
+    if logits.is_cuda and len(logits) >= MASKS_FOR_GPU:
         return draw_on_device(logits, frame, threshold, stability_offset=stability_offset, canvas=canvas)
     way = LogitsMap.of(
         logits_side=frame.spec.logits_side, side=frame.spec.side, input_hw=frame.input_hw, size_hw=frame.size_hw
@@ -87,4 +87,4 @@ def _map_on_threads(draw: "Callable[[np.ndarray], DrawnMask]", logits: Float[np.
         return list(pool.map(draw, logits))
 
 
-__all__ = ["masks_from_logits", "upscale_logits"]
+__all__ = ["MASKS_FOR_GPU", "masks_from_logits", "upscale_logits"]

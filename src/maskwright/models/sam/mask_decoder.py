@@ -63,6 +63,11 @@ class MaskDecoder(nn.Module):
         self.output_hypernetworks_mlps = nn.ModuleList(MLP(width, width, wide4, 3) for _ in range(self.num_mask_tokens))
         self.iou_prediction_head = MLP(width, iou_head_hidden, self.num_mask_tokens, 3)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in."""
+        return self.iou_token.weight.dtype
+
     def run(
         self, cells: Float[Tensor, "_N L D"], positions: Float[Tensor, "L D"], sparse: Float[Tensor, "N K D"]
     ) -> Decoding:

@@ -7,12 +7,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from maskwright.core.errors import UnsupportedPrompt
+from maskwright.core.errors import ModelError, UnsupportedPrompt
 from maskwright.models.cards import ModelCard
 from maskwright.models.frame import FrameSpec
 from maskwright.models.protocol import Decoded, DecodedSome, Features, FramePrompts, KeepMasks
 from maskwright.models.sam.draft import Draft
 from maskwright.models.sam.graphs import play
+from maskwright.models.sam.halves import half_of
 from maskwright.models.sam.mask_decoder import PIECE_BYTES, Decoding, MaskDecoder, Skips
 from maskwright.models.sam.prompt_encoder import PADDING, PromptEncoder
 from maskwright.nn.arriving import Arriving
@@ -169,36 +170,53 @@ class SamModel(nn.Module):
     ) -> Iterator[DecodedSome]:
         """Do `decode_some` a step at a time, so that a GPU always has work: while `keep` looks at the scores of one
         step, on the CPU, the next one runs. `prompt_index` counts through all prompts.
+
+        A model whose encoder computes in half precision decodes in it too here, on a GPU.
+
+        Raises:
+            ModelError: numbers became too large for half precision.
         """
-        start = 0
-        for (seen, step, decoding), scores in _one_ahead(self._decodings(features, prompts, per_step)):
-            rows, candidates = keep(scores.get()).nonzero(as_tuple=True)
+        decoder, start = self._decoder_of_many(), 0
+        for (seen, step, decoding), arriving in _one_ahead(self._decodings(features, prompts, per_step, decoder)):
+            scores = arriving.get().float()
+            if not scores.isfinite().all():
+                raise ModelError(f"{self.card.name} cannot decode in {decoder.dtype}. Load it with precision fp32.")
+            rows, candidates = keep(scores).nonzero(as_tuple=True)
             if len(rows):
-                logits, agreement = self.mask_decoder.draw_compared(decoding, rows, candidates + 1, _skips(seen))
+                skips = _skips(seen.to(decoder.dtype))
+                logits, agreement = decoder.draw_compared(decoding, rows, candidates + 1, skips)
                 yield DecodedSome(
-                    logits=logits,
-                    predicted_iou=scores.get()[rows, candidates],
+                    logits=logits.float(),
+                    predicted_iou=scores[rows, candidates],
                     prompt_index=rows + start,
                     mask_index=candidates,
                     agreement=agreement,
                 )
             start += step.num_prompts
 
+    def _decoder_of_many(self) -> MaskDecoder:
+        is_half = self.device.type == "cuda" and self.precision != torch.float32
+        return half_of(self.mask_decoder) if is_half else self.mask_decoder
+
     def _decodings(
-        self, features: Features, prompts: FramePrompts, per_step: int | None = None
+        self,
+        features: Features,
+        prompts: FramePrompts,
+        per_step: int | None = None,
+        decoder: MaskDecoder | None = None,
     ) -> Iterator[tuple[Features, FramePrompts, Decoding]]:
         """Run the decoder's transformer over a few prompts at a time; gives the features of their images with them."""
-        dtype = self.mask_decoder.iou_token.weight.dtype
-        positions = self.prompt_encoder.positions().to(dtype)
-        cells = features.image_embedding.flatten(2).transpose(1, 2).to(dtype).contiguous()
+        decoder = decoder or self.mask_decoder
+        positions = self.prompt_encoder.positions().to(decoder.dtype)
+        cells = features.image_embedding.flatten(2).transpose(1, 2).to(decoder.dtype).contiguous()
         most = prompts_per_step(cells)
-        per_step = most if per_step is None else min(per_step, most)
+        per_step = most if per_step is None else min(per_step, most) if cells.device.type == "cpu" else per_step
         for i in range(0, prompts.num_prompts, per_step):
             step = prompts[i : i + per_step]
-            sparse = self.prompt_encoder.tokens(step.points, step.labels).to(dtype)
-            dense = self.prompt_encoder.dense(step.mask_logits).to(dtype)
+            sparse = self.prompt_encoder.tokens(step.points, step.labels).to(decoder.dtype)
+            dense = self.prompt_encoder.dense(step.mask_logits).to(decoder.dtype)
             seen = slice(i, i + per_step) if len(cells) > 1 else slice(None)
-            decoding = self.mask_decoder.run(cells[seen] + dense, positions, sparse)
+            decoding = decoder.run(cells[seen] + dense, positions, sparse)
             yield features.of_prompts(seen), step, decoding
 
     def _draw_each(self, features: Features, decoding: Decoding, candidates: slice) -> Float[Tensor, "N _M h w"]:

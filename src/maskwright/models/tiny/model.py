@@ -49,6 +49,8 @@ from maskwright.nn.mask_ops import agreement_score
 # half of the Dice reached, not probability one half: at about 0.88 that is a logit of -0.25.
 LEAN = 0.25
 CORRECTED_LEAN = 0.25
+# The rules about so few answers are some hundred small steps, which a CPU has done before a GPU has been told of them.
+_FEW_PROMPTS = 4
 
 
 class TinySam(SamModel):
@@ -153,14 +155,21 @@ class TinySam(SamModel):
         """Decode prompts as `SamModel` does, keep what boxes promise, and answer phrases by the things of one image."""
         if prompts.text is not None:
             return self._answer_phrases(features, prompts, num_masks=self.num_candidates if multimask else 1)
-        return believe(self._drawn(features, prompts, multimask=multimask), prompts, self.frame.side)
+        plain, shades = self._plain(features, prompts, multimask=multimask), features.extra[SHADES]
+        device = plain.logits.device
+        if device.type != "cpu" and prompts.num_prompts <= _FEW_PROMPTS:
+            plain, prompts, shades = plain.to("cpu"), prompts.to("cpu"), shades.cpu()
+        return believe(self._kept(shades, plain, prompts), prompts, self.frame.side).to(device)
 
     def _drawn(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
         """Decode prompts without text, keep what boxes and clicks promise, and leave belief to the decoder."""
+        return self._kept(features.extra[SHADES], self._plain(features, prompts, multimask=multimask), prompts)
+
+    def _plain(self, features: Features, prompts: FramePrompts, *, multimask: bool) -> Decoded:
+        """What the networks say."""
         if not multimask and self.corrects(prompts):
-            return self._kept(features, self._correct(features, prompts), prompts)
-        drawn = super().decode(features, prompts, multimask=multimask)
-        return self._kept(features, drawn, prompts)
+            return self._correct(features, prompts)
+        return super().decode(features, prompts, multimask=multimask)
 
     def corrects(self, prompts: FramePrompts) -> bool:
         """Whether prompts go to the decoder for corrections: clicks or a box, on top of an earlier answer."""
@@ -185,10 +194,10 @@ class TinySam(SamModel):
             predicted_iou=torch.cat([one.predicted_iou for one in found]),
         )
 
-    def _kept(self, features: Features, decoded: Decoded, prompts: FramePrompts) -> Decoded:
+    def _kept(self, shades: Float[Tensor, "_N h w 3"], decoded: Decoded, prompts: FramePrompts) -> Decoded:
         """Keep what the box and the clicks of each prompt promise."""
         inside = keep_promises(decoded, prompts, self.frame.side)
-        return keep_clicks(inside, prompts, features.extra[SHADES], self.frame.side)
+        return keep_clicks(inside, prompts, shades, self.frame.side)
 
     def decode_some(self, features: Features, prompts: FramePrompts, *, keep: KeepMasks) -> DecodedSome:
         """Decode candidates and draw those that `keep` accepts; all are drawn where a box or a phrase asks."""
@@ -216,7 +225,7 @@ class TinySam(SamModel):
         index = some.prompt_index.to(prompts.points.device)
         each = FramePrompts(points=prompts.points[index], labels=prompts.labels[index])
         decoded = Decoded(logits=some.logits[:, None], predicted_iou=some.predicted_iou[:, None])
-        return self._kept(features, decoded, each).logits[:, 0]
+        return self._kept(features.extra[SHADES], decoded, each).logits[:, 0]
 
     def draw_things(self, features: Features, *, is_part: bool = False) -> Drawn:
         """Find and draw what may be a thing in one picture, whatever it is called; in a part no regions."""
