@@ -34,8 +34,9 @@ from maskwright.predict.everything_settings import EverythingSettings
 from maskwright.predict.masks_on_device import count_on_device, draw_on_device
 from maskwright.predict.records import known_agreement
 
-# Launching a step takes some 10 ms whatever its size; with fewer points a GPU would wait for it.
-_BATCHES_A_STEP = 4
+# Launching a step takes some 10 ms whatever its size; with fewer points a GPU would wait for it. Four batches of 64
+# points take 8 GB of SAM in fp32, so they are taken where twice that is free.
+_BATCHES_A_STEP, _FREE_BYTES = 4, 16 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,14 @@ def find_on_device(
         canvas = Canvas(size_hw=crop.size_hw, x=crop.box[0], y=crop.box[1])
         drawn = draw_on_device(_gather(logits, kept), frame, model.mask_threshold, canvas=canvas) if kept else []
     return [_candidate(one, mask, crop) for one, mask in zip(kept, drawn, strict=True)]
+
+
+def _batches_a_step(device: torch.device) -> int:
+    if device.type != "cuda":
+        return 1
+    free, _ = torch.cuda.mem_get_info(device)
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by PyTorch, for what comes
+    return _BATCHES_A_STEP if free + kept >= _FREE_BYTES else 1
 
 
 def _take(
