@@ -179,7 +179,7 @@ class CameraLine:
         self._forgotten = []
         self._has_keyframe = True
         self._hold()
-        self._way = Way()
+        self._way = Way(pixels=self._meter.newest)
         for one in self.objects.values():
             if one.prompt is None:  # what still waits to be asked keeps the way from its own picture
                 one.base, one.confidence, one.kept, one.way = one.now, one.confidence * one.kept, 1.0, None
@@ -227,10 +227,10 @@ class CameraLine:
 
     def _extend(self, motion: Motion | None) -> None:
         """Let all ways go on; those of prompts that are new begin here, as their masks do."""
-        self._way.extend(motion)
+        self._way.extend(motion, self._meter.newest)
         for one in self.objects.values():
             if one.way is not None:
-                one.way.extend(motion)
+                one.way.extend(motion, self._meter.newest)
             elif one.prompt is not None:
                 one.way = self._new_way()
                 self._begin(one, one.prompt)
@@ -246,7 +246,7 @@ class CameraLine:
     def _new_way(self) -> Way:
         """Make a way that begins at the newest picture."""
         since = self._meter.since
-        return Way(None if since is None else reversed_motion(since))
+        return Way(None if since is None else reversed_motion(since), pixels=self._meter.newest)
 
     def _begin(self, one: Carried, prompt: Prompt) -> None:
         """Show a mask that was given at once; other prompts leave what is there until the model has drawn them."""

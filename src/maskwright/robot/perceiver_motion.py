@@ -14,11 +14,14 @@ from jaxtyping import Float, UInt8
 from maskwright.core import SizeHW
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
+from maskwright.robot.perceiver_colours import Colours
 from maskwright.robot.perceiver_flow import HeldFlow
 from maskwright.robot.perceiver_rigid import MotionOfThings
 
 # What is left of confidence: agreement of the way there and back to this power, and less for each frame's worth of way.
 _BY_AGREEMENT, _BY_FRAME = 0.5, 0.998
+# Flow that agrees with itself on less of a mask has lost it: colours say where it is.
+_LOST_BELOW = 0.5
 # Shares of the flow's side that are tried, from the finest; of the budget that motion may take; and how much faster
 # than that the next finer one must seem to be, over so many frames, before it is tried again.
 _SHARES = (1.0, 0.75, 0.5, 0.3)
@@ -60,21 +63,24 @@ class Way:
     """The motion from one picture to the newest.
 
     Motion is measured from a picture that is held (see `MotionMeter`); `before` leads from the way's picture to that
-    one, None where they are the same.
+    one, None where they are the same. `pixels` is the way's picture, small.
     """
 
-    def __init__(self, before: Motion | None = None) -> None:
+    def __init__(self, before: Motion | None = None, *, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> None:
         self.motion: Motion | None = None
         self.num_frames = 0
         self._before = before
+        self._colours = None if pixels is None else Colours(pixels)
+        self._newest: UInt8[np.ndarray, "h w 3"] | None = None
 
-    def extend(self, motion: Motion | None) -> None:
-        """Go on to the next picture, by the motion from the held one to it.
+    def extend(self, motion: Motion | None, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> None:
+        """Go on to the next picture, by the motion from the held one to it; `pixels` is that picture, small.
 
         None: nothing is known of how it moved, and it is taken to be at rest.
         """
         self.num_frames += 1
         if motion is not None:
+            self._newest = pixels
             self.motion = motion if self._before is None else joined(self._before, motion)
 
     def hold(self) -> None:
@@ -92,6 +98,8 @@ class Way:
         if self.motion is None:
             return mask, kept
         carried, agreement, _ = MotionOfThings.of(self.motion).carry(mask)
+        if agreement < _LOST_BELOW and mask.values.size and self._colours is not None and self._newest is not None:
+            carried = self._colours.redraw(mask, carried, self._newest)
         return carried, kept * agreement**_BY_AGREEMENT
 
 
@@ -145,6 +153,11 @@ class MotionMeter:
         self._share = 0.0
         self._since: Motion | None = None
         self._num_frames = 0
+
+    @property
+    def newest(self) -> UInt8[np.ndarray, "h w 3"] | None:
+        """The newest picture, small; None before the first."""
+        return self._newest
 
     @property
     def since(self) -> Motion | None:
