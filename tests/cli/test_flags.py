@@ -36,8 +36,8 @@ FLAGS = {
     ),
     "everything": ("--preset", "--set", *SHARED),
     "annotate": (
-        "--everything", "--boxes", "--points", "--text", "--min-belief", "--preset", "--set", "--closer", "--cleanup",
-        "--label", "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence",
+        "--everything", "--boxes", "--points", "--text", "--min-belief", "--preset", "--set", "--closer", "--depth",
+        "--cleanup", "--label", "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence",
         "--model", "--device", "--precision", "--backend", "--engine", "--address", "--workers", "--out", "--json",
     ),
     "track": (

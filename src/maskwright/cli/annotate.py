@@ -56,6 +56,10 @@ def annotate(
         ),
     ] = None,
     closer: options.Closer = None,
+    depth: Annotated[
+        bool,
+        typer.Option("--depth", help="Correct masks by the depth of the frames, and queue those that are hard to see."),
+    ] = False,
     cleanup: options.Cleanup = None,
     label: Annotated[
         str | None, typer.Option("--label", metavar="NAME", help="Label of masks that have none of their own.")
@@ -121,6 +125,7 @@ def annotate(
         task=task,
         cleanup=steps,
         closer=(network.card.looks_closer if closer is None else closer) and not everything,
+        depth=depth,
         label=label,
         actor=actor,
         collector=collector,
@@ -248,6 +253,8 @@ def _tell(done: "AnnotatedSource", notes: tuple[str, ...]) -> None:
         f"{done.dataset}: {done.num_masks} masks of {done.num_frames} frames{before} "
         f"({duration(done.seconds)}{rate}) -> {done.store}"
     )
+    if done.num_flagged:
+        tell(f"{done.num_flagged} masks that are hard to see wait in the queue hard: maskwright review {done.store}")
     tell_some("skipped", [f"{one.name}: {one.reason}" for one in done.skipped])
     tell_some("note", notes)
 
@@ -265,4 +272,5 @@ def _as_json(done: "AnnotatedSource") -> dict[str, Any]:
         "skipped": [{"frame": one.name, "reason": one.reason, "num_frames": one.num_frames} for one in done.skipped],
         "notes": list(done.notes),
         "other_runs": list(done.other_runs),
+        **({} if done.num_flagged is None else {"num_flagged": done.num_flagged}),
     }

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from maskwright.core.errors import StoreBusy, StoreError
+from maskwright.core.errors import InputError, StoreBusy, StoreError
 from maskwright.datasets.frame_source import Episode
 from maskwright.models import Model
 from maskwright.predict.embedding import model_ref
@@ -25,6 +25,7 @@ from maskwright.workflows.annotate_plan import Footage, Plan, Selection, Stretch
 from maskwright.workflows.annotate_recipe import Recipe, TextTask, run_name
 from maskwright.workflows.annotate_session import AnnotatedSource, Progress, Session
 from maskwright.workflows.channel import ahead, spread
+from maskwright.workflows.flag_masks import check_queue_free, queue_annotated
 from maskwright.workflows.run_manifest import RunManifest, read_manifests, versions
 from maskwright.workflows.same_frames import check_same_frames
 from maskwright.workflows.source_facts import describe_source, licence_of
@@ -118,7 +119,8 @@ def annotate(
     Raises:
         SettingError: the selection names what is not there, or leaves nothing.
         StoreError: the store cannot be opened or written, or another process is at the same run.
-        InputError: the store holds other frames of a data set of this name.
+        InputError: the store holds other frames of a data set of this name, or depth is asked for and there is none.
+        DuplicateRecord: depth is asked for, and the queue of flagged masks holds others.
         UnsupportedPrompt, PromptError: the model takes no text, or does not know a word.
     """
     selection = selection or Selection()
@@ -127,6 +129,9 @@ def annotate(
     recipe = replace(recipe, licence=recipe.licence or licence_of(footage.path))
     settings = recipe.settings(footage.source.name, model_ref(model))
     run = run_name(settings)
+    if recipe.depth:
+        check_has_depth(footage, selection)
+        check_queue_free(out)
     with open_or_create(out) as store:
         manifest = RunManifest.of(store, run)
         with manifest.lock():
@@ -146,7 +151,26 @@ def annotate(
             finally:
                 manifest.end(content, outcome, clock(), **session.counts(), **_totals(store, run))
         tidy(store)
-    return session.result(footage, out, run, other_runs)
+    done = session.result(footage, out, run, other_runs)
+    return replace(done, num_flagged=queue_annotated(out)) if recipe.depth else done
+
+
+def check_has_depth(footage: Footage, selection: Selection) -> None:
+    """Refuse footage without depth, by the first frame of each camera that is wanted.
+
+    Raises:
+        InputError: no camera has any.
+    """
+    recordings = {camera: episode for episode, camera in reversed(selection.recordings(footage.source))}
+    for camera, episode in recordings.items():
+        for number in selection.numbers(episode)[:1]:
+            frame = next(iter(footage.source.frames(episode, camera, start=number, stop=number + 1)), None)
+            if frame is not None and frame.image.depth_m is not None:
+                return
+    raise InputError(
+        "--depth needs frames with depth, and no camera has any: a depth video or column in LeRobot, a depth topic in "
+        f"MCAP and bags, depth/ or X.depth.png beside pictures. Leave it out, or add depth: {footage.path}"
+    )
 
 
 def open_or_create(out: Path) -> MaskStore:

@@ -80,6 +80,7 @@ Task = EverythingTask | TextTask | PromptsTask
 class Recipe:
     """What is done to each frame. `closer` looks at small objects again from near (`predict.look_closer`).
 
+    `depth` corrects masks by the depth of their frames (`depth_masks`), and flags those that are hard to see.
     `label` is for masks that have none of their own. `actor` ran it, `collector` recorded the frames, `licence` are the
     terms of the frames; the source's own where it tells.
     """
@@ -87,6 +88,7 @@ class Recipe:
     task: Task
     cleanup: tuple[CleanupStep, ...] = ()
     closer: bool = False
+    depth: bool = False
     label: str | None = None
     actor: str | None = None
     collector: str | None = None
@@ -101,6 +103,7 @@ class Recipe:
             "cleanup": [dataclasses.asdict(step.as_processing()) for step in self.cleanup],
             "closer": self.closer,
             "label": self.label,
+            **({"depth": True} if self.depth else {}),  # runs from before it was known keep their names
         }
 
 

@@ -29,7 +29,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnnotatedSource:
-    """What a session did: `num_before` frames were done already, `num_frames` and `num_masks` are its own."""
+    """What a session did: `num_before` frames were done already, `num_frames` and `num_masks` are its own.
+
+    `num_flagged` are the masks of the whole store that depth has flagged; None where nobody asked for depth.
+    """
 
     dataset: str
     store: Path
@@ -42,6 +45,7 @@ class AnnotatedSource:
     skipped: tuple[SkippedFrames, ...] = ()
     notes: tuple[str, ...] = ()
     other_runs: tuple[str, ...] = ()
+    num_flagged: int | None = None
 
     @property
     def num_skipped(self) -> int:

@@ -19,6 +19,7 @@ from maskwright.masks import area, box_xyxy, decode, encode
 from maskwright.robot.depth_cues import DepthCues, find_cues
 from maskwright.robot.depth_maps import DepthMap, depth_map
 from maskwright.robot.depth_refine import How, refine_with_depth, repair_with_depth
+from maskwright.robot.hard_masks import FLAGS, HardFlag, hard_flags
 from maskwright.workflows.pictures import Picture
 
 STEP = "depth"
@@ -46,17 +47,42 @@ def depth_of_picture(picture: Picture, image: Image, depth: Path) -> DepthMap:
         raise ImageError(f"{error}: {file}" if str(file) not in str(error) else str(error)) from None
 
 
-def correct_by_depth(records: Sequence[MaskRecord], image: Image, depth: DepthMap) -> list[MaskRecord]:
-    """Correct masks of a picture; an empty one stays as it is."""
+def own_depth(image: Image) -> DepthMap | None:
+    """The depth that a frame has itself; None where it has none, or no reading anywhere.
+
+    Raises:
+        ImageError: it cannot be metres.
+    """
+    if image.depth_m is None or not np.isfinite(image.depth_m).any():
+        return None
+    return depth_map(image.depth_m, size_hw=image.size_hw, unit="m")
+
+
+def correct_by_depth(
+    records: Sequence[MaskRecord], image: Image, depth: DepthMap, *, with_flags: bool = False
+) -> list[MaskRecord]:
+    """Correct masks of a picture; an empty one stays as it is.
+
+    `with_flags` writes what is hard about a mask (`hard_masks`) beside what was done to it: each flag and its number.
+    """
     cues, grey = find_cues(depth), cv2.cvtColor(image.pixels, cv2.COLOR_RGB2GRAY)
-    return [_corrected(record, cues, grey) if record.area else record for record in records]
+    return [_corrected(record, cues, grey, with_flags) if record.area else record for record in records]
 
 
-def _corrected(record: MaskRecord, cues: DepthCues, grey: np.ndarray) -> MaskRecord:
+def flags_in(record: MaskRecord) -> tuple[HardFlag, ...]:
+    """The flags that `correct_by_depth` wrote into the provenance of a mask."""
+    found = next((step for step in reversed(record.provenance.steps) if step.name == STEP), None)
+    values = {} if found is None else found.parameters
+    return tuple(HardFlag(name=name, value=float(values[name])) for name in FLAGS if name in values)
+
+
+def _corrected(record: MaskRecord, cues: DepthCues, grey: np.ndarray, with_flags: bool) -> MaskRecord:
     drawn = decode(record.rle)
     failing = float(((cues.holes | cues.rough) & drawn).sum() / drawn.sum())
     mask, how = _look(drawn, failing, record, cues, grey)
-    step = ProcessingStep(name=STEP, parameters={"how": how, "failing": round(failing, 3)})
+    flags = hard_flags(mask, cues) if with_flags else ()
+    told = {flag.name: round(flag.value, 3) for flag in flags}
+    step = ProcessingStep(name=STEP, parameters={"how": how, "failing": round(failing, 3), **told})
     provenance = replace(record.provenance, steps=(*record.provenance.steps, step))
     if how == "kept":
         return replace(record, provenance=provenance)
@@ -88,4 +114,4 @@ def _look(
     return refined.mask, refined.how
 
 
-__all__ = ["STEP", "correct_by_depth", "depth_of_picture"]
+__all__ = ["STEP", "correct_by_depth", "depth_of_picture", "flags_in", "own_depth"]

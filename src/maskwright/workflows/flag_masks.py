@@ -6,21 +6,31 @@ with most first. Depth comes from a folder with the frames' names, or with the f
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
 from maskwright.core.errors import DuplicateRecord, ImageError, InputError, StoreDamaged
+from maskwright.core.resolved import ResolvedRecord
 from maskwright.datasets.depth import Unit, read_depth
 from maskwright.masks import decode
-from maskwright.review.named_queues import NamedQueue, QueueEntry, check_name, queue_names, read_queue, write_queue
+from maskwright.review.named_queues import (
+    MOST_MASKS,
+    NamedQueue,
+    QueueEntry,
+    check_name,
+    queue_names,
+    read_queue,
+    write_queue,
+)
 from maskwright.robot.depth_cues import DepthCues, find_cues
 from maskwright.robot.depth_maps import DepthMap, depth_map
-from maskwright.robot.hard_masks import FlagName, HardFlag, HardLimits, hard_flags
+from maskwright.robot.hard_masks import FLAGS, FlagName, HardFlag, HardLimits, hard_flags
 from maskwright.store import LISTED, Query, SeenFrame, open_store
 from maskwright.store.folder import told_plainly, write_whole
+from maskwright.workflows.depth_masks import STEP, flags_in, own_depth
 from maskwright.workflows.findings import MOST_EXAMPLES, Finding
 from maskwright.workflows.store_pictures import StorePictures
 
@@ -85,7 +95,7 @@ def flag_masks(
     """
     if depth is not None and not depth.is_dir():
         raise InputError(f"there is no such folder of depth maps: {depth}")
-    _check_free(path, name)
+    check_queue_free(path, name)
     entries: list[QueueEntry] = []
     flags: dict[str, list[HardFlag]] = {}
     num_masks = num_frames = num_with_depth = 0
@@ -99,23 +109,13 @@ def flag_masks(
                 num_masks += 1
                 if found:
                     flags[mask.record.id] = found
-                    entries.append(
-                        QueueEntry(
-                            record=mask.record.id, status=mask.status, score=len(found) / len(get_args(FlagName)),
-                            reasons=tuple(one.words() for one in found),
-                        )
-                    )  # fmt: skip
+                    entries.append(_entry(mask, found))
             if progress is not None:
                 progress(num_frames, None)
     if depth is not None and num_frames and not num_with_depth:
         raise InputError(f"expected depth maps named as the frames (X.png or X.tiff for X.jpg), found none: {depth}")
-    queue = None
-    if entries:
-        ordered = tuple(sorted(entries, key=lambda one: -one.score))
-        settings = {"depth": None if depth is None else str(depth), "limits": asdict(limits or HardLimits())}
-        queue = NamedQueue(name=name, about=_ABOUT, made_at=clock(), entries=ordered, settings=settings)
-        write_queue(path, queue)
-    _write_flags(path, flags)
+    settings = {"depth": None if depth is None else str(depth), "limits": asdict(limits or HardLimits())}
+    queue = _keep(path, name, entries, flags, settings, clock())
     counts = Counter(one.name for found in flags.values() for one in found)
     return FlaggedMasks(
         queue=queue,
@@ -126,24 +126,65 @@ def flag_masks(
     )
 
 
+def queue_annotated(
+    path: Path, *, name: str = DEFAULT_NAME, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+) -> int:
+    """Queue the masks that `annotate` flagged by depth as it made them, beside those that are flagged; say how many.
+
+    Raises:
+        DuplicateRecord: a queue of that name was picked by something else.
+        StoreDamaged: the flags that are there cannot be read.
+    """
+    check_queue_free(path, name)
+    flags = _read_flags(path)
+    entries = {one.record: one for one in read_queue(path, name).entries} if name in queue_names(path) else {}
+    num = 0
+    with open_store(path, read_only=True) as store:
+        for mask in store.query(Query(status=LISTED, where=f"""contains(steps, '"{STEP}"')""")):
+            found = flags_in(mask.record)
+            if found:
+                num += 1
+                flags[mask.record.id] = list(found)
+                entries[mask.record.id] = _entry(mask, found)
+    if num:
+        _keep(path, name, list(entries.values()), flags, {"depth": "of the frames"}, clock())
+    return num
+
+
+def _entry(mask: ResolvedRecord, flags: Sequence[HardFlag]) -> QueueEntry:
+    return QueueEntry(
+        record=mask.record.id,
+        status=mask.status,
+        score=len(flags) / len(FLAGS),
+        reasons=tuple(one.words() for one in flags),
+    )
+
+
+def _keep(
+    path: Path,
+    name: str,
+    entries: Sequence[QueueEntry],
+    flags: dict[str, list[HardFlag]],
+    settings: dict[str, Any],
+    made_at: datetime,
+) -> NamedQueue | None:
+    """Write the queue, those with most flags first, and the flags; no queue where there is none."""
+    queue = None
+    if entries:
+        ordered = tuple(sorted(entries, key=lambda one: -one.score)[:MOST_MASKS])
+        queue = NamedQueue(name=name, about=_ABOUT, made_at=made_at, entries=ordered, settings=settings)
+        write_queue(path, queue)
+    _write_flags(path, flags)
+    return queue
+
+
 def flag_findings(path: Path) -> Iterator[Finding]:
     """Give the flags of a store as notes of its audit; none where nobody has flagged it.
 
     Raises:
         StoreDamaged: the flags cannot be read.
     """
-    file = _flags_file(path)
-    if not file.is_file():
-        return
-    try:
-        content = json.loads(file.read_bytes())
-        if content["format"] != FORMAT:
-            raise ValueError(f"its format is {content['format']!r}, not {FORMAT}")
-        pairs = [(one["name"], record) for record, found in content["masks"].items() for one in found]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreDamaged(
-            f"the flags cannot be read ({error}). Flag the store again, or delete them: {file}"
-        ) from error
+    pairs = [(one.name, record) for record, found in _read_flags(path).items() for one in found]
     for name, (says, advice) in _SAYS.items():
         records = [record for found, record in pairs if found == name]
         if records:
@@ -166,14 +207,37 @@ def _cues(frame: SeenFrame, depth: Path | None, unit: Unit | None, pictures: Sto
             except ImageError as error:
                 raise ImageError(f"{error}: {file}" if str(file) not in str(error) else str(error)) from None
     elif pictures is not None and (opener := pictures.opener(frame)) is not None:
-        metres = opener().depth_m
-        found = None if metres is None else depth_map(metres, size_hw=frame.size_hw)
+        found = own_depth(opener())
     return None if found is None else find_cues(found)
 
 
-def _check_free(path: Path, name: str) -> None:
+def check_queue_free(path: Path, name: str = DEFAULT_NAME) -> None:
+    """Refuse a name under which a queue of something else waits.
+
+    Raises:
+        DuplicateRecord: there is one.
+    """
     if check_name(name) in queue_names(path) and read_queue(path, name).about != _ABOUT:
         raise DuplicateRecord(f"there is a queue {name} already that holds other masks. Give another --name: {path}")
+
+
+def _read_flags(path: Path) -> dict[str, list[HardFlag]]:
+    """The flags that are kept with a store, by mask; none where nobody has flagged it."""
+    file = _flags_file(path)
+    if not file.is_file():
+        return {}
+    try:
+        content = json.loads(file.read_bytes())
+        if content["format"] != FORMAT:
+            raise ValueError(f"its format is {content['format']!r}, not {FORMAT}")
+        return {
+            record: [HardFlag(name=one["name"], value=float(one["value"])) for one in found]
+            for record, found in content["masks"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreDamaged(
+            f"the flags cannot be read ({error}). Flag the store again, or delete them: {file}"
+        ) from error
 
 
 def _write_flags(path: Path, flags: dict[str, list[HardFlag]]) -> None:
@@ -188,4 +252,4 @@ def _flags_file(path: Path) -> Path:
     return path / "flags" / "hard.json"
 
 
-__all__ = ["DEFAULT_NAME", "FlaggedMasks", "flag_findings", "flag_masks"]
+__all__ = ["DEFAULT_NAME", "FlaggedMasks", "check_queue_free", "flag_findings", "flag_masks", "queue_annotated"]

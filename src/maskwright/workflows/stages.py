@@ -17,6 +17,7 @@ from maskwright.predict import ImageEmbedding, embed_batch, everything, look_clo
 from maskwright.store import SeenFrame
 from maskwright.workflows.annotate_plan import Footage, Stretch, after, stride_of
 from maskwright.workflows.annotate_recipe import EverythingTask, ObjectPrompt, PromptsTask, Recipe, TextTask
+from maskwright.workflows.depth_masks import correct_by_depth, own_depth
 from maskwright.workflows.predict_files import cleaned
 
 
@@ -193,6 +194,11 @@ def _find(
         records = []
     else:
         records = _ask(model, item, objects, embedding, recipe, notes)
+    depth = own_depth(image) if recipe.depth and records else None
+    if depth is not None:
+        records = correct_by_depth(records, image, depth, with_flags=True)
+    elif recipe.depth and records:
+        notes.append(f"{item.name}: it has no depth, so its masks are the model's")
     seen = SeenFrame(name=item.name, size_hw=image.size_hw, ref=ref, image_digest=image.digest)
     told = (_with_facts(record, item, recipe, origin) for record in records if record.area)
     return MaskedFrame(seen=seen, records=tuple(told), notes=tuple(notes))
