@@ -1,6 +1,7 @@
 """Does the Perceiver keep up with a camera, how old are its masks, and how good are they beside the offline tracker?
 
 python benchmarks/perceiver.py live [--minutes M]     a 30 Hz camera in real time: steps, ages, memory; a plot with M
+        [--clip FOLDER]                               of a labelled clip, there and back, in place of the demo
 python benchmarks/perceiver.py quality [FOLDER ...]   J&F with answers that come so many pictures late, on any machine
 python benchmarks/perceiver.py model                  what one look of the model takes, beside what flow takes
 
@@ -48,24 +49,43 @@ class Run:
     j_and_f: float = 0.0
 
 
-def live(minutes: float | None, flow_side: int | None, model_side: int | None, threads: int | None) -> None:
-    """The front camera of the demo episode, there and back, as a camera would give it."""
+def live(
+    minutes: float | None, flow_side: int | None, model_side: int | None, threads: int | None, clip: Path | None
+) -> None:
+    """The front camera of the demo episode, or a clip, there and back, as a camera would give it."""
     import track
 
     track.FRAMES = 120
-    images, truths = track.demo()
+    images, truths = track.demo() if clip is None else _clip(clip)
     there_and_back = [*images, *images[-2:0:-1]]
     truth = [*truths, *truths[-2:0:-1]]
     count = round((minutes or 0.5) * 60 * HZ)
     run = _play(there_and_back, truth, count, flow_side, model_side, threads)
     offline = _offline(images, truths)
-    text = _told(run, count, offline)
+    text = _told(run, count, offline, len(truths[0]))
     print(text)
+    name = "live" if clip is None else "live_clip"
     if minutes:
-        path = Path(__file__).parent.parent / "docs" / "pictures" / "perceiver_live.png"
+        path = Path(__file__).parent.parent / "docs" / "pictures" / f"perceiver_{name}.png"
         _plot(run, path)
         print(f"plotted to {path}")
-    _write_section("live", text)
+    _write_section(name, text)
+
+
+def _clip(folder: Path) -> tuple[list[Any], list[dict[str, Any]]]:
+    """A labelled clip, squeezed to 640x480 so that steps can be compared, and the masks of each picture."""
+    import cv2
+
+    from maskwright.core import Image
+    from maskwright.evaluate.sequences import open_sequences
+    from maskwright.masks import resize
+
+    images, truths = [], []
+    for frame in open_sequences(folder)[0].read(0, None):
+        pixels = cv2.resize(frame.image.pixels, SIZE_HW[::-1], interpolation=cv2.INTER_AREA)
+        images.append(Image(np.ascontiguousarray(pixels)))
+        truths.append({name: resize(rle, SIZE_HW) for name, rle in frame.truth.items()})
+    return images, truths
 
 
 def _play(
@@ -152,7 +172,7 @@ def _offline(images: list[Any], truths: list[dict[str, Any]]) -> float:
     return meters.j_and_f()
 
 
-def _told(run: Run, count: int, offline: float) -> str:
+def _told(run: Run, count: int, offline: float, num_objects: int) -> str:
     steps = run.step_ms[SETTLED:]
     ours, models = (max(pair[i] for pair in run.memory_mb) for i in (0, 1))
     where = machine()
@@ -160,7 +180,7 @@ def _told(run: Run, count: int, offline: float) -> str:
     shares = ", ".join(f"{status} {100 * times / every:.1f} %" for status, times in run.status.most_common())
     notices = ", ".join(f"{kind} {times}" for kind, times in run.notices.most_common()) or "none"
     command = " ".join(["python", "benchmarks/perceiver.py", *sys.argv[1:]])
-    return f"""## perceiver: a 30 Hz camera, 640x480, 3 objects, `tiny`, {count} pictures in real time
+    return f"""## perceiver: a 30 Hz camera, 640x480, {num_objects} object(s), `tiny`, {count} pictures in real time
 
 | | | target |
 |---|---|---|
@@ -374,11 +394,12 @@ def main() -> None:
     live_parser.add_argument("--flow-side", type=int)
     live_parser.add_argument("--model-side", type=int)
     live_parser.add_argument("--threads", type=int)
+    live_parser.add_argument("--clip", type=Path)
     parts.add_parser("quality").add_argument("folders", nargs="*", type=Path)
     parts.add_parser("model")
     arguments = parser.parse_args()
     if arguments.part == "live":
-        live(arguments.minutes, arguments.flow_side, arguments.model_side, arguments.threads)
+        live(arguments.minutes, arguments.flow_side, arguments.model_side, arguments.threads, arguments.clip)
     elif arguments.part == "quality":
         quality(arguments.folders)
     else:

@@ -37,8 +37,9 @@ FLAGS = {
     "everything": ("--preset", "--set", *SHARED),
     "annotate": (
         "--everything", "--boxes", "--points", "--text", "--min-belief", "--preset", "--set", "--closer", "--depth",
-        "--cleanup", "--label", "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector", "--licence",
-        "--model", "--device", "--precision", "--backend", "--engine", "--address", "--workers", "--out", "--json",
+        "--cleanup", "--label", "--episodes", "--cameras", "--stride", "--start", "--stop", "--actor", "--collector",
+        "--licence", "--model", "--device", "--precision", "--backend", "--engine", "--address", "--workers", "--out",
+        "--json",
     ),
     "track": (
         "--at", "--point", "--negative", "--box", "--mask", "--text", "--prompts", "--replace", "--track", "--from",
