@@ -32,8 +32,10 @@ def believe(decoded: Decoded, prompts: FramePrompts, side: int) -> Decoded:
         told = _CORRECTION + _CORRECTION_BY_NETWORK * said + _CORRECTION_BY_STAYING * staying
         is_told = corrects(prompts, side)[:, None]
     else:
-        told = _BOX + _BOX_BY_NETWORK * said + _BOX_BY_OUTLINE * outline(masks)
         is_told = (prompts.labels == _TOP_LEFT).any(1)[:, None] & (said != FILLED_IOU)
+        if not is_told.any():
+            return decoded
+        told = _BOX + _BOX_BY_NETWORK * said + _BOX_BY_OUTLINE * outline(masks)
     told = told.clamp(0, 1) * masks.flatten(2).any(2)
     return Decoded(logits=decoded.logits, predicted_iou=torch.where(is_told, told, said))
 

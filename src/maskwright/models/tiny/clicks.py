@@ -114,7 +114,8 @@ def _bump(
     own = colours.gather(1, at[..., None].expand(-1, -1, 3))  # R K 3
     unlike = colours.square().sum(-1)[:, None] + own.square().sum(-1)[..., None] - 2 * own @ colours.transpose(1, 2)
     away = (away_y[..., None] + away_x[:, :, None]).flatten(2) + unlike.clamp(min=0) / (2 * _SHADE**2)
-    kernel = (-away).exp() * is_click[..., None]  # R K hw
+    # exp(-80) moves no logit; numbers far below it take a CPU twice as long.
+    kernel = (-away.clamp(max=80)).exp() * is_click[..., None]  # R K hw
     between = kernel.gather(2, at[:, None].expand(-1, at.shape[1], -1)) * is_click[:, None]  # R K K
     damped = between + torch.diag_embed(torch.where(is_click, _DAMPING, 1.0))
     weights, _ = torch.linalg.solve_ex(damped, lacking)  # damped, so there is no error to wait for
