@@ -248,7 +248,7 @@ def attention(
             if found.get("error", 1.0) < 0.05:
                 best = min(best, (found["ms"], blocks))
         if best[0] < float("inf") and dtype.itemsize == 2 and not beside:
-            fused_attention._BLOCKS[kind] = best[1]
+            fused_attention._BLOCKS[kind, 2] = best[1]
         bench.row(part, "near alone", lambda: measured_near(layer, qkv))
         if "others" in part:
             with unfused():

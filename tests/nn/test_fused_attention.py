@@ -62,20 +62,21 @@ def test_the_operator_tells_its_shape_and_its_operations_without_being_run():
     assert counter.get_total_flops() == queries * 32 * (4 * 14 * 14 + 2 * (14 + 14))
 
 
-def test_the_cpu_gradients_and_fp32_go_the_other_way():
+def test_the_cpu_gradients_and_fp64_go_the_other_way():
     with FakeTensorMode(), torch.no_grad():
         on_cpu = torch.empty(1, 4, 4, 3 * 16, dtype=torch.bfloat16)
-        in_fp32 = torch.empty(1, 4, 4, 3 * 16, device="cuda")
+        in_fp64 = torch.empty(1, 4, 4, 3 * 16, device="cuda", dtype=torch.float64)
         assert not can_fuse(on_cpu, 1, 4, 4)
-        assert not can_fuse(in_fp32, 1, 4, 4)
+        assert not can_fuse(in_fp64, 1, 4, 4)
         with torch.enable_grad():
-            assert not can_fuse(in_fp32.bfloat16(), 1, 4, 4)
+            assert not can_fuse(in_fp64.bfloat16(), 1, 4, 4)
 
 
 @needs_cuda
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.filterwarnings("default")  # Triton's own
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-5), (torch.float16, 2e-3), (torch.bfloat16, 2e-2)])
 @pytest.mark.parametrize(("grid", "window"), [((64, 64), 14), ((64, 64), 0), ((37, 50), 14), ((9, 100), 0)])
-def test_on_a_gpu_the_kernel_is_taken_and_equals_the_definition(grid, window, dtype, monkeypatch):
+def test_on_a_gpu_the_kernel_is_taken_and_equals_the_definition(grid, window, dtype, most, monkeypatch):
     torch.manual_seed(0)
     layer = GridAttention(2 * 80, 2, grid[0], window).cuda()
     for parameter in layer.parameters():
@@ -91,4 +92,4 @@ def test_on_a_gpu_the_kernel_is_taken_and_equals_the_definition(grid, window, dt
         monkeypatch.setattr(image_encoder, "can_fuse", lambda *given: False)
         truth = layer.double().attend(qkv.double())
 
-    assert float((fused - truth).norm() / truth.norm()) < 1e-2
+    assert float((fused - truth).norm() / truth.norm()) < most

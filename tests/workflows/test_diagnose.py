@@ -4,7 +4,8 @@ import pytest
 
 from maskwright.cli.__main__ import run
 from maskwright.core.settings import SETTINGS
-from maskwright.workflows.diagnose import PACKAGES, diagnose
+from maskwright.nn import fused_attention
+from maskwright.workflows.diagnose import PACKAGES, _devices, diagnose
 
 
 @pytest.fixture
@@ -82,3 +83,12 @@ def test_backends_and_batches_are_told(settings):
 
     assert found["batches"].level == "ok"
     assert "onnx" in found["backends"].says
+
+
+@pytest.mark.parametrize(("is_here", "told"), [(False, ["Triton is not here"]), (True, [])])
+def test_a_gpu_without_triton_gets_advice(monkeypatch, is_here, told):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    monkeypatch.setattr(fused_attention, "HAS_TRITON", is_here)
+
+    assert [one.says.partition(":")[0] for one in _devices() if one.what == "attention"] == told

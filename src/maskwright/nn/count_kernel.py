@@ -10,7 +10,7 @@ Imported only where Triton is; `predict/masks_on_device.py` decides when.
 # Triton knows which names are bound, since what decides it are its constants; it is not installed everywhere.
 # pyright: reportPossiblyUnboundVariable=false, reportIndexIssue=false, reportMissingImports=false
 
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import torch
 import triton
@@ -22,6 +22,7 @@ _ROWS, _COLUMNS, _STRIP = 8, 128, 128
 
 
 @triton.jit
+@no_type_check  # what checks types in tests would wrap what Triton reads
 def _between(logits, i, j, left, right, u0, u1, v0, v1, w, inside):
     """Interpolate between four logits: rows i and j, columns left and right."""
     a = tl.load(logits + i * w + left, mask=inside, other=0)
@@ -32,6 +33,7 @@ def _between(logits, i, j, left, right, u0, u1, v0, v1, w, inside):
 
 
 @triton.jit
+@no_type_check  # what checks types in tests would wrap what Triton reads
 def _count(
     logits, table, frame_rows, frame_row_weights, frame_columns, frame_column_weights,
     image_rows, image_row_weights, image_columns, image_column_weights,

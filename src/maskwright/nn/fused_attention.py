@@ -16,9 +16,15 @@ from torch.utils.flop_counter import register_flop_formula
 _WIDEST_HEAD = 128
 _WIDEST_ROW = 128  # of keys, which a step of the kernel holds
 _SMALL = 16
-_HAS_TRITON = importlib.util.find_spec("triton") is not None
-# Of a head's queries, keys a step, warps, loads in flight; the fastest of those that benchmarks/gpu_encoder.py tries.
-_BLOCKS = {"windows": (64, 64, 4, 2), "grid": (64, 64, 4, 3)}
+HAS_TRITON = importlib.util.find_spec("triton") is not None
+# By bytes a number: of a head's queries, keys a step, warps, loads in flight; the fastest that
+# benchmarks/gpu_encoder.py tried.
+_BLOCKS = {
+    ("windows", 2): (64, 32, 4, 3),
+    ("grid", 2): (64, 64, 4, 3),
+    ("windows", 4): (32, 32, 4, 2),
+    ("grid", 4): (32, 64, 4, 2),
+}
 
 
 def can_fuse(qkv: Tensor, num_heads: int, side_h: int, side_w: int) -> bool:
@@ -26,10 +32,10 @@ def can_fuse(qkv: Tensor, num_heads: int, side_h: int, side_w: int) -> bool:
     return (
         qkv.device.type == "cuda"
         and not torch.is_grad_enabled()
-        and qkv.dtype in (torch.bfloat16, torch.float16)
+        and qkv.dtype in (torch.float32, torch.bfloat16, torch.float16)
         and qkv.shape[-1] // (3 * num_heads) <= _WIDEST_HEAD
         and side_w <= _WIDEST_ROW
-        and _HAS_TRITON
+        and HAS_TRITON
         and torch.cuda.get_device_capability(qkv.device) >= (8, 0)
     )
 
@@ -60,7 +66,7 @@ def _attend_over_grid(
     qkv = qkv.contiguous()
     zero, table_h, table_w = (x.to(qkv.dtype).contiguous() for x in (zero, table_h, table_w))  # autocast leaves them
     kind = "windows" if max(side_h, side_w) <= _SMALL else "grid"
-    blocks = Blocks(*_BLOCKS[kind])
+    blocks = Blocks(*_BLOCKS[kind, qkv.element_size()])
     near = products_with_positions(qkv, table_h, table_w, num_heads)
     return attend(qkv, zero, near, num_heads, side_h, side_w, blocks)
 
@@ -92,4 +98,4 @@ def _count(
     return queries * (4 * keys + 2 * (side_h + side_w)) * E // 3
 
 
-__all__ = ["attend_over_grid", "can_fuse", "products_with_positions"]
+__all__ = ["HAS_TRITON", "attend_over_grid", "can_fuse", "products_with_positions"]

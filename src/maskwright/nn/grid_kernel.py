@@ -11,7 +11,7 @@ Imported only where Triton is; `fused_attention.py` decides when.
 # Triton knows which names are bound, since what decides it are its constants; it is not installed everywhere.
 # pyright: reportPossiblyUnboundVariable=false, reportIndexIssue=false, reportMissingImports=false
 
-from typing import NamedTuple
+from typing import NamedTuple, no_type_check
 
 import torch
 import triton
@@ -32,6 +32,7 @@ class Blocks(NamedTuple):
 
 
 @triton.jit
+@no_type_check  # what checks types in tests would wrap what Triton reads
 def _attend(
     qkv, zero, near, out, height, width, windows_x, num_tokens, scale, tiles,
     HEADS: tl.constexpr, C: tl.constexpr, MAIN: tl.constexpr, REST: tl.constexpr,

@@ -82,11 +82,16 @@ def _settings() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
+    from maskwright.nn.fused_attention import HAS_TRITON
+
     yield _ok("cpu", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads")
     if torch.cuda.is_available():
         for i in range(torch.cuda.device_count()):
             properties = torch.cuda.get_device_properties(i)
             yield _ok(f"cuda:{i}", f"{properties.name}, {properties.total_memory / 1e9:.0f} GB")
+        if not HAS_TRITON:
+            says = "Triton is not here: ViT encoders take several times as long on the GPU. Run: pip install triton"
+            yield Finding(what="attention", level="advice", says=says)
     elif torch.version.cuda is not None:
         yield Finding(what="gpu", level="advice", says="torch was built for CUDA but sees no GPU; the CPU is used")
     else:
