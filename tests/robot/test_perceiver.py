@@ -350,6 +350,13 @@ def test_frames_bring_their_time_and_depth():
         (lambda p: p.peek("left"), SettingError, "there is no camera 'left'"),
         (lambda p: p.step("frame.png"), ImageError, "expected a picture: an Image, a Frame or a uint8 array"),
         (lambda p: p.step(np.zeros((4, 4))), ImageError, "an image must be a uint8 array"),
+        (
+            lambda p: p.add("mug", mask=np.zeros(SIZE_HW, bool)),
+            PromptError,
+            "the mask of 'mug' is empty, so it says nothing of where it is",
+        ),
+        (lambda p: run(p, [0])[0]["cup"], KeyError, "camera 'camera' has no object 'cup'; it has none"),
+        (lambda p: p.step(picture(0), at_s="now"), SettingError, "at_s must be a finite number of seconds, got 'now'"),
         (lambda p: p.step(picture(0), at_s=float("nan")), SettingError, "at_s must be a finite number of seconds"),
     ],
 )

@@ -32,7 +32,7 @@ from maskwright.core import (
 )
 from maskwright.core.errors import ImageError, PromptError, SettingError
 from maskwright.core.prompt import SinglePrompt
-from maskwright.masks import encode
+from maskwright.masks import encode, is_empty
 from maskwright.models.protocol import Model
 from maskwright.models.video_protocol import VideoModel
 from maskwright.robot.perceiver_camera import CameraLine
@@ -106,6 +106,8 @@ class Perceiver:
             raise SettingError(f"an object needs a name of at least one letter, got {name!r}")
         said = prompt if prompt is not None else _prompt(name, box, points, labels, mask, text)
         line = self._line(camera)
+        if isinstance(said, MaskPrompt) and is_empty(said.rle):
+            raise PromptError(f"the mask of {name!r} is empty, so it says nothing of where it is")
         if isinstance(said, MaskPrompt) and line.size_hw not in (None, said.rle.size_hw):
             raise PromptError(
                 f"the mask of {name!r} must have the size of the camera's pictures {line.size_hw} (h, w), "
@@ -142,8 +144,8 @@ class Perceiver:
         line = self._line(camera)
         line.last_step_s = began
         when = at_s if at_s is not None else taken_s if taken_s is not None else began
-        if not np.isfinite(when):
-            raise SettingError(f"at_s must be a finite number of seconds, got {when}")
+        if not isinstance(when, int | float | np.number) or not np.isfinite(when):
+            raise SettingError(f"at_s must be a finite number of seconds, got {when!r}")
         line.see(image, when)
         notices = self._hear()
         if line.late is not None and self._has_time(line, began, notices):

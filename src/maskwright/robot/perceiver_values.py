@@ -137,11 +137,16 @@ class PerceiverState:
     depth_m: Float[np.ndarray, "H W"] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> PerceivedObject:
-        """The object of that name."""
+        """The object of that name.
+
+        Raises:
+            KeyError: nobody has added it to this camera, or it was forgotten.
+        """
         for one in self.objects:
             if one.name == name:
                 return one
-        raise KeyError(name)
+        known = ", ".join(one.name for one in self.objects) or "none"
+        raise KeyError(f"camera {self.camera!r} has no object {name!r}; it has {known}")
 
     @property
     def masks(self) -> dict[str, RLE]:
