@@ -23,7 +23,7 @@ from maskwright.nn.mask_ops import mask_boxes
 from maskwright.predict.upscale import upscale_logits
 
 if TYPE_CHECKING:
-    from maskwright.nn.count_kernel import Axis
+    from maskwright.predict.count_kernel import Axis
 
 # Full-size logits that are made at once: 256 MB of the frame, as much of the image, and a quarter for each comparison.
 _PIXELS_AT_ONCE = 64 << 20
@@ -37,7 +37,7 @@ def count_on_device(
     Nothing waits for the device. Where Triton is, one kernel does it all, and full-size logits are not made.
     """
     if logits.is_cuda and len(logits) and _has_triton():
-        from maskwright.nn.count_kernel import count
+        from maskwright.predict.count_kernel import count
 
         thresholds = (threshold - stability_offset, threshold, threshold + stability_offset)
         return count(logits.float().contiguous(), *_axes(frame, logits.device), thresholds)
@@ -71,7 +71,7 @@ def _has_triton() -> bool:
 @lru_cache(maxsize=32)
 def _axes(frame: ModelFrame, device: torch.device) -> "tuple[Axis, Axis]":
     """Put the kernel's taps and weights on a device; the images of a camera share them."""
-    from maskwright.nn.count_kernel import Axis
+    from maskwright.predict.count_kernel import Axis
 
     way = LogitsMap.of(
         logits_side=frame.spec.logits_side, side=frame.spec.side, input_hw=frame.input_hw, size_hw=frame.size_hw

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") != "1", reaso
 @pytest.mark.parametrize("size_hw", [(128, 128), (96, 128), (50, 75), (300, 200), (1, 40)])
 @pytest.mark.parametrize("offset", [0.5, -0.5])
 def test_counts_are_those_of_full_size_logits(size_hw: tuple[int, int], offset: float) -> None:
-    from maskwright.nn.count_kernel import Axis, count
+    from maskwright.predict.count_kernel import Axis, count
 
     generator = torch.Generator().manual_seed(1)
     logits = 3 * F.interpolate(torch.randn(1, 4, 9, 9, generator=generator), (32, 32), mode="bicubic")[0]

@@ -4,7 +4,8 @@ A program takes a strip of one mask's image, interpolates each pixel from the lo
 frame as SAM does, and adds what it counted to the mask's row of a table. The operations and their order are those of
 the CPU's kernel (`masks/logits_kernel.py`), so the counts are too.
 
-Imported only where Triton is; `predict/masks_on_device.py` decides when.
+Imported only where Triton is; `masks_on_device.py` decides when. It is not in `nn`, whose functions the tests wrap with
+checks of shapes: Triton cannot read a wrapped function.
 """
 
 # Triton knows which names are bound, since what decides it are its constants; it is not installed everywhere.
