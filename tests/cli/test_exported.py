@@ -1,5 +1,7 @@
 """Exported models on the command line; how they are written and loaded is tested in tests/models/backends."""
 
+import contextlib
+import io
 import json
 
 import numpy as np
@@ -18,19 +20,26 @@ def photo(tmp_path, monkeypatch):
     PillowImage.fromarray(np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)).save("photo.png")
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A file that the command wrote, once for the tests here, and what it said."""
+    path, said = tmp_path_factory.mktemp("exported") / "a.pt", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        assert run(["models", "export", "test-sam", "--to", "torchscript", "-o", str(path), "--json"]) == 0
+    return path, json.loads(said.getvalue())
+
+
 def told(capsys, *arguments):
     code = run([*arguments])
     written = capsys.readouterr()
     return code, written.out, written.err
 
 
-def test_what_was_exported_predicts_as_the_model_does(capsys, tmp_path):
-    code, out, err = told(capsys, "models", "export", "test-sam", "--to", "torchscript", "-o", "a.pt")
-    assert (code, out) == (0, "")
-    assert "of PyTorch: a.pt" in err
+def test_what_was_exported_predicts_as_the_model_does(capsys, exported):
+    path = str(exported[0])
 
     _, plain, _ = told(capsys, "predict", "photo.png", "-m", "test-sam", "-p", "20,20", "--json", "--no-cache")
-    _, ours, _ = told(capsys, "predict", "photo.png", "-m", "./a.pt", "-p", "20,20", "--json", "--no-cache")
+    _, ours, _ = told(capsys, "predict", "photo.png", "-m", path, "-p", "20,20", "--json", "--no-cache")
 
     (one,), (other,) = json.loads(plain)["records"], json.loads(ours)["records"]
     assert one["rle"] == other["rle"]
@@ -39,12 +48,17 @@ def test_what_was_exported_predicts_as_the_model_does(capsys, tmp_path):
     assert other["provenance"]["model"]["checkpoint_sha256"] == model["checkpoint_sha256"]
 
 
-def test_export_tells_programs_as_json(capsys):
-    code, out, err = told(capsys, "models", "export", "test-sam", "--to", "torchscript", "-o", "a.pt", "--json")
+def test_export_tells_people_how_far_it_is_from_pytorch(capsys):
+    code, out, err = told(capsys, "models", "export", "test-sam", "--to", "torchscript", "-o", "a.pt")
 
-    facts = json.loads(out)
-    assert (code, err) == (0, "")
-    assert facts["path"] == "a.pt"
+    assert (code, out) == (0, "")
+    assert "of PyTorch: a.pt" in err
+
+
+def test_export_tells_programs_as_json(exported):
+    path, facts = exported
+
+    assert facts["path"] == str(path)
     assert set(facts["checked"]) == {"encoder", "decoder"}
 
 
@@ -70,10 +84,8 @@ def test_mistakes_are_one_line_and_leave_nothing(capsys, tmp_path, arguments, me
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_an_exported_model_is_neither_compared_nor_tuned(capsys):
-    told(capsys, "models", "export", "test-sam", "--to", "torchscript", "-o", "a.pt")
-
-    code, _, err = told(capsys, "models", "diff", "test-sam", "a.pt")
+def test_an_exported_model_is_neither_compared_nor_tuned(capsys, exported):
+    code, _, err = told(capsys, "models", "diff", "test-sam", str(exported[0]))
 
     assert code == 1
     assert "expected a checkpoint to compare, got an exported model" in err
