@@ -1,3 +1,4 @@
+import functools
 import json
 
 import cv2
@@ -9,11 +10,14 @@ from maskwright.cli.__main__ import run
 from maskwright.core import Image, PointPrompt
 from maskwright.core.errors import CheckpointError, InputError, ModelError, SettingError
 from maskwright.models import load_model
+from maskwright.models.backends.export import to_onnx
 from maskwright.predict import embed, predict
+from maskwright.workflows import quantize
 from maskwright.workflows.frame_statistics import FrameStatistics, apart, frame_statistics, unusual
 from maskwright.workflows.mask_gate import Gate
 from maskwright.workflows.quantize import quantize_model
 from maskwright.workflows.quantize_frames import find_frames
+from maskwright.workflows.quantize_page import quantize_page
 
 LOOSE = Gate(mean=0.5, tail=0.9)  # test-sam's masks mean nothing
 
@@ -37,8 +41,17 @@ def labelled(tmp_path_factory):
     return write_pictures(tmp_path_factory.mktemp("labelled"), 8)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_export():
+    """The graphs of test-sam, written once for all tests here: they take torch a dozen seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        write = functools.cache(lambda sha256: to_onnx(load_model("test-sam")))
+        patch.setattr(quantize, "to_onnx", lambda model, **_: write(model.checkpoint_sha256))
+        yield
+
+
 @pytest.fixture(scope="module")
-def quantised(labelled):
+def quantised(labelled, one_export):
     out = labelled / "int8.onnx"
     return quantize_model("test-sam", str(labelled), out, gate=LOOSE)
 
@@ -62,6 +75,17 @@ def test_the_report_says_what_was_measured(quantised):
     assert told["tried"][-1]["result"]["num_answers"] == 8
     assert told["errors"][0]["error"] >= told["errors"][-1]["error"]
     assert told["after_bytes"] < told["before_bytes"]
+    agreements = [one["agreement"] for one in told["worst"]]
+    assert agreements == sorted(agreements)
+    assert len(agreements) == 8
+
+
+def test_the_page_tells_each_layer_and_draws_the_worst_masks(quantised):
+    page = quantize_page(quantised)
+
+    assert page.count("<figure>") == page.count("data:image/jpeg;base64,") == len(quantised.worst) == 8
+    assert all(f"<td>{one.group}</td>" in page for one in quantised.errors)
+    assert f"agreement {quantised.worst[0].agreement:.2f}, by a {quantised.worst[0].kind}" in page
 
 
 def test_nothing_is_written_when_masks_fall_too_far(labelled, tmp_path):
@@ -84,6 +108,7 @@ def test_weights_alone_in_the_command_line_and_without_true_masks(tmp_path, caps
     assert code == 0
     assert "no true masks here" in capsys.readouterr().out
     assert json.loads((tmp_path / "small.report.json").read_text())["kind"] == "weights-fp16"
+    assert "beside the answers in fp32" in (tmp_path / "small.report.html").read_text()
 
 
 def test_a_quantised_model_is_not_quantised_again(quantised, labelled, tmp_path):

@@ -54,6 +54,20 @@ class Question:
     truths: tuple[RLE, ...] | None
 
 
+Answers = list[tuple[RLE, ...]]  # to each question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedAnswer:
+    """The masks of one prompt before and after a model was changed, and their IoU."""
+
+    picture: LabelledPicture
+    kind: str
+    before: RLE
+    after: RLE
+    agreement: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateResult:
     """What was measured. `iou` and `iou_before` are with the truth, None without; `agreement` of the two answers."""
@@ -88,11 +102,15 @@ def ask(model: Model, pictures: Sequence[LabelledPicture]) -> list[Question]:
     return with_truth or found
 
 
-def measure(model: Model, questions: Sequence[Question]) -> GateResult:
-    """Ask a changed model and compare."""
+def answer(model: Model, questions: Sequence[Question]) -> Answers:
+    """Ask a changed model."""
+    return [tuple(_answers(model, one.picture, one.prompts)) for one in questions]
+
+
+def measure(questions: Sequence[Question], found: Answers) -> GateResult:
+    """Compare the answers of a changed model with those before."""
     befores, afters, agreements = list[float](), list[float](), list[float]()
-    for one in questions:
-        answers = _answers(model, one.picture, one.prompts)
+    for one, answers in zip(questions, found, strict=True):
         agreements += map(iou, answers, one.answers)
         if one.truths is not None:
             befores += map(iou, one.answers, one.truths)
@@ -109,6 +127,22 @@ def measure(model: Model, questions: Sequence[Question]) -> GateResult:
         iou_before=float(np.mean(befores)) if has_truth else None,
         iou=float(np.mean(afters)) if has_truth else None,
     )
+
+
+def worst_answers(questions: Sequence[Question], found: Answers, most: int) -> list[ChangedAnswer]:
+    """List the answers that changed most; of equals, the earlier."""
+    changed = [
+        ChangedAnswer(
+            picture=one.picture,
+            kind="box" if isinstance(prompt, BoxPrompt) else "click",
+            before=before,
+            after=after,
+            agreement=float(iou(before, after)),
+        )
+        for one, answers in zip(questions, found, strict=True)
+        for prompt, before, after in zip(one.prompts, one.answers, answers, strict=True)
+    ]
+    return sorted(changed, key=lambda one: one.agreement)[:most]
 
 
 def _question(model: Model, picture: LabelledPicture) -> Question | None:
@@ -141,4 +175,16 @@ def _answers(model: Model, picture: LabelledPicture, prompts: Sequence[Prompt]) 
     return [record.rle for record in to_records(predict(model, embed(model, picture.image), prompts))]
 
 
-__all__ = ["MAX_MEAN_DROP", "MAX_TAIL_DROP", "Gate", "GateResult", "Question", "ask", "measure"]
+__all__ = [
+    "MAX_MEAN_DROP",
+    "MAX_TAIL_DROP",
+    "Answers",
+    "ChangedAnswer",
+    "Gate",
+    "GateResult",
+    "Question",
+    "answer",
+    "ask",
+    "measure",
+    "worst_answers",
+]

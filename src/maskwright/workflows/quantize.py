@@ -28,7 +28,17 @@ from maskwright.models.quantize.scaling import scale_channels
 from maskwright.models.quantize.sensitivity import GroupError, Level, group_errors, levels, relative_error
 from maskwright.models.quantize.weights_only import shrink_weights
 from maskwright.workflows.frame_statistics import apart, frame_statistics, unusual
-from maskwright.workflows.mask_gate import Gate, GateResult, Question, ask, measure
+from maskwright.workflows.mask_gate import (
+    Answers,
+    ChangedAnswer,
+    Gate,
+    GateResult,
+    Question,
+    answer,
+    ask,
+    measure,
+    worst_answers,
+)
 from maskwright.workflows.quantize_frames import find_frames, read_all
 
 if TYPE_CHECKING:
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
 
 KINDS = ("int8", "weights-int8", "weights-fp16")
 NUM_FRAMES = 64
+_DRAWN = 12  # of the answers that changed most
 _PROBED = 2  # frames that groups of layers are tried on
 _ROUNDS = 5
 _MOST_OUTSIDE = 0.01  # of the values of a tensor, beyond all that calibration saw
@@ -70,6 +81,7 @@ class QuantizeReport:
     after_bytes: int = 0
     warnings: tuple[str, ...] = ()
     path: Path | None = field(default=None)
+    worst: tuple[ChangedAnswer, ...] = field(default=(), repr=False)
 
     @property
     def chosen(self) -> Tried:
@@ -82,8 +94,13 @@ class QuantizeReport:
         return self.before_ms / max(self.after_ms, 1e-9)
 
     def to_json(self) -> dict[str, Any]:
-        """Give it as JSON's values."""
-        told = asdict(self) | {"path": str(self.path), "times_as_fast": round(self.times_as_fast, 3)}
+        """Give it as JSON's values, without the masks."""
+        worst = [{"picture": one.picture.name, "kind": one.kind, "agreement": one.agreement} for one in self.worst]
+        told = asdict(replace(self, worst=())) | {
+            "worst": worst,
+            "path": str(self.path),
+            "times_as_fast": round(self.times_as_fast, 3),
+        }
         return told
 
 
@@ -140,6 +157,7 @@ def quantize_model(
         warnings=tuple(warnings),
         before_bytes=_num_bytes(export),
         after_bytes=_num_bytes(chosen),
+        worst=tuple(worst_answers(questions, job.answers, _DRAWN)),
         **found,
     )
     if not report.chosen.result.passes(gate):
@@ -158,6 +176,7 @@ class _Job:
         self.export, self.questions, self.gate, self.say = export, questions, gate, say
         self.encoder = export.graphs["encoder"]
         self.tried: list[Tried] = []
+        self.answers: Answers = []  # of the last that was tried
 
     def encoder_with(self, encoder: "onnx.ModelProto") -> OnnxExport:
         """Put a changed encoder into the place of the one that there was."""
@@ -165,7 +184,8 @@ class _Job:
 
     def try_out(self, export: OnnxExport, kept: tuple[str, ...], share: float) -> bool:
         """Measure the masks, and say whether they pass."""
-        result = measure(exported_model(OnnxRuntime.of_export(export), export.manifest), self.questions)
+        self.answers = answer(exported_model(OnnxRuntime.of_export(export), export.manifest), self.questions)
+        result = measure(self.questions, self.answers)
         self.tried.append(Tried(kept=kept, share=share, result=result))
         verdict = "passes" if result.passes(self.gate) else "too much"
         self.say(

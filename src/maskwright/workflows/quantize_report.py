@@ -1,21 +1,23 @@
-"""The report of a quantisation: a few lines for a terminal, and JSON beside the file."""
+"""The report of a quantisation: a few lines for a terminal, and JSON and HTML beside the file."""
 
 import json
 from pathlib import Path
 
 from maskwright.workflows.outputs import write_all
 from maskwright.workflows.quantize import QuantizeReport
+from maskwright.workflows.quantize_page import quantize_page
 
 
 def report_path(out: Path) -> Path:
     """Where the report of a quantised model lies."""
-    return out.with_suffix(".report.json")
+    return out.with_suffix(".report.html")
 
 
 def write_report(report: QuantizeReport, out: Path) -> Path:
-    """Write the report beside the model."""
+    """Write the report beside the model; gives the page, whose figures lie in JSON beside it."""
     path = report_path(out)
-    write_all({path: (json.dumps(report.to_json(), indent=1) + "\n").encode()})
+    told = json.dumps(report.to_json(), indent=1) + "\n"
+    write_all({path.with_suffix(".json"): told.encode(), path: quantize_page(report).encode()})
     return path
 
 
