@@ -155,3 +155,44 @@ def test_values_beyond_the_calibration_are_counted(graph, frames):
 
     assert share_outside(observed, observe(graph, frames[:1])) == 0
     assert share_outside(observed, observe(graph, [10 * frames[0]])) > 0.1
+
+
+def test_scaling_takes_the_outliers_of_a_vit_out_of_eight_bits():
+    """LayerNorm and what reads it, with three channels sixty times as large as the others, as large ViTs have them."""
+    rng, (width, hidden) = np.random.default_rng(1), (32, 128)
+    size = np.ones(width)
+    size[[3, 11, 20]] = 60
+    weights = {
+        "norm.weight": size * rng.uniform(0.8, 1.2, width),
+        "norm.bias": size * rng.normal(size=width) / 4,
+        "lin1": rng.normal(size=(width, hidden)) / size[:, None] / width**0.5,
+        "image_encoder.lin1.bias": rng.normal(size=hidden) / 4,
+        "lin2": rng.normal(size=(hidden, width)) / hidden**0.5,
+    }
+    nodes = [
+        helper.make_node("LayerNormalization", ["images", "norm.weight", "norm.bias"], ["normed"], "norm"),
+        helper.make_node("MatMul", ["normed", "lin1"], ["wide"], "lin1"),
+        helper.make_node("Add", ["wide", "image_encoder.lin1.bias"], ["added"], "bias"),
+        helper.make_node("Gelu", ["added"], ["active"], "gelu"),
+        helper.make_node("MatMul", ["active", "lin2"], ["out"], "lin2"),
+    ]
+    value = helper.make_tensor_value_info
+    held = [numpy_helper.from_array(one.astype(np.float32), name) for name, one in weights.items()]
+    shape = (1, 3, width, width)
+    ports = value("images", TensorProto.FLOAT, shape), value("out", TensorProto.FLOAT, shape)
+    made = helper.make_graph(nodes, "block", [ports[0]], [ports[1]], held)
+    vit = helper.make_model(made, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    seen = [rng.normal(size=shape).astype(np.float32) for _ in range(4)]
+    expected = outputs(vit, seen[0])
+
+    scaled = scale_channels(vit, observe(vit, seen))
+
+    np.testing.assert_allclose(outputs(scaled, seen[0])[0], expected[0], rtol=1e-4, atol=1e-5)
+    plain_error, scaled_error = (
+        relative_error(outputs(in_eight_bits(graph, seen), seen[0]), expected) for graph in (vit, scaled)
+    )
+    assert scaled_error < plain_error / 10
+
+
+def in_eight_bits(graph, seen):
+    return quantize(graph, observe(graph, seen), {layer.name for layer in find_layers(graph)})
