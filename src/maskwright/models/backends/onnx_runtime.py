@@ -23,6 +23,9 @@ PROVIDERS = {
     "tensorrt": ("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"),
 }
 _WHAT = "running ONNX"
+# Without VNNI, sums of unsigned times signed bytes saturate at 16 bits (an error of 0.59 where 0.05 is usual); with
+# this, weights become unsigned there, which is slower and exact.
+EXACT_SUMS = ("session.x64quantprecision", "1")
 
 
 class OnnxRuntime:
@@ -76,6 +79,7 @@ class OnnxRuntime:
         options = ort.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 4  # what goes wrong is raised
+        options.add_session_config_entry(*EXACT_SUMS)
         try:
             read = source if isinstance(source, bytes) else str(source)
             return ort.InferenceSession(read, options, providers=list(self._providers))
@@ -118,4 +122,4 @@ def to_array(value: Tensor, dtype: str) -> np.ndarray:
     return np.ascontiguousarray(value.detach().numpy(), dtype=dtype)
 
 
-__all__ = ["PROVIDERS", "OnnxRuntime", "find_providers", "has_provider", "to_array"]
+__all__ = ["EXACT_SUMS", "PROVIDERS", "OnnxRuntime", "find_providers", "has_provider", "to_array"]

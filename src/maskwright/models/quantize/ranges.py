@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from maskwright.models.backends.needs import need
+from maskwright.models.backends.onnx_runtime import EXACT_SUMS
 from maskwright.models.quantize.layers import find_layers
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def open_session(model: "onnx.ModelProto", outputs: Sequence[str] | None = None)
     options = ort.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    options.add_session_config_entry(*EXACT_SUMS)
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 

@@ -38,8 +38,11 @@ def shrink_weights(model: "onnx.ModelProto", kind: str) -> "onnx.ModelProto":
         shape = [-1 if i == axis else 1 for i in range(weight.ndim)]
         whole = np.clip(np.round(weight / steps.reshape(shape)), -_MOST, _MOST).astype(np.int8)
         graph.initializer.append(onnx.numpy_helper.from_array(whole, held))
-        graph.initializer.append(onnx.numpy_helper.from_array(steps, f"{name}/steps"))
-        added.append(make("DequantizeLinear", [held, f"{name}/steps"], [name], f"{name}/dequantize", axis=axis))
+        # Zeros are what would be taken anyway, but where onnxruntime makes weights unsigned it needs them written.
+        inputs = [held, f"{name}/steps", f"{name}/zeros"]
+        for key, numbers in zip(inputs[1:], (steps, np.zeros(len(steps), np.int8)), strict=True):
+            graph.initializer.append(onnx.numpy_helper.from_array(numbers, key))
+        added.append(make("DequantizeLinear", inputs, [name], f"{name}/dequantize", axis=axis))
     nodes = []
     for node in (*added, *graph.node):
         nodes.append(onnx.NodeProto())
