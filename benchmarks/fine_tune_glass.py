@@ -6,8 +6,9 @@ FOLDER has train/ and val/, pictures with masks (images/ and masks/): the model 
 tells how good it became. OBJECTS are other labelled pictures, which nothing is learnt from either: they tell what was
 forgotten, beside the painted scenes that every run scores. Where those fell by more than the tolerance, the run is made
 again with the share of general pictures that the first one suggests (--replay), and both stand in the table.
-Then what only boxes use learns alone, from the first run's checkpoint (--set parts=boxes); clicks stay as they are.
-Runs go to --out, and a run that was stopped goes on. Two cores take half an hour.
+Then what only boxes use learns alone, from the first run's checkpoint (--set parts=boxes), and again if boxes elsewhere
+fell; clicks stay as they are.
+Runs go to --out, and a first run that was stopped goes on. Two cores take half an hour.
 """
 
 import argparse
@@ -45,6 +46,18 @@ def run(args: argparse.Namespace, name: str, recipe: TuneRecipe, base: str | Non
     assert found is not None, "alone, and so the first"
     print(f"{name}: {found.tuned.num_epochs} epochs, the best {found.tuned.best_epoch}; {found.retention.line()}")
     return found
+
+
+def kept(
+    args: argparse.Namespace, name: str, recipe: TuneRecipe, replay: float | None = None, base: str | None = None
+) -> dict[str, FineTuned]:
+    """A run, and where general pictures fell too far, the same with the share of them that it suggests."""
+    runs = {name: run(args, name, recipe, base)}
+    share = replay or runs[name].retention.suggested_replay
+    if share > recipe.replay:
+        again = f"{name}, replay {share:g}"
+        runs[again] = run(args, f"{name}_replay{share:g}", replace(recipe, replay=share), base)
+    return runs
 
 
 def on_objects(folder: Path, names: Sequence[str], device: str) -> list[Summary]:
@@ -87,11 +100,9 @@ def main() -> None:
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = changed(TuneRecipe(), args.changes)
-    runs = {"tuned": run(args, "tuned", recipe)}
-    share = args.replay or runs["tuned"].retention.suggested_replay
-    if share > recipe.replay:
-        runs[f"replay {share:g}"] = run(args, f"replay{share:g}", replace(recipe, replay=share))
-    runs["and boxes"] = run(args, "boxes", replace(boxes_recipe(), seed=recipe.seed), str(args.out / "tuned"))
+    runs = kept(args, "tuned", recipe, args.replay)
+    boxes = replace(boxes_recipe(), seed=recipe.seed)
+    runs |= kept(args, "boxes", boxes, base=str(args.out / "tuned"))
     names = [args.base, *(str(one.checkpoint.parent) for one in runs.values())]
     print(table(runs, on_objects(args.objects, names, args.device) if args.objects else []))
 

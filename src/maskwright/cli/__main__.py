@@ -29,6 +29,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command and say with what code the process should end."""
     words = [word for word in arguments if word != "--debug"]
     logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING, handlers=[_Lowercase(sys.stderr)])
+    logging.getLogger("maskwright.models.backends").setLevel(logging.INFO)  # what is done once may take a minute
     try:
         return _dispatch(words)
     except KeyboardInterrupt:

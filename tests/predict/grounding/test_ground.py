@@ -134,7 +134,7 @@ def test_what_is_not_there_is_said_to_be_missing_with_the_reason():
     assert by_bowl.chosen == ()
     assert "nothing fits 'the mug next to the bowl'" in by_bowl.told
     assert "next to the bowl" in by_bowl.told
-    assert ground(find, "the cup").told == "nothing here is a cup"
+    assert ground(find, "the cup").told == "there is no cup here"
     assert ground(find, "the mug nearest to the cup").chosen == ()
     with pytest.raises(PromptError, match="unknown: teapot"):
         ground(find, "the teapot")

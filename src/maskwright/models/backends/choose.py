@@ -38,6 +38,7 @@ def fastest_backend(name: str, sha256: str, device: torch.device, load: Load) ->
     key, remembered = _key(name, sha256), _read()
     if key in remembered:
         return min(remembered[key], key=lambda backend: remembered[key][backend])
+    _log.info("measuring what runs %s fastest here, once", name)
     seconds = measure(load)
     _log.info("%s: %s", name, ", ".join(f"{backend} {1000 * took:.0f} ms" for backend, took in seconds.items()))
     _remember(key, seconds)

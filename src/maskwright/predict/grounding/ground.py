@@ -64,7 +64,7 @@ class Grounding:
     def told(self) -> str:
         """Say the answer in a line: what was found, what else fits, or what is missing."""
         if not self.ranked:
-            return f"nothing here is a {self.readings[0].target.words}"
+            return f"there is no {self.readings[0].target.words} here"
         if not self.chosen:
             best = self.ranked[0]
             return f"nothing fits {self.text!r}; the likeliest thing has {best.score:.2f}, since {best.weakest}"
