@@ -5,6 +5,7 @@ import pytest
 import maskwright as mw
 from maskwright.core import BoxPrompt, PointPrompt
 from maskwright.evaluate import ModelSegmenter
+from maskwright.masks import iou
 from maskwright.models import Model, load_model
 from maskwright.predict.closer import look_closer
 from maskwright.predict.records import to_records
@@ -35,7 +36,7 @@ def test_answers_to_longer_prompts_build_on_the_answers_to_shorter_ones(model: M
     batch = mw.predict(model, embedding, CLICKS)
     expected = to_records(mw.predict(model, embedding, LONGER, previous=batch))
     assert [answer.mask for answer in second] == [record.rle for record in expected]
-    assert swapped[0].mask == second[1].mask
+    assert iou(swapped[0].mask, second[1].mask) > 0.9999  # alone, a processor may round otherwise
     assert second[0].predicted_iou == expected[0].scores.predicted_iou
 
 
