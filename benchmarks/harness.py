@@ -182,7 +182,7 @@ def report(name: str, title: str, timings: Sequence[Timing], *, note: str = "", 
                 "memory_ratio": round(first.added_mb / max(timing.added_mb, 1), 3),
                 "max_abs_error": error,
                 "note": note,
-                "command": " ".join(["python", *(_shown(a) for a in sys.argv)]),
+                "command": command(),
                 **machine(),
             }
         )
@@ -201,6 +201,11 @@ def report(name: str, title: str, timings: Sequence[Timing], *, note: str = "", 
     return rows
 
 
+def command() -> str:
+    """The command that runs, as others would type it."""
+    return " ".join(["python", *(_shown(a) for a in sys.argv)])
+
+
 def _shown(argument: str) -> str:
     """An argument as others would type it: no path of this machine."""
     if argument.endswith(".py"):
@@ -208,4 +213,4 @@ def _shown(argument: str) -> str:
     return f"PATH/{Path(argument).name}" if "/" in argument else argument
 
 
-__all__ = ["Contender", "Timing", "compare", "machine", "report", "reset_peak"]
+__all__ = ["Contender", "Timing", "command", "compare", "machine", "report", "reset_peak"]

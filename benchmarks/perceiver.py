@@ -13,7 +13,6 @@ FOLDER holds labelled video, as `maskwright evaluate --track` reads it.
 import argparse
 import os
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import RESULTS, machine
+from harness import RESULTS, command, machine
 
 HZ = 30
 SIZE_HW = (480, 640)
@@ -179,7 +178,6 @@ def _told(run: Run, count: int, offline: float, num_objects: int) -> str:
     every = sum(run.status.values())
     shares = ", ".join(f"{status} {100 * times / every:.1f} %" for status, times in run.status.most_common())
     notices = ", ".join(f"{kind} {times}" for kind, times in run.notices.most_common()) or "none"
-    command = " ".join(["python", "benchmarks/perceiver.py", *sys.argv[1:]])
     return f"""## perceiver: a 30 Hz camera, 640x480, {num_objects} object(s), `tiny`, {count} pictures in real time
 
 | | | target |
@@ -199,7 +197,7 @@ def _told(run: Run, count: int, offline: float, num_objects: int) -> str:
 
 Masks: {shares}. Notices: {notices}.
 
-`{command}`, {where["date"]}, commit {where["commit"]}, {where["cpu"]}, {os.cpu_count()} threads, load {where["load"]}, torch {where["torch"]}.
+`{command()}`, {where["date"]}, commit {where["commit"]}, {where["cpu"]}, {os.cpu_count()} threads, load {where["load"]}, torch {where["torch"]}.
 """  # noqa: E501
 
 
