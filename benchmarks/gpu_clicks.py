@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +157,9 @@ class Bench:
 
     def in_batches(self, model: Any, settings: Any) -> list[Any]:
         """Everything-mode as a CPU does it, on whatever the model is on."""
-        from maskwright.predict.candidates import suppress
         from maskwright.predict.everything import _find_in_batches
 
-        found = _find_in_batches(model, self.crop(model, settings), settings, lambda _: None, multimask=True)
-        return suppress(found, [one.predicted_iou for one in found], settings.box_nms_thresh)
+        return _find_in_batches(model, self.crop(model, settings), settings, lambda _: None, multimask=True)
 
     def on_device(self, model: Any, settings: Any) -> list[Any]:
         """Everything-mode as a GPU does it."""
@@ -220,7 +219,7 @@ def decoding(bench: Bench, name: str, num_prompts: int) -> dict[str, Any]:
     with torch.no_grad():
         for label, on in (("eager_ms", False), ("graph_ms", True)):
             with _graphs(on):
-                run = lambda: model.decode(embedding.features, prompts, multimask=True)  # noqa: E731
+                run = partial(model.decode, embedding.features, prompts, multimask=True)
                 row[label] = statistics.median(_times(run, 30, 5))
                 outcomes.append(run().logits)
     return row | {"max_difference": float((outcomes[0] - outcomes[1]).abs().max())}
@@ -303,7 +302,7 @@ def stages(bench: Bench, model: Any, decoder: Any) -> dict[str, Any]:
 
 def busy(bench: Bench, model: Any) -> dict[str, Any]:
     """How long a GPU works in a whole everything-mode, and what on; the rest of the time it waits."""
-    run = lambda: bench.on_device(model, bench.settings)  # noqa: E731
+    run = partial(bench.on_device, model, bench.settings)
     run()
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
         run()
@@ -364,7 +363,7 @@ def records(bench: Bench, model: Any) -> dict[str, Any]:
     from maskwright.predict.embedding import model_ref
 
     image, embedding = bench.picture, replaced(bench.embedding, model=model_ref(model))
-    cached = lambda: find_records(model, image, settings=bench.settings, embedding=embedding)  # noqa: E731
+    cached = partial(find_records, model, image, settings=bench.settings, embedding=embedding)
     return {
         "cached_ms": statistics.median(_times(cached, 3)),
         "masks": len(cached()),

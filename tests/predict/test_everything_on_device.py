@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 import maskwright as mw
@@ -12,10 +13,10 @@ from maskwright.masks import decode
 from maskwright.models import find_card, load_model
 from maskwright.models.protocol import DecodesInSteps
 from maskwright.models.sam.mask_decoder import Decoding, MaskDecoder
-from maskwright.predict import EverythingSettings, embed, preset_for
-from maskwright.predict.candidates import Candidate, Crop, clicks_at, suppress
+from maskwright.predict import EverythingSettings, embed, everything_on_device, preset_for
+from maskwright.predict.candidates import Candidate, Crop, clicks_at
 from maskwright.predict.everything import _find_in_batches
-from maskwright.predict.everything_on_device import find_on_device
+from maskwright.predict.everything_on_device import batches_a_step, find_on_device
 from maskwright.predict.everything_settings import CropBox
 from reference_sam import picture
 
@@ -33,8 +34,7 @@ def crop_of(model: DecodesInSteps, size_hw: tuple[int, int], box: CropBox, setti
 
 
 def in_batches(model: DecodesInSteps, crop: Crop, settings: EverythingSettings) -> list[Candidate]:
-    found = _find_in_batches(model, crop, settings, lambda _: None, multimask=True)
-    return suppress(found, [one.predicted_iou for one in found], settings.box_nms_thresh)
+    return _find_in_batches(model, crop, settings, lambda _: None, multimask=True)
 
 
 def assert_same(found: list[Candidate], expected: list[Candidate]) -> None:
@@ -113,3 +113,26 @@ def test_the_next_step_has_begun_before_the_scores_of_one_are_looked_at(monkeypa
     assert list(model.decode_in_steps(crop.embedding.features, prompts, keep=keep, per_step=4)) == []
 
     assert order == ["run", "run", "look", "run", "look", "run", "look", "look"]
+
+
+@pytest.mark.parametrize(("free_gb", "kept_gb", "expected"), [(20, 0, 4), (10, 0, 1), (10, 8, 4)])
+def test_steps_are_larger_only_where_a_gpu_has_room(
+    free_gb: int, kept_gb: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free_gb << 30, 80 << 30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: (kept_gb + 1) << 30)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1 << 30)
+
+    assert batches_a_step(torch.device("cuda")) == expected
+    assert batches_a_step(torch.device("cpu")) == 1
+
+
+def test_points_a_step_are_those_that_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = network("test-sam")
+    crop = crop_of(model, (60, 80), (0, 0, 80, 60), LOOSE)
+    monkeypatch.setattr(everything_on_device, "batches_a_step", lambda device: 2)
+    steps: list[int] = []
+
+    find_on_device(model, crop, LOOSE, steps.append)
+
+    assert steps == [6, 6, 4]

@@ -68,7 +68,8 @@ def everything(
     """Find every mask of an image that the settings let through: the model's balanced preset when they are left out.
 
     `embedding` saves encoding the whole image again; crops are encoded as they come. `progress` is called with the
-    number of points done and their total. Memory holds one batch of low-resolution logits and the RLEs found so far.
+    number of points done and their total. Memory holds one batch of low-resolution logits and the RLEs found so far;
+    a GPU holds the logits of all masks of a crop that pass the filters.
 
     Raises:
         ModelError: the embedding was made by another model, or of another image.
@@ -127,11 +128,9 @@ def find_candidates(
         points = grid * np.array(crop_embedding.size_hw[::-1])
         crop = Crop(embedding=crop_embedding, points_xy=points, box=crop_box, size_hw=image.size_hw)
         if multimask and model.device.type == "cuda" and isinstance(model, DecodesInSteps):
-            candidates = _find_on_device(model, crop, settings, advance)
+            found += _find_on_device(model, crop, settings, advance)
         else:
-            candidates = _find_in_batches(model, crop, settings, advance, multimask=multimask)
-        scores = [candidate.predicted_iou for candidate in candidates]
-        found += suppress(candidates, scores, settings.box_nms_thresh)
+            found += _find_in_batches(model, crop, settings, advance, multimask=multimask)
     if len(crops) > 1:
         # Smaller crops see more detail. Float32, because crops of nearly equal area tie in the reference.
         scores = [float(np.float32(1) / np.float32(box_area(candidate.crop_box))) for candidate in found]
@@ -186,7 +185,7 @@ def _find_in_batches(
         points_xy = crop.points_xy[start : start + settings.points_per_batch]
         found += _process_batch(model, replace(crop, points_xy=points_xy), settings, multimask=multimask)
         advance(len(points_xy))
-    return found
+    return suppress(found, [candidate.predicted_iou for candidate in found], settings.box_nms_thresh)
 
 
 def _process_batch(model: Model, crop: Crop, settings: EverythingSettings, *, multimask: bool) -> list[Candidate]:

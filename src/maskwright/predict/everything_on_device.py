@@ -67,7 +67,10 @@ def find_on_device(
     with torch.no_grad():
         prompts = clicks_at(crop.points_xy, frame, model.device)
         steps = model.decode_in_steps(
-            crop.embedding.features, prompts, keep=keep, per_step=_BATCHES_A_STEP * settings.points_per_batch
+            crop.embedding.features,
+            prompts,
+            keep=keep,
+            per_step=batches_a_step(model.device) * settings.points_per_batch,
         )
         before: tuple[DecodedSome, Arriving, Arriving] | None = None
         for some in steps:
@@ -87,7 +90,8 @@ def find_on_device(
     return [_candidate(one, mask, crop) for one, mask in zip(kept, drawn, strict=True)]
 
 
-def _batches_a_step(device: torch.device) -> int:
+def batches_a_step(device: torch.device) -> int:
+    """Say how many batches of points a step may have, by the memory that is free."""
     if device.type != "cuda":
         return 1
     free, _ = torch.cuda.mem_get_info(device)
@@ -157,4 +161,4 @@ def _candidate(one: _Counted, mask: DrawnMask, crop: Crop) -> Candidate:
     )
 
 
-__all__ = ["find_on_device"]
+__all__ = ["batches_a_step", "find_on_device"]
