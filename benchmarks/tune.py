@@ -28,7 +28,6 @@ from maskwright.models import load_model
 from maskwright.models.protocol import Features
 from maskwright.models.sam.model import SamModel
 from maskwright.train.builtin_pack import builtin_pack
-from maskwright.train.dice import Dice
 from maskwright.train.painted_folder import PaintedRecipe, write_painted_scenes
 from maskwright.train.tune.crew import ALONE
 from maskwright.train.tune.examples import Example
@@ -63,7 +62,7 @@ def epoch(tuner: Tuner, cache: FeatureCache, samples: Sequence[Sample], number: 
     for start in range(0, len(samples), size):
         batch = batch_of(samples[start : start + size], tuner.model.frame, tuner.device)
         if batch is not None:
-            tune_step(tuner, cache, batch, Dice(1_000 * number + start, tuner.device))
+            tune_step(tuner, cache, batch, 1_000 * number + start)
 
 
 def taken(work: Callable[[], object]) -> tuple[float, float]:

@@ -16,7 +16,7 @@ from maskwright.core.errors import Cancelled, DeadlinePassed, ServeError
 from maskwright.models import Model
 from maskwright.predict import EverythingSettings, embed, predict
 from maskwright.predict.everything import everything
-from maskwright.serve.engine.lanes import num_cores, use_threads
+from maskwright.serve.engine.lanes import num_cores
 from maskwright.serve.engine.local import make_lanes
 from maskwright.serve.engine.polite import PoliteModel
 from maskwright.serve.settings import ServeSettings
@@ -256,28 +256,6 @@ def test_a_piece_that_is_alone_gets_all_threads_and_only_on_the_first_lane() -> 
             assert [after for _, after in counts].count(3) <= 1
 
     asyncio.run(main())
-
-
-def test_torch_counts_threads_for_each_thread() -> None:
-    """What lanes rest on."""
-    counts: list[int] = []
-
-    def narrow() -> None:
-        use_threads(1)
-        counts.append(torch.get_num_threads())
-
-    def wide() -> None:
-        use_threads(3)
-        thread = threading.Thread(target=narrow)
-        thread.start()
-        thread.join()
-        counts.append(torch.get_num_threads())
-
-    thread = threading.Thread(target=wide)
-    thread.start()
-    thread.join()
-
-    assert counts == [1, 3]
 
 
 def test_lanes_are_as_many_as_cores_and_one_where_batching_is_off(monkeypatch) -> None:

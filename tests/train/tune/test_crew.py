@@ -15,9 +15,9 @@ from labelled_blocks import write_blocks
 from maskwright.cli.__main__ import run as cli
 from maskwright.core.errors import SettingError
 from maskwright.models import load_model
-from maskwright.train.dice import Dice
 from maskwright.train.tune.crew import ALONE, Crew, join_crew
 from maskwright.train.tune.features import FeatureCache
+from maskwright.train.tune.keeping import elsewhere
 from maskwright.train.tune.run import tune
 from maskwright.train.tune.samples import Samples, batch_of
 from maskwright.train.tune.step import tune_step
@@ -136,23 +136,32 @@ def test_shares_are_a_whole():
     assert ALONE.share(5) == slice(0, 5)
 
 
+def gradients(squares, recipe, folder, crew=ALONE):
+    """What one step would change the weights by."""
+    model = load_model("test-sam")
+    batch = batch_of(Samples(squares[:10], recipe, crops=0).epoch(0)[:5], model.frame, "cpu")
+    assert batch is not None
+    cache = FeatureCache(folder, model)
+    cache.fill(model, batch.views)
+    tuner = make_tuner(model, recipe, num_steps=10)
+    found = {}
+    object.__setattr__(tuner.optimizer, "step", lambda: found.update(
+        {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+    ))  # fmt: skip
+    tuner.recipe = replace(recipe, clip=1e9)
+    rng = np.random.default_rng(3)
+    at = elsewhere(batch.views[:3], model.frame, rng, "cpu")
+    tune_step(tuner, cache, batch, 3, crew, at=at)
+    return found
+
+
+def alike(one, other):
+    assert one.keys() == other.keys()
+    for name, grad in one.items():
+        assert torch.allclose(grad, other[name], atol=1e-4 * float(grad.abs().max()) + 1e-7), name
+
+
 def test_shares_of_a_batch_add_up_to_its_gradient(squares, quick, tmp_path):
-    recipe = replace(quick, corrections=1)
-    batch = batch_of(Samples(squares[:10], recipe, crops=0).epoch(0)[:5], load_model("test-sam").frame, "cpu")
-
-    def gradients(crew):
-        model = load_model("test-sam")
-        cache = FeatureCache(tmp_path, model)
-        cache.fill(model, batch.views)
-        tuner = make_tuner(model, recipe, num_steps=10)
-        found = {}
-        object.__setattr__(tuner.optimizer, "step", lambda: found.update(
-            {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
-        ))  # fmt: skip
-        tuner.recipe = replace(recipe, clip=1e9)
-        tune_step(tuner, cache, batch, Dice(3), crew)
-        return found
-
     class Half(Crew):
         def add(self, value):
             return value
@@ -160,13 +169,25 @@ def test_shares_of_a_batch_add_up_to_its_gradient(squares, quick, tmp_path):
         def add_gradients(self, parameters):
             pass
 
-    whole = gradients(ALONE)
-    halves = [gradients(Half(rank=rank, size=2)) for rank in range(2)]
+    recipe = replace(quick, corrections=1, keep=1.0)
+    whole = gradients(squares, recipe, tmp_path)
+    first, second = (gradients(squares, recipe, tmp_path, Half(rank=rank, size=2)) for rank in range(2))
 
-    for name, grad in whole.items():
-        assert torch.allclose(grad, sum(half[name] for half in halves), atol=1e-4 * float(grad.abs().max()) + 1e-7), (
-            name
-        )
+    alike(whole, {name: grad + second[name] for name, grad in first.items()})
+
+
+@pytest.mark.parametrize("at_once", [0, 2])
+def test_threads_learn_what_one_would_and_twice_to_the_same_bits(at_once, squares, quick, tmp_path):
+    recipe = replace(quick, corrections=1, keep=1.0, at_once=at_once)
+    whole, own = gradients(squares, recipe, tmp_path), torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        threads, again = (gradients(squares, recipe, tmp_path) for _ in range(2))
+    finally:
+        torch.set_num_threads(own)
+
+    alike(whole, threads)
+    assert all(torch.equal(grad, again[name]) for name, grad in threads.items())
 
 
 def test_one_process_is_alone(monkeypatch):

@@ -18,7 +18,6 @@ from maskwright.models.sam.prompt_encoder import PromptEncoder
 from maskwright.models.tiny.presets import TinyConfig, build_tiny_network
 from maskwright.models.tuned import TunedCard, apply_changed, changed_of, keeps_encoder, read_changed, save_tuned
 from maskwright.nn.two_way import TwoWayTransformer
-from maskwright.train.dice import Dice
 from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.keeping import elsewhere
 from maskwright.train.tune.parts import choose_learning, merged_state
@@ -78,7 +77,7 @@ def taught(model, recipe, squares, folder):
     for seed in range(3):
         batch = batch_of(drawn[:3], model.frame, "cpu")
         assert batch is not None
-        tune_step(tuner, cache, batch, Dice(seed), at=None)
+        tune_step(tuner, cache, batch, seed, at=None)
     return {name: tensor.clone() for name, tensor in merged_state(tuner.model).items()}
 
 
@@ -158,7 +157,7 @@ def test_boxes_alone_are_asked_of_general_pictures_too(squares, quick, tmp_path)
     for seed in range(4):
         rng = np.random.default_rng(seed)
         at = elsewhere(samples.general_views(rng, 3), model.frame, rng, "cpu")
-        measured = tune_step(tuner, cache, batch, Dice(seed), at=at)
+        measured = tune_step(tuner, cache, batch, seed, at=at)
 
         assert "iou_box" in measured
         assert "iou_turn1" not in measured

@@ -4,7 +4,6 @@
 `polite.py` how long work lets clicks by, `flights.py` how many share one encoding, `kept.py` where embeddings stay.
 """
 
-from maskwright.serve.engine.lanes import on_one_thread
 from maskwright.serve.engine.local import LocalEngine
 
-__all__ = ["LocalEngine", "on_one_thread"]
+__all__ = ["LocalEngine"]

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from maskwright.models.protocol import Features
+from maskwright.nn.threads import on_one_thread
 from maskwright.predict import EmbeddingCache, EmbeddingKey
-from maskwright.serve.engine.lanes import on_one_thread
 
 _MOST_UNWRITTEN = 32
 

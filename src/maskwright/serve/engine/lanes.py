@@ -5,7 +5,7 @@ the other on two threads. Work that is alone may get all threads, where `Width` 
 GNU OpenMP stops spinning between parallel regions in the whole process as soon as teams of two threads together have
 more threads than there are cores, and a click on two threads then takes longer than on one: 25 ms where it took 14 (two
 cores, `tiny`). For the same reason no other thread of a server may compute with torch on several threads; see
-`on_one_thread`.
+`nn.threads.on_one_thread`.
 
 On GPUs there is a lane for each, with its own copy of the models.
 """
@@ -22,6 +22,7 @@ from queue import SimpleQueue
 import torch
 
 from maskwright.core.errors import DeadlinePassed, ServeError, ServerStopping
+from maskwright.nn.threads import use_threads
 from maskwright.serve.engine.pieces import Piece, Seat
 from maskwright.serve.engine.scheduler import Scheduler, Taken
 from maskwright.serve.engine.width import Width
@@ -56,19 +57,6 @@ class Lane:
         if num_threads != self._num_threads:
             use_threads(num_threads)
             self._num_threads = num_threads
-
-
-def use_threads(num_threads: int) -> None:
-    """Set how many threads torch uses in the thread that calls this, and in no other."""
-    # The first question or computation of a thread takes over what was set last in any thread, even over what this
-    # thread has set itself. So ask first.
-    torch.get_num_threads()
-    torch.set_num_threads(num_threads)
-
-
-def on_one_thread() -> None:
-    """Let torch use one thread in the thread that calls this: for every thread of a server that is no lane."""
-    use_threads(1)
 
 
 def num_cores() -> int:
@@ -352,4 +340,4 @@ def _attempt(prepare: Callable[[Lane], None], lane: Lane) -> BaseException | Non
     return None
 
 
-__all__ = ["Fail", "Labour", "Lane", "Lanes", "died", "num_cores", "on_one_thread", "too_late", "use_threads"]
+__all__ = ["Fail", "Labour", "Lane", "Lanes", "died", "num_cores", "too_late"]

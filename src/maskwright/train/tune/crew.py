@@ -48,6 +48,10 @@ class Crew:
         """Which of so many things are this process's."""
         return slice(count * self.rank // self.size, count * (self.rank + 1) // self.size)
 
+    def split(self, num_threads: int) -> list["Crew"]:
+        """Divide this process's share among threads; they have shares alone, and hear of no other process."""
+        return [Crew(rank=self.rank * num_threads + i, size=self.size * num_threads) for i in range(num_threads)]
+
     def add(self, value: Tensor) -> Tensor:
         """Add a tensor over all processes, in place."""
         if self.size > 1:

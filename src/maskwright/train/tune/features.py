@@ -9,6 +9,8 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +22,13 @@ from maskwright.core.errors import InputError, SettingError
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Features
 from maskwright.models.sam.model import SamModel
+from maskwright.nn.threads import side_by_side
 from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.views import View
 
 _KEYS, _LAYOUT = "keys.txt", "layout.json"
 _HANDFUL = 16
+_AT_ONCE = 4  # pictures; more would take memory
 _SPARE_BYTES = 200_000_000  # of the disk, to be left alone
 
 
@@ -177,14 +181,22 @@ class FeatureCache:
             lock.release()
 
 
-@torch.no_grad()
 def encoded(model: SamModel, views: Sequence[View]) -> Iterator[tuple[View, Features]]:
-    """Encode views one at a time; those of one picture, which follow each other, decode it once."""
-    last: tuple[str, Image] | None = None
-    for view in views:
-        if last is None or last[0] != view.example.digest:
-            last = (view.example.digest, view.example.read())
-        yield view, model.encode(frame_of(view, last[1], model))
+    """Encode views one at a time, in order; those of one picture, which follow each other, decode it once.
+
+    On a CPU several pictures are encoded side by side.
+    """
+    pictures = [list(some) for _, some in groupby(views, key=lambda view: view.example.digest)]
+    is_many = model.device.type == "cpu" and len(pictures) > 1
+    found = side_by_side(partial(_encoded_picture, model), pictures, at_once=_AT_ONCE if is_many else 1)
+    for some, features in zip(pictures, found, strict=True):
+        yield from zip(some, features, strict=True)
+
+
+@torch.no_grad()
+def _encoded_picture(model: SamModel, views: Sequence[View]) -> list[Features]:
+    image = views[0].example.read()
+    return [model.encode(frame_of(view, image, model)) for view in views]
 
 
 def frame_of(view: View, image: Image, model: SamModel) -> torch.Tensor:

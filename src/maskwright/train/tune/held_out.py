@@ -5,6 +5,7 @@ by two more. It is a compass inside one run, at the size in which masks are trai
 """
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from maskwright.models.protocol import Decoded, Features, FramePrompts
 from maskwright.models.sam.model import SamModel
+from maskwright.nn.threads import side_by_side
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import boxes_around, click_in, correct
 from maskwright.train.losses import mask_iou
@@ -20,31 +22,47 @@ from maskwright.train.tune.features import FeatureCache, encoded
 from maskwright.train.tune.samples import Sample, SampleBatch, batch_of
 
 _SEED, _AT_ONCE, _CORRECTIONS, _STRIDE = 77, 8, 2, 100_003
+_MOST_THREADS = 4  # that score some masks each
 
 
-@torch.no_grad()
 def score_held_out(
     model: SamModel, cache: FeatureCache | None, samples: list[Sample], *, rounds: int = 1, corrects: bool = True
 ) -> dict[str, float]:
     """Score a model on held-out masks; `held_out_score` is the mean IoU by box, by click and after corrections.
 
-    Each of several `rounds` clicks elsewhere; without corrections there is no score after them.
+    Each of several `rounds` clicks elsewhere; without corrections there is no score after them. On a CPU some masks are
+    asked for side by side.
     """
     found: dict[str, list[Tensor]] = {"box": [], "click": [], "corrected": []}
     beliefs: list[Tensor] = []
-    for start in range(0, len(samples), _AT_ONCE):
-        batch = batch_of(samples[start : start + _AT_ONCE], model.frame, model.device)
-        if batch is None:
-            continue
-        features = _each(model, cache, batch)
-        for number in range(rounds):
-            answers = _answers(model, features, batch, start + _STRIDE * number, corrects=corrects)
-            for name, (iou, error) in answers.items():
-                found[name].append(iou)
-                beliefs.append(error)
+    work = partial(_scored, model, cache, samples, rounds=rounds, corrects=corrects)
+    at_once = _MOST_THREADS if model.device.type == "cpu" else 1
+    for answers in side_by_side(work, range(0, len(samples), _AT_ONCE), at_once=at_once):
+        for name, (iou, error) in answers:
+            found[name].append(iou)
+            beliefs.append(error)
     scores = {f"held_out_{name}": float(torch.cat(iou).mean()) for name, iou in found.items() if iou}
     mean = sum(scores.values()) / max(1, len(scores))
     return {"held_out_score": mean, **scores, "held_out_belief_error": float(torch.cat(beliefs).mean())}
+
+
+@torch.no_grad()
+def _scored(
+    model: SamModel,
+    cache: FeatureCache | None,
+    samples: list[Sample],
+    start: int,
+    *,
+    rounds: int,
+    corrects: bool,
+) -> list[tuple[str, tuple[Tensor, Tensor]]]:
+    """IoU and error of belief of some masks, for each way to ask."""
+    batch = batch_of(samples[start : start + _AT_ONCE], model.frame, model.device)
+    if batch is None:
+        return []
+    features = _each(model, cache, batch)
+    seeds = (start + _STRIDE * number for number in range(rounds))
+    return [one for seed in seeds for one in _answers(model, features, batch, seed, corrects=corrects).items()]
 
 
 def _answers(

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from maskwright.core.errors import InputError
 from maskwright.models.sam.model import SamModel
-from maskwright.train.dice import Dice
 from maskwright.train.tune.crew import Crew
 from maskwright.train.tune.examples import Example, spread
 from maskwright.train.tune.features import FeatureCache
@@ -89,7 +88,7 @@ class MaskLesson:
         if batch is None:
             return None
         at = self._elsewhere(tuner, len(batch.samples), seed) if tuner.base is not None else None
-        return tune_step(tuner, cache, batch, Dice(seed, tuner.device), crew, at=at)
+        return tune_step(tuner, cache, batch, seed, crew, at=at)
 
     def _elsewhere(self, tuner: Tuner, num_learnt: int, seed: int) -> Elsewhere | None:
         rng = np.random.default_rng(seed)

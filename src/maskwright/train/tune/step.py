@@ -5,6 +5,7 @@ The first answer learns and the last one, as `train.step` has it. A batch goes t
 """
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from maskwright.models.sam.draft import Draft
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tiny.clicks import keep_clicks
 from maskwright.models.tiny.model import SHADES, TinySam
+from maskwright.nn.threads import side_by_side
 from maskwright.train.average import follow
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import boxes_around, correct, first_prompts
@@ -25,12 +27,14 @@ from maskwright.train.losses import prompt_loss
 from maskwright.train.step import best_believed
 from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.features import FeatureCache, encoded, frame_of
+from maskwright.train.tune.gradients import Gradients, leave_sum
 from maskwright.train.tune.keeping import Elsewhere, ask_base, keeping_loss
 from maskwright.train.tune.recipe import TuneRecipe
 from maskwright.train.tune.samples import SampleBatch
 from maskwright.train.tune.sampling import ChosenCells, choose_cells
 from maskwright.train.tune.tuner import Tuner
 
+_MOST_THREADS = 4  # that answer a share of a batch each
 _LEAST_WARM = 5  # a few dozen pictures make a few dozen steps: of these no more than one in so many warm up
 
 
@@ -38,33 +42,78 @@ class LossIsNoNumber(ModelError):
     """The loss or its gradient is NaN or infinite; nothing was learnt from the batch."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Share:
+    """What one thread does of a step, and the gradients that it gathers."""
+
+    tuner: Tuner
+    cache: FeatureCache | None
+    batch: SampleBatch
+    at: Elsewhere | None
+    dice: Dice
+    own: Crew
+    at_once: int
+
+    def go(self) -> tuple[Gradients, Float[Tensor, ""], dict[str, Tensor]]:
+        """Answer it: gradients, the loss, and what else was measured."""
+        own = self.own.share(len(self.batch.samples))
+        batch = self.batch.seen_by(own)
+        features = _features(self.tuner, self.cache, batch)
+        learns = self.tuner.learning() if self.cache is not None else [*self.tuner.learning(), *_leaves(features)]
+        gradients = Gradients(learns)
+        loss, measured = _answer_and_correct(self, features, batch, own, gradients)
+        if self.cache is not None and self.at is not None:
+            kept = _keep(self, self.cache, self.at, gradients)
+            loss, measured = loss + kept, {**measured, "kept": kept}
+        if self.cache is None:
+            leave_sum([gradients])
+            _through_encoder(self.tuner, batch, features)
+        return gradients, loss, measured
+
+
 def tune_step(
     tuner: Tuner,
     cache: FeatureCache | None,
     batch: SampleBatch,
-    dice: Dice,
+    seed: int,
     crew: Crew = ALONE,
     *,
     at: Elsewhere | None = None,
 ) -> dict[str, Tensor]:
     """Learn from one batch, of which a crew's processes answer a share each; without a cache the encoder learns too.
 
-    `at` is where the base's answers are kept.
+    `seed` decides what is asked; `at` is where the base's answers are kept. On a CPU several threads answer a part of
+    the share each, as more processes would.
 
     Raises:
         LossIsNoNumber: the loss or its gradient is; the weights stay as they were.
     """
     begin_step(tuner)
-    own = crew.share(len(batch.samples))
-    batch = batch.seen_by(own)
-    features = _features(tuner, cache, batch)
-    loss, measured = _answer_and_correct(tuner, features, batch, dice, own)
-    if cache is not None and at is not None:
-        kept = _keep(tuner, cache, at, dice, crew)
-        loss, measured = loss + kept, {**measured, "kept": kept}
-    if cache is None:
-        _through_encoder(tuner, batch, features)
-    return end_step(tuner, loss, measured, crew)
+    at_once = tuner.at_once(len(batch.samples))
+    is_shared = cache is not None and tuner.device.type == "cpu"
+    num_threads = min(torch.get_num_threads(), at_once, _MOST_THREADS) if is_shared else 1
+    shares = [
+        _Share(
+            tuner=tuner,
+            cache=cache,
+            batch=batch,
+            at=at,
+            dice=Dice(seed, tuner.device),
+            own=own,
+            at_once=at_once // num_threads,
+        )
+        for own in crew.split(num_threads)
+    ]
+    parts = list(side_by_side(_Share.go, shares, at_once=num_threads))
+    if cache is not None:
+        leave_sum([gradients for gradients, _, _ in parts])
+    loss = torch.stack([loss for _, loss, _ in parts]).sum()
+    return end_step(tuner, loss, _means([measured for _, _, measured in parts]), crew)
+
+
+def _means(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    names = {name: None for part in parts for name in part}
+    return {name: torch.stack([part[name] for part in parts if name in part]).mean() for name in names}
 
 
 def begin_step(tuner: Tuner) -> None:
@@ -111,33 +160,37 @@ def _features(tuner: Tuner, cache: FeatureCache | None, batch: SampleBatch) -> F
     if cache is not None:
         return cache.take(batch.views, tuner.device)
     found = Features.side_by_side([features for _, features in encoded(tuner.model, batch.views)])
-    for tensor in (found.image_embedding, *found.extra):
+    for tensor in _leaves(found):
         tensor.requires_grad_(True)
     return found
 
 
+def _leaves(features: Features) -> tuple[Tensor, ...]:
+    return (features.image_embedding, *features.extra)
+
+
 def _through_encoder(tuner: Tuner, batch: SampleBatch, features: Features) -> None:
     """Take the gradient of the features on through the encoder, a view at a time: memory holds one."""
-    leaves = (features.image_embedding, *features.extra)
+    leaves = _leaves(features)
     for i, view in enumerate(batch.views):
         again = tuner.model.encode(frame_of(view, view.example.read(), tuner.model))
         pairs = [
             (x, leaf.grad[i : i + 1])
-            for x, leaf in zip((again.image_embedding, *again.extra), leaves, strict=True)
+            for x, leaf in zip(_leaves(again), leaves, strict=True)
             if x.requires_grad and leaf.grad is not None
         ]
         torch.autograd.backward([x for x, _ in pairs], [grad for _, grad in pairs])
 
 
 def _answer_and_correct(
-    tuner: Tuner, features: Features, batch: SampleBatch, dice: Dice, own: slice
+    share: _Share, features: Features, batch: SampleBatch, own: slice, gradients: Gradients
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
     """Ask for the whole batch and answer for one's `own` rows: what others answer does not move one's own dice."""
+    tuner, dice, size = share.tuner, share.dice, share.at_once
     recipe, N = tuner.recipe, len(batch.samples)
     prompts, one_click = _boxed(dice, batch) if recipe.asks_boxes else first_prompts(dice, batch.masks)
     inside = F.avg_pool2d(batch.masks, batch.masks.shape[-1] // tuner.model.frame.logits_side)
     last = 0 if not recipe.corrections or recipe.asks_boxes else 1 + int(dice.integers(recipe.corrections, 1))
-    size = tuner.at_once(N)
     total = torch.zeros((), device=tuner.device)
     measured: dict[str, Tensor] = {}
     for turn in range(last + 1):
@@ -158,9 +211,9 @@ def _answer_and_correct(
             answer, learnt = _answer(tuner, asked, learns=turn in (0, last), is_shown=turn < last)
             if learnt is not None:
                 loss, iou = learnt
-                share = loss.sum() / N / (2 if last else 1)
-                share.backward()
-                total += share.detach()
+                part = loss.sum() / N / (2 if last else 1)
+                gradients.add(part)
+                total += part.detach()
                 reached.append(iou)
             if turn < last:
                 seen[piece] = answer
@@ -180,23 +233,25 @@ def _boxed(dice: Dice, batch: SampleBatch) -> tuple[FramePrompts, Bool[Tensor, "
     return FramePrompts(points=boxes, labels=labels), torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
 
 
-def _keep(tuner: Tuner, cache: FeatureCache, at: Elsewhere, dice: Dice, crew: Crew) -> Float[Tensor, ""]:
-    """Learn to answer elsewhere as the base does; what is asked is drawn for all, and a process answers its share."""
+def _keep(share: _Share, cache: FeatureCache, at: Elsewhere, gradients: Gradients) -> Float[Tensor, ""]:
+    """Learn to answer elsewhere as the base does; what is asked is drawn for all, and each answers its share."""
+    tuner, size = share.tuner, share.at_once
     assert tuner.base is not None
     recipe, N = tuner.recipe, len(at.view_index)
-    own = crew.share(N)
+    own = share.own.share(N)
     total = torch.zeros((), device=tuner.device)
     if own.start == own.stop:
         return total
-    size = tuner.at_once(N)
     with _half(tuner.model):
         features = cache.take(at.views, tuner.device)
-        kept = ask_base(tuner.base, features, at, dice, recipe.drawn_share, size, own=own, only_boxes=recipe.asks_boxes)
+        kept = ask_base(
+            tuner.base, features, at, share.dice, recipe.drawn_share, size, own=own, only_boxes=recipe.asks_boxes
+        )
     for start in range(own.start, own.stop, size):
         with _half(tuner.model):
             piece = kept[start : min(start + size, own.stop)]
             loss = recipe.keep_weight * keeping_loss(tuner.model, features, piece).sum() / N
-        loss.backward()
+        gradients.add(loss)
         total += loss.detach()
     return total
 
