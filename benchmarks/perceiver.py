@@ -105,7 +105,8 @@ def _play(
         settings = replace(settings, flow_side=flow_side)
     if model_side is not None:
         settings = replace(settings, model_side=model_side)
-    worker = ProcessWorker("tiny", flow_side=settings.flow_side, model_side=settings.model_side, num_threads=threads)
+    sides = {"flow_side": settings.finest_flow_side, "model_side": settings.model_side}
+    worker = ProcessWorker("tiny", **sides, num_threads=threads)
     run, meters = Run(), _Meters(truths[0])
     with Perceiver(settings=settings, worker=worker) as perceiver:
         while worker.trouble == "starting":
@@ -235,11 +236,10 @@ def quality(folders: list[Path]) -> None:
     from maskwright.evaluate.tracking import Contender, evaluate_tracking
     from maskwright.models import load_model
     from maskwright.predict.tracking import TrackSettings, make_tracker
-    from maskwright.robot.perceiver_values import PerceiverSettings
+    from maskwright.robot.perceiver_values import MODEL_SIDES
 
     whole, small = load_model("tiny"), load_model("tiny")
-    side = PerceiverSettings().model_side
-    assert side is not None
+    side = MODEL_SIDES[0]
     small.leave_out_padding()  # as the Perceiver's process does
     small.look_at_side(side)
     contenders = [
@@ -284,7 +284,7 @@ class PerceivedTracker:
         from maskwright.robot.perceiver_worker import LaggedWorker
 
         settings = PerceiverSettings(budget_ms=1e6, frozen_after=0)
-        worker = LaggedWorker(Looker(model, flow_side=settings.flow_side), lag=lag)
+        worker = LaggedWorker(Looker(model, flow_side=settings.finest_flow_side), lag=lag)
         self._perceiver = Perceiver(settings=settings, worker=worker)
         self._count = 0
         self.tracks: tuple[str, ...] = ()
@@ -332,18 +332,17 @@ def model() -> None:
     from maskwright.models import load_model
     from maskwright.robot.perceiver_looker import Looker
     from maskwright.robot.perceiver_motion import MotionMeter
-    from maskwright.robot.perceiver_values import PerceiverSettings
+    from maskwright.robot.perceiver_values import FLOW_SIDE, MODEL_SIDES
     from maskwright.robot.perceiver_worker import Question
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     images, truths = track.demo()
-    settings, tiny = PerceiverSettings(), load_model("tiny")
-    assert settings.model_side is not None
+    tiny = load_model("tiny")
     tiny.leave_out_padding()
-    tiny.look_at_side(settings.model_side)
+    tiny.look_at_side(MODEL_SIDES[0])
     tiny.image_encoder.to(memory_format=torch.channels_last)
-    looker, meter = Looker(tiny, flow_side=settings.flow_side), MotionMeter(settings.flow_side)
+    looker, meter = Looker(tiny, flow_side=FLOW_SIDE), MotionMeter(FLOW_SIDE)
     prompts = {name: MaskPrompt(rle) for name, rle in truths[0].items()}
     flow_ms, look_ms = [], []
     for number, image in enumerate(images[:40]):

@@ -5,6 +5,7 @@ from maskwright.core import BoxPrompt, Frame, FrameRef, Image
 from maskwright.core.errors import ImageError, PromptError, SettingError
 from maskwright.masks import box_xyxy, iou, is_empty
 from maskwright.robot.perceiver import Perceiver
+from maskwright.robot.perceiver_motion import MotionMeter
 from maskwright.robot.perceiver_values import PerceiverSettings
 from maskwright.robot.perceiver_worker import LaggedWorker, ThreadWorker
 from sliding_scene import SIZE_HW, Clock, Oracle, picture, place, truth
@@ -225,7 +226,7 @@ def test_a_cut_loses_what_was_there():
     assert state["mug"].status == "lost"
 
 
-def test_work_is_put_off_and_motion_made_coarser_when_time_is_short():
+def test_work_is_put_off_when_time_is_short():
     clock = Clock()
 
     def slow():
@@ -240,6 +241,73 @@ def test_work_is_put_off_and_motion_made_coarser_when_time_is_short():
     assert all(state.over_budget for state in states)
     assert any("work_delayed" in kinds(state) for state in states)
     assert states[-1]["mug"].status == "fresh"  # put off, never given up
+
+
+def slow_machine(monkeypatch, clock, finest_ms):
+    """Motion at its full size takes so long, by the Perceiver's clock."""
+    measured = MotionMeter.motion
+
+    def motion(self, share):
+        clock.now_s += finest_ms / 1000 * share**2
+        return measured(self, share)
+
+    monkeypatch.setattr(MotionMeter, "motion", motion)
+
+
+def test_motion_is_made_coarser_to_keep_the_budget_and_that_is_told(monkeypatch):
+    clock = Clock()
+    slow_machine(monkeypatch, clock, finest_ms=50)
+    perceiver, _ = make(clock=clock, budget_ms=33, flow_side="auto")
+    perceiver.add("mug", mask=truth("mug", 0))
+
+    states = run(perceiver, range(30))
+
+    assert states[0].flow_side == 480
+    assert states[5].over_budget
+    assert not any(state.over_budget for state in states[15:])
+    assert all("motion_coarse" in kinds(state) for state in states[15:])
+    assert states[-1].flow_side == 336
+    assert "on 336 instead of 480 pixels" in states[-1].notices[0].text
+    assert iou(states[-1]["mug"].rle, truth("mug", 29)) > 0.6
+
+
+def test_a_side_that_is_said_stays_however_long_it_takes(monkeypatch):
+    clock = Clock()
+    slow_machine(monkeypatch, clock, finest_ms=50)
+    perceiver, _ = make(clock=clock, budget_ms=33, flow_side=160)
+    perceiver.add("mug", mask=truth("mug", 0))
+
+    states = run(perceiver, range(30))
+
+    assert {state.flow_side for state in states} == {160}
+    assert all(state.over_budget for state in states[1:])
+
+
+def test_the_model_is_asked_for_smaller_frames_when_answers_come_late():
+    oracle = Oracle()
+    worker = LaggedWorker(oracle, lag=12, sides=(384, 320, 256))  # masks are 18 pictures old: 600 ms
+    perceiver = Perceiver(worker=worker, settings=PerceiverSettings(flow_side=160, budget_ms=1000), clock=Clock())
+    perceiver.add("mug", mask=truth("mug", 0))
+
+    states = run(perceiver, range(100))
+
+    sides = [question.model_side for question in oracle.asked]
+    assert sides[:5] == [384] * 5
+    assert sides[-1] == 256
+    assert states[-1].model_side == 256
+    assert "model_coarse" in kinds(states[-1])
+    assert "model_coarse" not in kinds(states[20])
+
+
+def test_a_model_with_one_side_is_asked_for_none():
+    perceiver, oracle = make(lag=12)
+    perceiver.add("mug", mask=truth("mug", 0))
+
+    states = run(perceiver, range(100))
+
+    assert {question.model_side for question in oracle.asked} == {None}
+    assert states[-1].model_side is None
+    assert "model_coarse" not in kinds(states[-1])
 
 
 def test_cameras_take_turns():
@@ -375,6 +443,8 @@ def test_settings_that_contradict_each_other_are_refused():
         PerceiverSettings(fresh_ms=900, stale_ms=800)
     with pytest.raises(SettingError, match="model_side must be a multiple of 32, got 400"):
         PerceiverSettings(model_side=400)
+    with pytest.raises(SettingError, match="flow_side must be a number of pixels or \"auto\", got 'small'"):
+        PerceiverSettings(flow_side="small")
     with pytest.raises(SettingError, match="budget_ms must be above 0, got 0"):
         PerceiverSettings(budget_ms=0)
     with pytest.raises(SettingError, match="give budget_ms or settings, which holds one, not both"):

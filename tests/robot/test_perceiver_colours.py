@@ -5,7 +5,7 @@ import pytest
 
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
-from maskwright.robot.perceiver_colours import Colours
+from maskwright.robot.perceiver_colours import Colours, ColourView
 from maskwright.robot.perceiver_motion import Way
 
 SIZE_HW = (120, 160)
@@ -32,7 +32,7 @@ def test_a_mask_that_flow_left_behind_comes_to_where_its_colours_are():
     before, mask = _scene(20)
     now, truth = _scene(70)
 
-    drawn = Colours(before).redraw(_soft(mask), _soft(mask), now)
+    drawn = Colours(ColourView(before)).redraw(_soft(mask), _soft(mask), ColourView(now))
 
     assert _iou(mask, truth) == 0
     assert _iou(drawn.grid() > 0.5, truth) > 0.9
@@ -44,7 +44,7 @@ def test_an_edge_that_flow_wore_away_is_put_right():
     worn[:, 60:65] = False
     worn[40:44] = False
 
-    drawn = Colours(before).redraw(_soft(mask), _soft(worn), before)
+    drawn = Colours(ColourView(before)).redraw(_soft(mask), _soft(worn), ColourView(before))
 
     assert _iou(drawn.grid() > 0.5, mask) > _iou(worn, mask) + 0.1
 
@@ -54,7 +54,7 @@ def test_a_thing_of_the_walls_own_colours_stays_where_flow_carried_it():
     before[mask] = np.random.default_rng(1).integers(90, 130, (int(mask.sum()), 3))
     carried = np.roll(mask, 6, axis=1)
 
-    drawn = Colours(before).redraw(_soft(mask), _soft(carried), before)
+    drawn = Colours(ColourView(before)).redraw(_soft(mask), _soft(carried), ColourView(before))
 
     assert _iou(drawn.grid() > 0.5, carried) > 0.8
 
@@ -65,9 +65,9 @@ def test_a_way_asks_colours_only_where_flow_does_not_agree_with_itself(noise: fl
     now, truth = _scene(70)
     still = np.zeros((*SIZE_HW, 2), np.float32)
     motion = Motion(backward=still, forward=still + np.float32(noise), is_cut=False)
-    way = Way(pixels=before)
+    way = Way(view=ColourView(before))
 
-    way.extend(motion, now)
+    way.extend(motion, ColourView(now))
     carried, _ = way.carry(_soft(mask))
 
     assert (_iou(carried.grid() > 0.5, truth) > 0.8) == is_found
@@ -77,6 +77,6 @@ def test_an_empty_carried_mask_is_looked_for_around_the_known_one():
     before, mask = _scene(20)
     now, truth = _scene(50)
 
-    drawn = Colours(before).redraw(_soft(mask), SoftMask.nothing(SIZE_HW), now)
+    drawn = Colours(ColourView(before)).redraw(_soft(mask), SoftMask.nothing(SIZE_HW), ColourView(now))
 
     assert _iou(drawn.grid() > 0.5, truth) > 0.9

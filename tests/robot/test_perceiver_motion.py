@@ -3,7 +3,7 @@ import pytest
 
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
-from maskwright.robot.perceiver_motion import Effort, MotionMeter, Way, joined, reversed_motion
+from maskwright.robot.perceiver_motion import MotionMeter, Way, joined, reversed_motion
 from sliding_scene import picture
 
 GRID_HW = (60, 80)
@@ -124,30 +124,3 @@ def test_a_motion_that_was_left_out_is_in_the_next():
 
     assert np.median(motion.backward[30:40, 26:36, 0]) == pytest.approx(-6, abs=0.7)
     assert meter.see(picture(2)) is True
-
-
-def test_effort_falls_when_time_is_short_and_rises_when_there_is_some():
-    effort = Effort(20)
-    shares = []
-    for ms in [10] * 3 + [40] * 15 + [1] * 250:
-        share = effort.share()
-        shares.append(share)
-        if share is not None:
-            effort.took(ms)
-
-    assert shares[0] == 1.0
-    assert 0.3 in shares[:20]
-    assert shares[-1] == 1.0
-
-
-def test_motion_is_left_out_now_and_then_when_even_the_coarsest_takes_too_long():
-    effort = Effort(20)
-    shares = []
-    for _ in range(40):
-        share = effort.share()
-        shares.append(share)
-        if share is not None:
-            effort.took(60)
-
-    assert None in shares[10:]
-    assert 0.3 in shares[30:]

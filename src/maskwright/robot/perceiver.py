@@ -35,7 +35,9 @@ from maskwright.core.prompt import SinglePrompt
 from maskwright.masks import encode, is_empty
 from maskwright.models.protocol import Model
 from maskwright.models.video_protocol import VideoModel
+from maskwright.robot import perceiver_colours
 from maskwright.robot.perceiver_camera import CameraLine
+from maskwright.robot.perceiver_pace import Sharpness
 from maskwright.robot.perceiver_values import Notice, PerceiverSettings, PerceiverState
 from maskwright.robot.perceiver_worker import ThreadWorker, Worker
 
@@ -68,7 +70,9 @@ class Perceiver:
         self._num_served = 0
         self._num_restarts = 0
         self._free_since_s: float | None = None
+        self._sharpness: Sharpness | None = None
         self._is_closed = False
+        perceiver_colours.make_ready()
 
     @property
     def settings(self) -> PerceiverSettings:
@@ -149,7 +153,7 @@ class Perceiver:
         line.see(image, when)
         notices = self._hear()
         if line.late is not None and self._has_time(line, began, notices):
-            line.merge()
+            self._weigh(line.merge())
         line.carry()
         if self._may_ask(line) and self._has_time(line, began, notices):
             self._ask(line, image)
@@ -210,19 +214,36 @@ class Perceiver:
 
     def _ask(self, line: CameraLine, image: Image) -> None:
         try:
-            self._worker.submit(line.question(image))
+            self._worker.submit(line.question(image, self._model_side))
         except ImageError:
             line.begin_again()  # nothing was asked, so nothing will be answered
             raise
 
+    @property
+    def _model_side(self) -> int | None:
+        """What to ask the model to look at; None where it is not for us to say."""
+        if self._sharpness is None and self._worker.sides:
+            self._sharpness = Sharpness(self._worker.sides, self._settings.wanted_age_ms)
+        return None if self._sharpness is None else self._sharpness.side
+
+    def _weigh(self, age_ms: float | None) -> None:
+        """Let the model look at smaller frames where masks would be too old, and at larger ones where there is time."""
+        if self._sharpness is not None and age_ms is not None:
+            self._sharpness.answered(age_ms)
+
     def _state(self, line: CameraLine, began: float, notices: list[Notice], image: Image) -> PerceiverState:
         objects, more = line.tell()
+        if self._sharpness is not None and not self._sharpness.is_finest:
+            sides = f"{self._sharpness.side} instead of {self._worker.sides[0]} pixels"
+            text = f"the model looks at {sides}, so that masks are no older than wanted"
+            notices.append(Notice(kind="model_coarse", text=text))
         if line.sent is not None:
             waiting_ms = line.moment.elapsed_ms - line.sent.moment.elapsed_ms
             if waiting_ms > self._settings.stale_ms:
                 text = f"the model has been looking at one picture for {waiting_ms:.0f} ms"
                 notices.append(Notice(kind="model_slow", text=text))
         took_ms = 1000 * (self._clock() - began)
+        line.stepped(took_ms)
         return PerceiverState(
             camera=line.name,
             frame=line.moment.frame,
@@ -232,6 +253,8 @@ class Perceiver:
             notices=(*notices, *more),
             step_ms=took_ms,
             over_budget=took_ms > self._settings.budget_ms,
+            flow_side=line.flow_side,
+            model_side=self._model_side,
             depth_m=image.depth_m,
         )
 
@@ -307,10 +330,10 @@ def _worker_for(model: str | os.PathLike[str] | Model | VideoModel, settings: Pe
     if isinstance(model, str | os.PathLike):
         from maskwright.robot.perceiver_process import ProcessWorker
 
-        return ProcessWorker(model, flow_side=settings.flow_side, model_side=settings.model_side)
+        return ProcessWorker(model, flow_side=settings.finest_flow_side, model_side=settings.model_side)
     from maskwright.robot.perceiver_looker import Looker
 
-    return ThreadWorker(Looker(model, flow_side=settings.flow_side))
+    return ThreadWorker(Looker(model, flow_side=settings.finest_flow_side))
 
 
 def _prompt(

@@ -16,7 +16,8 @@ from maskwright.masks import box_xyxy, decode, is_empty
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
 from maskwright.robot.perceiver_carried import Carried
-from maskwright.robot.perceiver_motion import Effort, MotionMeter, Way, reversed_motion
+from maskwright.robot.perceiver_motion import MotionMeter, Way, reversed_motion
+from maskwright.robot.perceiver_pace import Effort
 from maskwright.robot.perceiver_prompts import moved, rescaled
 from maskwright.robot.perceiver_time import Moment, Timeline
 from maskwright.robot.perceiver_values import Notice, NoticeKind, PerceivedObject, PerceiverSettings
@@ -27,10 +28,14 @@ _UNMOVED = "its motion could not be computed in time"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A question on its way: the moment of its picture, the objects that it was about, those that were only resumed."""
+    """A question on its way: the moment of its picture, the objects that it was about, those that were only resumed.
+
+    `asked` is the moment at which it was asked; a picture that came again and again is older than that.
+    """
 
     number: int
     moment: Moment
+    asked: Moment
     added: dict[str, int]
     resumed: frozenset[str]
 
@@ -56,10 +61,13 @@ class CameraLine:
         self.num_put_off = 0
         self._settings, self._clock = settings, clock
         self._timeline = Timeline(settings)
-        self._effort = Effort(settings.budget_ms)
+        self._effort = Effort(settings.budget_ms) if settings.flow_side == "auto" else None
+        self._motion_ms = 0.0
+        self._share: float | None = None
+        self._answered_ms: float | None = None
         self._size_hw: SizeHW | None = None
         self._session = self._number = self._added = 0
-        self._meter, self._way = MotionMeter(settings.flow_side), Way()
+        self._meter, self._way = MotionMeter(settings.finest_flow_side), Way()
         self._frozen = _Frozen()
         self._blind_from, self._blind_why = 0, ""
         self._is_unmoved = False
@@ -116,20 +124,31 @@ class CameraLine:
         self._size_hw = image.size_hw
         began = self._clock()
         self._watch_for_frozen(self._meter.see(image.pixels), moment)
-        share = self._effort.share()
-        self._is_unmoved = share is None
+        share = self._share = 1.0 if self._effort is None else self._effort.share()
+        self._is_unmoved, self._motion_ms = share is None, 0.0
         if share is None:
             self._note("motion_skipped", "motion takes longer than the budget; masks stay where they were this time")
             self._extend(None)
             return
         motion = self._meter.motion(share)
         if motion is not None:
-            self._effort.took(1000 * (self._clock() - began))
+            self._motion_ms = 1000 * (self._clock() - began)
             if motion.is_cut:
                 self._note("cut", "the picture changed as a whole")
         if share < 1:
-            self._note("motion_coarse", f"motion is computed at {share:.0%} of its size to keep the budget")
+            sides = f"{self.flow_side} instead of {self._settings.finest_flow_side} pixels"
+            self._note("motion_coarse", f"motion is computed on {sides}, to keep the budget")
         self._extend(motion)
+
+    @property
+    def flow_side(self) -> int:
+        """The longer side of what the motion to the newest picture was computed on; 0 where it was left out."""
+        return round(self._settings.finest_flow_side * (self._share or 0))
+
+    def stepped(self, took_ms: float) -> None:
+        """Tell what all that was done about the newest picture took, so that the next ones keep the budget."""
+        if self._effort is not None and self._motion_ms:
+            self._effort.took(self._motion_ms, took_ms - self._motion_ms)
 
     def carry(self) -> None:
         """Move all masks to the newest picture."""
@@ -139,12 +158,15 @@ class CameraLine:
                 one.base, one.state, one.why = SoftMask.nothing(self._grid_hw), "outside", "the picture changed"
             one.now, one.kept = way.carry(one.base)
 
-    def merge(self) -> None:
-        """Let the answer that has come take the place of the masks of its keyframe."""
+    def merge(self) -> float | None:
+        """Let the answer that has come take the place of the masks of its keyframe.
+
+        Returns how old masks are on average when such answers come so often; None where nobody knows.
+        """
         reply, self.late = self.late, None
         sent, self.sent = self.sent, None
         if reply is None or sent is None or reply.session != self._session or reply.number != sent.number:
-            return
+            return None
         for name, text in reply.failed.items():
             one = self._meant(name, sent)
             if one is not None:
@@ -153,8 +175,10 @@ class CameraLine:
             one = self._meant(sighting.name, sent)
             if one is not None and one.name not in reply.failed:
                 self._take(one, sighting, sent)
+        now_ms, last_ms, self._answered_ms = self.moment.elapsed_ms, self._answered_ms, self.moment.elapsed_ms
+        return None if last_ms is None else now_ms - sent.asked.elapsed_ms + (now_ms - last_ms) / 2
 
-    def question(self, image: Image) -> Question:
+    def question(self, image: Image, model_side: int | None = None) -> Question:
         """Make the newest picture a keyframe. At most one prompt is asked that the model has to draw."""
         prompts = self._prompts_now(image.size_hw)
         self._number += 1
@@ -167,11 +191,13 @@ class CameraLine:
             motion=motion,
             prompts=prompts,
             forget=tuple(self._forgotten),
+            model_side=model_side,
         )
         frozen = self._is_frozen and self._frozen.first
         self.sent = Sent(
             number=self._number,
             moment=frozen or self.moment,
+            asked=self.moment,
             added={name: one.added for name, one in self.objects.items()},
             resumed=frozenset(self._resumed & set(prompts)),
         )
@@ -179,7 +205,7 @@ class CameraLine:
         self._forgotten = []
         self._has_keyframe = True
         self._hold()
-        self._way = Way(pixels=self._meter.newest)
+        self._way = Way(view=self._meter.newest)
         for one in self.objects.values():
             if one.prompt is None:  # what still waits to be asked keeps the way from its own picture
                 one.base, one.confidence, one.kept, one.way = one.now, one.confidence * one.kept, 1.0, None
@@ -188,7 +214,7 @@ class CameraLine:
     def begin_again(self) -> None:
         """Start a new session from the masks as they are: whoever looked before knows nothing any more."""
         self._session += 1
-        self.sent = self.late = None
+        self.sent = self.late = self._answered_ms = None
         self._has_keyframe = False
         self._forgotten = []
         for one in self.objects.values():
@@ -246,7 +272,7 @@ class CameraLine:
     def _new_way(self) -> Way:
         """Make a way that begins at the newest picture."""
         since = self._meter.since
-        return Way(None if since is None else reversed_motion(since), pixels=self._meter.newest)
+        return Way(None if since is None else reversed_motion(since), view=self._meter.newest)
 
     def _begin(self, one: Carried, prompt: Prompt) -> None:
         """Show a mask that was given at once; other prompts leave what is there until the model has drawn them."""
@@ -339,7 +365,7 @@ class CameraLine:
             said = one.prompt or one.asked
             if said is not None:
                 one.prompt, one.asked = rescaled(said, before, size_hw), None
-        self._meter, self._way = MotionMeter(self._settings.flow_side), Way()
+        self._meter, self._way = MotionMeter(self._settings.finest_flow_side), Way()
         self._frozen = _Frozen()
         self._size_hw = size_hw
         for one in self.objects.values():

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from maskwright.core import SizeHW
 from maskwright.predict.tracking.soft_mask import SoftMask
 
 # All lengths are pixels of half the grid. Colours are counted in LAB, in 16 bins a channel; what a thing is told from
@@ -37,19 +38,37 @@ class _Fitted:
     standing_out: float
 
 
-class Colours:
-    """The picture on which masks are known, small; it learns their colours when they are asked for."""
+class ColourView:
+    """A picture for its colours, made small when they are first asked for: most pictures are never asked."""
 
-    def __init__(self, pixels: UInt8[np.ndarray, "h w 3"]) -> None:
-        self._pixels = _halved(pixels)
+    def __init__(self, pixels: UInt8[np.ndarray, "H W 3"]) -> None:
+        self._pixels = pixels
+        self._small: UInt8[np.ndarray, "h w 3"] | None = None
+
+    def kept(self) -> "ColourView":
+        """Take a copy of what is the camera's, and may be written over when its next picture comes."""
+        return self if self._small is not None else ColourView(self._pixels.copy())
+
+    def small(self, size_hw: SizeHW) -> UInt8[np.ndarray, "h w 3"]:
+        """The picture of that size, always the same one."""
+        if self._small is None:
+            self._small = cv2.resize(self._pixels, size_hw[::-1], interpolation=cv2.INTER_AREA)
+        return self._small
+
+
+class Colours:
+    """The picture on which masks are known; it learns their colours when they are asked for."""
+
+    def __init__(self, view: ColourView) -> None:
+        self._view = view.kept()
         self._fitted: dict[int, _Fitted] = {}
 
-    def redraw(self, known: SoftMask, carried: SoftMask, pixels: UInt8[np.ndarray, "h w 3"]) -> SoftMask:
+    def redraw(self, known: SoftMask, carried: SoftMask, view: ColourView) -> SoftMask:
         """Draw on another picture a mask that is known on this one, given where flow has carried it."""
         before, there = _halved(known.grid()), _halved(carried.grid())
         box = _box_around(before, there)
-        fitted = self._fit(known, before[box], box)
-        odds = fitted.odds[_bins(_halved(pixels)[box])]
+        fitted = self._fit(known, before, box)
+        odds = fitted.odds[_bins(view.small(before.shape)[box])]
         there = there[box]
         weight = _WEIGHT
         standing = _standing_out(odds, there)
@@ -64,8 +83,8 @@ class Colours:
     def _fit(self, mask: SoftMask, values: Float[np.ndarray, "h w"], box: "_Box") -> _Fitted:
         fitted = self._fitted.get(id(mask))
         if fitted is None:  # it holds the mask, so that no other one can have its id
-            inside = values > 0.5
-            bins = _bins(self._pixels[box])
+            inside = values[box] > 0.5
+            bins = _bins(self._view.small(values.shape)[box])
             beside = _grown(inside, _AROUND_PX) & ~inside
             odds = np.log((_shares(bins[inside]) + _LEAST) / (_shares(bins[beside]) + _LEAST))
             odds = np.clip(odds, -_MOST_ODDS, _MOST_ODDS).astype(np.float32)
@@ -124,6 +143,11 @@ def _shifted(mask: Float[np.ndarray, "h w"], odds: Float[np.ndarray, "h w"]) -> 
     return cv2.warpAffine(mask, by, (mask.shape[1], mask.shape[0]))
 
 
+def make_ready() -> None:
+    """Let OpenCV make its tables of LAB, which takes 0.1 s: at the first picture in doubt it would be too late."""
+    cv2.cvtColor(np.zeros((1, 1, 3), np.uint8), cv2.COLOR_RGB2LAB)
+
+
 def _halved(values: np.ndarray) -> np.ndarray:
     size = max(1, values.shape[1] // 2), max(1, values.shape[0] // 2)
     return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
@@ -136,4 +160,4 @@ def _drawn(mask: Float[np.ndarray, "h w"], odds: Float[np.ndarray, "h w"], weigh
     return 1 / (1 + np.exp(-by_both))
 
 
-__all__ = ["Colours"]
+__all__ = ["ColourView", "Colours", "make_ready"]

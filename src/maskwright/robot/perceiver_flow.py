@@ -5,24 +5,34 @@ picture, and begins its search at the flow of a picture ago, so that a long way 
 masks carried by 6 to 12 pictures of the demo kept an IoU of 0.88 so and of 0.82 by joined flows (docs/log.md).
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from maskwright.predict.tracking.motion import Motion, colour_histogram, colours_differ, is_unlike
+from maskwright.predict.tracking.motion import Motion, colours_differ, is_unlike
 
-# Of OpenCV's DIS: flow at half the size (its fast preset takes a quarter), patches of 8 pixels at steps of 5, 8 rounds,
-# and no smoothing afterwards, which takes as long as the search. Finer steps or smoothing were no better.
-_FINEST, _PATCH, _STEP, _ROUNDS, _SMOOTHING = 1, 8, 5, 8, 0
+# Of OpenCV's DIS: down to the pixels of what it is given, patches of 8 pixels at steps of 5, 8 rounds, and no smoothing
+# afterwards, which takes as long as the search. Finer steps or smoothing were no better.
+_FINEST, _PATCH, _STEP, _ROUNDS, _SMOOTHING = 0, 8, 5, 8, 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Glance:
+    """A picture as flow is given it: small and gray; and how often each colour is there, which tells cuts."""
+
+    gray: UInt8[np.ndarray, "h w"]
+    colours: Float[np.ndarray, "b b b"]
 
 
 class HeldFlow:
-    """Holds one small picture; each new one gives the motion from it. They must all be of one size.
+    """Holds one picture; each new one gives the motion from it, in their pixels. They must all be of one size.
 
     Source: Kroeger et al. 2016, "Fast optical flow using dense inverse search", as OpenCV has it.
     """
 
-    def __init__(self, held: UInt8[np.ndarray, "h w 3"], *, known: Motion | None = None) -> None:
+    def __init__(self, held: Glance, *, known: Motion | None = None) -> None:
         """`known` is a guess of the motion so far."""
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         self._flow.setFinestScale(_FINEST)
@@ -30,18 +40,16 @@ class HeldFlow:
         self._flow.setPatchStride(_STEP)
         self._flow.setGradientDescentIterations(_ROUNDS)
         self._flow.setVariationalRefinementIterations(_SMOOTHING)
-        self._held = cv2.cvtColor(held, cv2.COLOR_RGB2GRAY)
-        self._colours = colour_histogram(held)
+        self._held, self._colours = held.gray, held.colours
         self._known = known
 
-    def to(self, pixels: UInt8[np.ndarray, "h w 3"]) -> Motion:
+    def to(self, seen: Glance) -> Motion:
         """Find the motion to the next picture; a cut is one beside the picture before."""
-        gray, colours = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), colour_histogram(pixels)
         known = self._known
-        backward = self._search(gray, self._held, None if known is None else known.backward)
-        forward = self._search(self._held, gray, None if known is None else known.forward)
-        is_cut = colours_differ(colours, self._colours) and is_unlike(gray, self._held, backward)
-        self._colours = colours
+        backward = self._search(seen.gray, self._held, None if known is None else known.backward)
+        forward = self._search(self._held, seen.gray, None if known is None else known.forward)
+        is_cut = colours_differ(seen.colours, self._colours) and is_unlike(seen.gray, self._held, backward)
+        self._colours = seen.colours
         self._known = Motion(backward=backward, forward=forward, is_cut=is_cut)
         return self._known
 
@@ -52,4 +60,4 @@ class HeldFlow:
         return self._flow.calc(of, to, guess)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
-__all__ = ["HeldFlow"]
+__all__ = ["Glance", "HeldFlow"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from maskwright.core import Image, MaskPrompt, Prompt
 from maskwright.core.errors import MaskwrightError
 from maskwright.models.protocol import Model
+from maskwright.models.tiny import TinySam
 from maskwright.models.video_protocol import VideoModel
 from maskwright.predict.tracking import TrackedFrame, Tracker, TrackSettings, make_tracker
 from maskwright.predict.tracking.flow_tracker import FlowTracker
@@ -39,6 +40,7 @@ class Looker:
     def look(self, question: Question) -> Reply:
         """Look at a keyframe. A prompt that draws nothing is told in `failed`, and the other objects go on."""
         began = time.perf_counter()
+        self._look_at_side(question.model_side)
         tracker = self._tracker(question)
         for name in question.forget:
             if name in tracker.tracks:
@@ -63,6 +65,11 @@ class Looker:
             failed=failed,
             took_ms=1000 * (time.perf_counter() - began),
         )
+
+    def _look_at_side(self, side: int | None) -> None:
+        model = self._model
+        if side is not None and isinstance(model, TinySam) and side != model.frame.side:
+            model.look_at_side(side)  # what trackers know of objects is about no side
 
     def _tracker(self, question: Question) -> Tracker:
         session = self._sessions.get(question.camera)

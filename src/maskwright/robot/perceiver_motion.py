@@ -1,10 +1,11 @@
-"""Motion over many pictures, from one that is held to the newest, and how fine a flow the budget allows.
+"""Motion over many pictures, from one that is held to the newest.
 
 A mask that comes late is moved once, by the flow from its picture to the newest, so it is resampled once however late
 it is. Keyframes are held; what is about another picture has a way of its own, by way of the one that is held.
 """
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -12,22 +13,18 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from maskwright.core import SizeHW
-from maskwright.predict.tracking.motion import Motion
+from maskwright.predict.tracking.motion import Motion, colour_histogram
 from maskwright.predict.tracking.soft_mask import SoftMask
-from maskwright.robot.perceiver_colours import Colours
-from maskwright.robot.perceiver_flow import HeldFlow
+from maskwright.robot.perceiver_colours import Colours, ColourView
+from maskwright.robot.perceiver_flow import Glance, HeldFlow
 from maskwright.robot.perceiver_rigid import MotionOfThings
 
 # What is left of confidence: agreement of the way there and back to this power, and less for each frame's worth of way.
 _BY_AGREEMENT, _BY_FRAME = 0.5, 0.998
 # Flow that agrees with itself on less of a mask has lost it: colours say where it is.
 _LOST_BELOW = 0.5
-# Shares of the flow's side that are tried, from the finest; of the budget that motion may take; and how much faster
-# than that the next finer one must seem to be, over so many frames, before it is tried again.
-_SHARES = (1.0, 0.75, 0.5, 0.3)
-_OF_BUDGET, _TRIES_AGAIN = 0.7, 60
+_COLOURS_SIDE = 120  # colours are counted on so many rows or more
 _MOST_HELD = 20  # pictures for which one is held: a look takes half as many, and views change
-_NEWEST = 0.2
 
 
 def joined(first: Motion, then: Motion) -> Motion:
@@ -63,24 +60,24 @@ class Way:
     """The motion from one picture to the newest.
 
     Motion is measured from a picture that is held (see `MotionMeter`); `before` leads from the way's picture to that
-    one, None where they are the same. `pixels` is the way's picture, small.
+    one, None where they are the same. `view` is the way's picture.
     """
 
-    def __init__(self, before: Motion | None = None, *, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> None:
+    def __init__(self, before: Motion | None = None, *, view: ColourView | None = None) -> None:
         self.motion: Motion | None = None
         self.num_frames = 0
         self._before = before
-        self._colours = None if pixels is None else Colours(pixels)
-        self._newest: UInt8[np.ndarray, "h w 3"] | None = None
+        self._colours = None if view is None else Colours(view)
+        self._newest: ColourView | None = None
 
-    def extend(self, motion: Motion | None, pixels: UInt8[np.ndarray, "h w 3"] | None = None) -> None:
-        """Go on to the next picture, by the motion from the held one to it; `pixels` is that picture, small.
+    def extend(self, motion: Motion | None, view: ColourView | None = None) -> None:
+        """Go on to the next picture, by the motion from the held one to it; `view` is that picture.
 
         None: nothing is known of how it moved, and it is taken to be at rest.
         """
         self.num_frames += 1
+        self._newest = None if motion is None else view
         if motion is not None:
-            self._newest = pixels
             self.motion = motion if self._before is None else joined(self._before, motion)
 
     def hold(self) -> None:
@@ -103,61 +100,26 @@ class Way:
         return carried, kept * agreement**_BY_AGREEMENT
 
 
-class Effort:
-    """Chooses how fine a flow to compute: the finest whose usual time fits, and none when the coarsest does not.
-
-    Pure: it is told times and knows no clock.
-    """
-
-    def __init__(self, budget_ms: float) -> None:
-        self._allowed_ms = _OF_BUDGET * budget_ms
-        self._level = 0
-        self._usual_ms: float | None = None
-        self._since = 0
-
-    @property
-    def level(self) -> int:
-        """0 is the finest."""
-        return self._level
-
-    def share(self) -> float | None:
-        """The share of the flow's side for the next picture; None: leave it out this time."""
-        if self._level == len(_SHARES) - 1 and (self._usual_ms or 0.0) > self._allowed_ms / _OF_BUDGET:
-            self._usual_ms = (self._usual_ms or 0.0) * 0.7  # so that it is tried again soon
-            return None
-        return _SHARES[self._level]
-
-    def took(self, ms: float) -> None:
-        """Tell how long the motion of a picture took."""
-        self._since += 1
-        self._usual_ms = ms if self._usual_ms is None else self._usual_ms + _NEWEST * (ms - self._usual_ms)
-        if self._usual_ms > self._allowed_ms and self._level < len(_SHARES) - 1:
-            self._go_to(self._level + 1)
-        elif self._level and self._since >= _TRIES_AGAIN:
-            finer = self._usual_ms * (_SHARES[self._level - 1] / _SHARES[self._level]) ** 2
-            if finer < 0.8 * self._allowed_ms:
-                self._go_to(self._level - 1)
-
-    def _go_to(self, level: int) -> None:
-        self._level, self._usual_ms, self._since = level, None, 0
-
-
 class MotionMeter:
-    """Holds a picture, small; `motion` leads from it to the newest, on one grid however fine it was computed."""
+    """Holds a picture; `motion` leads from it to the newest, on one grid however fine it was computed.
+
+    Flow is computed on half of the grid, and drawn up to it.
+    """
 
     def __init__(self, side: int) -> None:
         self._side = side
-        self._held: UInt8[np.ndarray, "h w 3"] | None = None
-        self._newest: UInt8[np.ndarray, "h w 3"] | None = None
+        self._held: Glance | None = None  # as large as the camera's, so that flow of any size can begin at it
+        self._newest: Glance | None = None
+        self._view: ColourView | None = None
         self._flow: HeldFlow | None = None
         self._share = 0.0
         self._since: Motion | None = None
         self._num_frames = 0
 
     @property
-    def newest(self) -> UInt8[np.ndarray, "h w 3"] | None:
-        """The newest picture, small; None before the first."""
-        return self._newest
+    def newest(self) -> ColourView | None:
+        """The newest picture; None before the first."""
+        return self._view
 
     @property
     def since(self) -> Motion | None:
@@ -176,10 +138,12 @@ class MotionMeter:
 
     def see(self, pixels: UInt8[np.ndarray, "H W 3"]) -> bool:
         """Take the next picture; say whether it is the last one again, pixel for pixel."""
-        grid_hw = self.grid_hw((pixels.shape[0], pixels.shape[1]))
-        small = cv2.resize(pixels, grid_hw[::-1], interpolation=cv2.INTER_AREA)
-        last, self._newest = self._newest, small
-        return last is not None and np.array_equal(last, small)
+        every = max(1, min(pixels.shape[:2]) // _COLOURS_SIDE)
+        some = np.ascontiguousarray(pixels[::every, ::every])
+        seen = Glance(gray=cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), colours=colour_histogram(some))
+        self._view = ColourView(pixels)
+        last, self._newest = self._newest, seen
+        return last is not None and np.array_equal(last.gray, seen.gray)
 
     def hold(self) -> None:
         """Hold the newest picture from now on."""
@@ -191,8 +155,8 @@ class MotionMeter:
         if self._held is None:
             self.hold()
             return None
-        grid_hw = (self._held.shape[0], self._held.shape[1])
-        small_hw = grid_hw if share == 1 else (_part(grid_hw[0], share), _part(grid_hw[1], share))
+        grid_hw = self.grid_hw((self._held.gray.shape[0], self._held.gray.shape[1]))
+        small_hw = _part(grid_hw[0], share / 2), _part(grid_hw[1], share / 2)
         if self._flow is None or share != self._share:
             known = None if self._since is None else _on_grid(self._since, small_hw)
             self._flow, self._share = HeldFlow(_resized(self._held, small_hw), known=known), share
@@ -205,20 +169,21 @@ def _part(length: int, share: float) -> int:
     return max(16, math.ceil(share * length))
 
 
-def _resized(pixels: UInt8[np.ndarray, "h w 3"], size_hw: SizeHW) -> UInt8[np.ndarray, "h2 w2 3"]:
-    return pixels if pixels.shape[:2] == size_hw else cv2.resize(pixels, size_hw[::-1], interpolation=cv2.INTER_AREA)
+def _resized(seen: Glance, size_hw: SizeHW) -> Glance:
+    return replace(seen, gray=cv2.resize(seen.gray, size_hw[::-1], interpolation=cv2.INTER_AREA))
 
 
 def _on_grid(motion: Motion, grid_hw: SizeHW) -> Motion:
     h, w = motion.backward.shape[:2]
     if (h, w) == grid_hw:
         return motion
-    by = np.array([grid_hw[1] / w, grid_hw[0] / h], np.float32)
+    by = (grid_hw[1] / w, grid_hw[0] / h, 0.0, 0.0)  # of four channels, as OpenCV wants it; NumPy takes 2 ms a field
 
     def larger(flow: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "H W 2"]:
-        return cv2.resize(flow, grid_hw[::-1], interpolation=cv2.INTER_LINEAR) * by
+        scaled = cv2.multiply(flow, by)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        return cv2.resize(scaled, grid_hw[::-1], interpolation=cv2.INTER_LINEAR)
 
     return Motion(backward=larger(motion.backward), forward=larger(motion.forward), is_cut=motion.is_cut)
 
 
-__all__ = ["Effort", "MotionMeter", "Way", "joined", "reversed_motion"]
+__all__ = ["MotionMeter", "Way", "joined", "reversed_motion"]

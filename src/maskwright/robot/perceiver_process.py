@@ -23,12 +23,13 @@ import numpy as np
 
 from maskwright.core.errors import ImageError, MaskwrightError, SettingError
 from maskwright.predict.tracking.motion import Motion
+from maskwright.robot.perceiver_values import MODEL_SIDES, Auto
 from maskwright.robot.perceiver_worker import Question, Reply
 
 # Room for a picture of 16 million pixels and two fields of flow; only what is written to takes memory.
 _NUM_BYTES = 64 * 1024 * 1024
 _LENGTH = struct.Struct("<Q")
-_NICENESS = 5  # flow comes first where there are fewer cores than work
+_NICENESS = 10  # flow comes first where there are fewer cores than work
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}  # docs/guides/install.md
 
 
@@ -38,9 +39,16 @@ class Setup:
 
     model: str
     flow_side: int
-    model_side: int | None
+    sides: tuple[int, ...]
     num_threads: int
     memory: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What it says when the model is there: the sides that it can be asked to look at, none where it has but one."""
+
+    sides: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +63,8 @@ class _Placed:
 class ProcessWorker:
     """Implements `Worker`. `num_threads` are the network's; without it, all cores but one.
 
-    `model_side` is the side of the model's frame, where that can be chosen; None leaves it as it is.
+    `model_side` is the side of the model's frame, where that can be chosen; None leaves it as it is, and "auto" lets
+    each question choose one of `sides`.
 
     Raises:
         ModelError, SettingError: there is no such model, or its weights are not here; told at once, not later.
@@ -66,7 +75,7 @@ class ProcessWorker:
         model: str | os.PathLike[str],
         *,
         flow_side: int,
-        model_side: int | None = None,
+        model_side: int | Auto | None = None,
         num_threads: int | None = None,
     ) -> None:
         threads = max(1, (os.cpu_count() or 2) - 1) if num_threads is None else num_threads
@@ -74,7 +83,7 @@ class ProcessWorker:
             raise SettingError(f"num_threads must be at least 1, got {threads}")
         _check_model(model)
         self._model, self._flow_side, self._num_threads = os.fspath(model), flow_side, threads
-        self._model_side = model_side
+        self._asked_sides = MODEL_SIDES if model_side == "auto" else () if model_side is None else (model_side,)
         self._begin()
 
     @property
@@ -88,6 +97,11 @@ class ProcessWorker:
         """See `Worker`."""
         self._listen()
         return self._trouble
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """See `Worker`."""
+        return self._sides
 
     @property
     def pid(self) -> int:
@@ -134,6 +148,7 @@ class ProcessWorker:
 
     def _begin(self) -> None:
         self._trouble, self._is_busy = "starting", False
+        self._sides: tuple[int, ...] = ()
         self._reply: Reply | None = None
         self._heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._memory_path, self._memory = _new_memory()
@@ -143,7 +158,9 @@ class ProcessWorker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=_environment(os.environ),
-            start_new_session=True,  # Ctrl+C is the caller's to handle
+            # Ctrl+C is the caller's to handle. A group, no session: Linux shares processors out by session first, so in
+            # one of its own the model would take as much as `step`, however low its priority.
+            process_group=0,
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -151,7 +168,7 @@ class ProcessWorker:
         setup = Setup(
             model=self._model,
             flow_side=self._flow_side,
-            model_side=self._model_side,
+            sides=self._asked_sides,
             num_threads=self._num_threads,
             memory=self._memory_path,
         )
@@ -170,8 +187,8 @@ class ProcessWorker:
             except queue.Empty:
                 return
             match said:
-                case "ready":
-                    self._trouble = ""
+                case Ready():
+                    self._trouble, self._sides = "", said.sides
                     self._forget_memory()
                 case Reply():
                     self._reply, self._is_busy = said, False
@@ -282,8 +299,8 @@ def serve(asking: IO[bytes], answering: IO[bytes]) -> None:
     try:
         with open(setup.memory, "r+b") as file:
             memory = mmap.mmap(file.fileno(), _NUM_BYTES)
-        looker = _looker(setup)
-        _send(answering, "ready")
+        looker, sides = _looker(setup)
+        _send(answering, Ready(sides=sides))
         while (message := _receive(asking)) is not None:
             _send(answering, looker.look(_whole(memory, *message)))
     except BrokenPipeError:
@@ -304,7 +321,8 @@ def _whole(
     return replace(question, pixels=_view(memory, pixels), motion=motion)
 
 
-def _looker(setup: Setup) -> Any:
+def _looker(setup: Setup) -> tuple[Any, tuple[int, ...]]:
+    """Load the model; with it come the sides that it can be asked to look at."""
     import torch
 
     from maskwright.core import Image
@@ -316,16 +334,17 @@ def _looker(setup: Setup) -> Any:
 
     torch.set_num_threads(setup.num_threads)
     if names_video_model(setup.model):
-        return Looker(load_video_model(setup.model), flow_side=setup.flow_side)
-    model = load_model(setup.model)
+        return Looker(load_video_model(setup.model), flow_side=setup.flow_side), ()
+    model, sides = load_model(setup.model), ()
     if type(model) is TinySam:  # others, exported ones too, have one side and are shown whole frames
         model.leave_out_padding()
-        if setup.model_side is not None:
-            model.look_at_side(setup.model_side)
+        sides = setup.sides
+        if sides:
+            model.look_at_side(sides[0])
     if hasattr(model, "image_encoder"):  # `tiny`: 272 ms of one thread beside 306, features within 1e-5
         model.image_encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     embed(model, Image(np.zeros((48, 64, 3), np.uint8)))  # the first picture is slower than others
-    return Looker(model, flow_side=setup.flow_side)
+    return Looker(model, flow_side=setup.flow_side), sides if len(sides) > 1 else ()
 
 
 if __name__ == "__main__":
@@ -338,4 +357,4 @@ if __name__ == "__main__":
 
     perceiver_process.serve(sys.stdin.buffer, answers)
 
-__all__ = ["ProcessWorker", "Setup", "serve"]
+__all__ = ["ProcessWorker", "Ready", "Setup", "serve"]

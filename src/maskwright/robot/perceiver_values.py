@@ -31,21 +31,27 @@ NoticeKind = Literal[
     "cut",
     "motion_coarse",
     "motion_skipped",
+    "model_coarse",
     "work_delayed",
 ]
+Auto = Literal["auto"]
+# What "auto" begins with, and how far the model's frames are made smaller: of a side of 224 masks are crumbs.
+FLOW_SIDE, MODEL_SIDES = 480, (384, 320, 256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerceiverSettings:
     """How a Perceiver works; times in milliseconds.
 
-    `flow_side` is the longer side of the pictures that motion is computed on; when that takes too much of the budget,
-    smaller ones are used and a notice says so. `model_side` is the side of the frame in which `tiny` looks at pictures,
-    a multiple of 32; None takes the model's own, which is slower and finer. It holds for a model that is named: one
-    that was loaded is used as it is.
+    `flow_side` is the longer side of the pictures that motion is computed on, `model_side` the side of the frame in
+    which `tiny` looks at pictures, a multiple of 32; None takes the model's own, which is slower and finer. It holds
+    for a model that is named: one that was loaded is used as it is. "auto" begins with 480 and 384, and takes less
+    while this machine cannot keep the budget, or masks would be older than `wanted_age_ms` on average; notices say so.
+    Numbers stay what they are.
     """
 
     budget_ms: float = 33.0
+    wanted_age_ms: float = 400.0
     # A mask is fresh for so long after the picture that the model looked at, and stale beyond the second.
     fresh_ms: float = 500.0
     stale_ms: float = 1500.0
@@ -54,18 +60,23 @@ class PerceiverSettings:
     gap_ms: float = 150.0
     # So many pictures without any difference are taken for one, shown again and again; 0 never does.
     frozen_after: int = 10
-    flow_side: int = 480
-    model_side: int | None = 384
+    flow_side: int | Auto = "auto"
+    model_side: int | Auto | None = "auto"
     # How often a model that died is started again.
     restarts: int = 3
 
     def __post_init__(self) -> None:
-        for name in ("budget_ms", "fresh_ms", "stale_ms", "gap_periods", "gap_ms", "flow_side"):
+        for name in ("flow_side", "model_side"):
+            side = getattr(self, name)
+            if isinstance(side, str) and side != "auto":
+                raise SettingError(f'{name} must be a number of pixels or "auto", got {side!r}')
+        for name in ("budget_ms", "wanted_age_ms", "fresh_ms", "stale_ms", "gap_periods", "gap_ms", "flow_side"):
             value = getattr(self, name)
-            if not value > 0:
+            if value != "auto" and not value > 0:
                 raise SettingError(f"{name} must be above 0, got {value}")
-        if self.model_side is not None and (self.model_side < 32 or self.model_side % 32):
-            raise SettingError(f"model_side must be a multiple of 32, got {self.model_side}. Take 448, say")
+        side = self.model_side
+        if isinstance(side, int) and (side < 32 or side % 32):
+            raise SettingError(f"model_side must be a multiple of 32, got {side}. Take 448, say")
         if self.fresh_ms > self.stale_ms:
             raise SettingError(
                 f"fresh_ms must not be above stale_ms, got {self.fresh_ms:g} and {self.stale_ms:g}: "
@@ -74,6 +85,11 @@ class PerceiverSettings:
         for name in ("frozen_after", "restarts"):
             if getattr(self, name) < 0:
                 raise SettingError(f"{name} must be 0 or above, got {getattr(self, name)}")
+
+    @property
+    def finest_flow_side(self) -> int:
+        """What flow begins with."""
+        return FLOW_SIDE if self.flow_side == "auto" else self.flow_side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +139,8 @@ class PerceiverState:
     """All objects of a camera on one picture, in the order in which they were added.
 
     `frame` counts the pictures of the camera from 0. `step_ms` is what `step` took, `over_budget` whether that was too
-    much. `depth_m` is the picture's, where it had one.
+    much. `flow_side` and `model_side` are the sides that motion was computed on, 0 where it was left out, and that the
+    model is asked to look at, None where that is the model's own affair. `depth_m` is the picture's, where it had one.
     """
 
     camera: str
@@ -134,6 +151,8 @@ class PerceiverState:
     notices: tuple[Notice, ...] = ()
     step_ms: float = 0.0
     over_budget: bool = False
+    flow_side: int = 0
+    model_side: int | None = None
     depth_m: Float[np.ndarray, "H W"] | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, name: str) -> PerceivedObject:
@@ -178,4 +197,15 @@ def status_of(*, has_mask: bool, age_ms: float | None, is_blind: bool, settings:
     return "fresh" if age_ms <= settings.fresh_ms else "carried"
 
 
-__all__ = ["Notice", "NoticeKind", "PerceivedObject", "PerceiverSettings", "PerceiverState", "Status", "status_of"]
+__all__ = [
+    "FLOW_SIDE",
+    "MODEL_SIDES",
+    "Auto",
+    "Notice",
+    "NoticeKind",
+    "PerceivedObject",
+    "PerceiverSettings",
+    "PerceiverState",
+    "Status",
+    "status_of",
+]

@@ -24,7 +24,8 @@ class Question:
 
     `session` changes when all that was known of a camera's motion no longer holds; then the worker begins anew, from
     `prompts`. `motion` leads from the last keyframe of the session to this one, None for the first. `forget` are
-    objects that are no longer looked for.
+    objects that are no longer looked for. `model_side` is the side of the frame to look at, one of the worker's
+    `sides`; None leaves it as it is.
     """
 
     camera: str
@@ -34,6 +35,7 @@ class Question:
     motion: Motion | None = None
     prompts: Mapping[str, Prompt] = field(default_factory=dict)
     forget: tuple[str, ...] = ()
+    model_side: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +71,18 @@ class Asked(Protocol):
 class Worker(Protocol):
     """Answers one question at a time, beside the caller.
 
-    `trouble` is "" while all is well, "starting" until the model is there, and else why it is gone.
+    `trouble` is "" while all is well, "starting" until the model is there, and else why it is gone. `sides` are those
+    of the model's frame that may be asked for, from the finest; none where it has one.
     """
 
     @property
     def is_free(self) -> bool:
         """Whether a question may be submitted."""
+        ...
+
+    @property
+    def sides(self) -> tuple[int, ...]:
+        """See the class."""
         ...
 
     @property
@@ -102,8 +110,8 @@ class Worker(Protocol):
 class LaggedWorker:
     """Answers the `lag`-th time that it is asked for an answer: the same on every machine, for tests and replays."""
 
-    def __init__(self, asked: Asked, *, lag: int = 1) -> None:
-        self._asked, self._lag = asked, lag
+    def __init__(self, asked: Asked, *, lag: int = 1, sides: tuple[int, ...] = ()) -> None:
+        self._asked, self._lag, self.sides = asked, lag, sides
         self._reply: Reply | None = None
         self._left = 0
         self.trouble = ""
@@ -141,6 +149,7 @@ class ThreadWorker:
     """
 
     trouble = ""
+    sides: tuple[int, ...] = ()
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked

@@ -1,5 +1,6 @@
 """Soft masks: what is carried is the mask moved, and what is drawn is the mask that was laid down."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -61,3 +62,21 @@ def test_nothing_stays_nothing() -> None:
     assert nothing.carried(np.zeros((*GRID, 2), np.float32), 0.0) is nothing
     assert not nothing.touches_edge
     assert not decode(nothing.rle((120, 160))).any()
+
+
+@given(
+    x=st.integers(-10, 170),
+    y=st.integers(-10, 130),
+    radius=st.integers(0, 60),
+    size_hw=st.sampled_from([(120, 160), (119, 161), (90, 120), (80, 100), (60, 80), (30, 40)]),
+)
+def test_only_the_part_with_the_mask_is_shrunk_and_that_is_the_whole_shrunk(
+    x: int, y: int, radius: int, size_hw: SizeHW
+) -> None:
+    mask = disc(size_hw, x, y, radius)
+
+    laid = SoftMask.of_bits(mask, GRID)
+
+    whole = SoftMask.of(cv2.resize(mask.astype(np.float32), GRID[::-1], interpolation=cv2.INTER_AREA))
+    assert laid.grid_hw == GRID
+    assert np.allclose(laid.grid(), whole.grid(), atol=1e-6)

@@ -36,7 +36,7 @@ class Motion:
         inside = self.forward[mask.y : mask.y + h, mask.x : mask.x + w]
         reach = float(np.abs(inside).max())
         moved = mask.carried(self.backward, reach)
-        far = float((np.hypot(inside[..., 0], inside[..., 1]) * mask.values).sum() / max(mask.values.sum(), 1e-6))
+        far = float((np.sqrt(_squared(inside)) * mask.values).sum() / max(mask.values.sum(), 1e-6))
         return moved, self._agreement(moved), far
 
     def _agreement(self, mask: SoftMask) -> float:
@@ -44,11 +44,16 @@ class Motion:
         if not mask.values.size:
             return 0.0
         there = self.backward[mask.y : mask.y + h, mask.x : mask.x + w]
-        xs, ys = np.meshgrid(np.arange(mask.x, mask.x + w), np.arange(mask.y, mask.y + h))
-        at_x, at_y = (xs + there[..., 0]).astype(np.float32), (ys + there[..., 1]).astype(np.float32)
+        at_x = there[..., 0] + np.arange(mask.x, mask.x + w, dtype=np.float32)
+        at_y = there[..., 1] + np.arange(mask.y, mask.y + h, dtype=np.float32)[:, None]
         back = cv2.remap(self.forward, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        agrees = np.hypot(*np.moveaxis(there + back, -1, 0)) < _ROUND_TRIP_PX
+        agrees = _squared(there + back) < _ROUND_TRIP_PX**2
         return float((mask.values * agrees).sum() / max(mask.values.sum(), 1e-6))
+
+
+def _squared(ways: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "h w"]:
+    """The squares of lengths; a third of the time of `np.hypot`."""
+    return ways[..., 0] ** 2 + ways[..., 1] ** 2
 
 
 class MotionEstimator:

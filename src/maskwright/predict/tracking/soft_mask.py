@@ -4,6 +4,7 @@ A mask that is carried from frame to frame is resampled each time. Shares of pix
 and most objects are small, so only the part around the object is kept and moved.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -37,7 +38,10 @@ class SoftMask:
     @classmethod
     def of_bits(cls, mask: Bool[np.ndarray, "H W"], grid_hw: SizeHW) -> "SoftMask":
         """Lay a mask of the image on the grid."""
-        return cls.of(cv2.resize(mask.astype(np.float32), grid_hw[::-1], interpolation=cv2.INTER_AREA))
+        (y1, y2, top, bottom), (x1, x2, left, right) = _whole_blocks(mask, grid_hw)
+        part = mask[y1:y2, x1:x2].astype(np.float32)
+        on_grid = cls.of(cv2.resize(part, (right - left, bottom - top), interpolation=cv2.INTER_AREA))
+        return cls(values=on_grid.values, x=left + on_grid.x, y=top + on_grid.y, grid_hw=grid_hw)
 
     @classmethod
     def nothing(cls, grid_hw: SizeHW) -> "SoftMask":
@@ -74,12 +78,11 @@ class SoftMask:
         far = int(np.ceil(reach)) + _MARGIN
         x1, y1 = max(0, self.x - far), max(0, self.y - far)
         x2, y2 = min(width, self.x + w + far), min(height, self.y + h + far)
-        xs, ys = np.meshgrid(np.arange(x1, x2, dtype=np.float32), np.arange(y1, y2, dtype=np.float32))
         flow = backward[y1:y2, x1:x2]
         moved = cv2.remap(
             self.values,
-            xs + flow[..., 0] - np.float32(self.x),
-            ys + flow[..., 1] - np.float32(self.y),
+            flow[..., 0] + np.arange(x1, x2, dtype=np.float32) - np.float32(self.x),
+            flow[..., 1] + np.arange(y1, y2, dtype=np.float32)[:, None] - np.float32(self.y),
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=0,
@@ -105,6 +108,26 @@ class SoftMask:
             padded = _continued(padded, self)
         drawn = cv2.remap(padded, *np.meshgrid(xs + 1, ys + 1), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return paste(encode(drawn >= 0.5), size_hw, at_xy=(x1, y1))
+
+
+_Stretch = tuple[int, int, int, int]
+
+
+def _whole_blocks(mask: Bool[np.ndarray, "H W"], grid_hw: SizeHW) -> tuple[_Stretch, _Stretch]:
+    """Find the part of an image that its mask lies in, and of the grid, down and across: first and last of both.
+
+    Both ends lie where pixels of the image and of the grid meet, so that shrinking the part is shrinking the whole.
+    """
+    x, y, w, h = cv2.boundingRect(mask.view(np.uint8))
+    return _blocks(y, y + h, mask.shape[0], grid_hw[0]), _blocks(x, x + w, mask.shape[1], grid_hw[1])
+
+
+def _blocks(first: int, last: int, length: int, grid_length: int) -> _Stretch:
+    num_blocks = math.gcd(length, grid_length)
+    pixels, cells = length // num_blocks, grid_length // num_blocks
+    begin = min(first // pixels, num_blocks - 1)
+    end = max(begin + 1, -(-last // pixels))
+    return begin * pixels, end * pixels, begin * cells, end * cells
 
 
 def _continued(padded: Float[np.ndarray, "h w"], mask: SoftMask) -> Float[np.ndarray, "h w"]:
