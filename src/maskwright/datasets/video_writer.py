@@ -48,7 +48,7 @@ class VideoWriter:
             self._stream.height, self._stream.width = height, width
         if self._size_hw != (height, width):
             raise SettingError(f"a video needs pictures of one size, got {self._size_hw} and {(height, width)} (h, w)")
-        frame = av.VideoFrame.from_ndarray(_i420(pixels), format="yuv420p")
+        frame = av.VideoFrame.from_numpy_buffer(_i420(pixels), format="yuv420p")  # the encoder copies it, once
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:

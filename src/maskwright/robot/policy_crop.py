@@ -63,7 +63,7 @@ def cut_mask(mask: Bool[np.ndarray, "H W"], window: Window, size_hw: SizeHW) -> 
     are drawn smoothly, as those of pixels are.
     """
     part = _cut(mask.view(np.uint8), window, edge=False, fill=(0, 0, 0))
-    if not part.any():
+    if not cv2.hasNonZero(part):
         return np.zeros(size_hw, np.uint8)
     if _shrinks(part, size_hw):
         nearest = cv2.resize(part, size_hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
