@@ -5,8 +5,8 @@ python benchmarks/perceiver.py live [--minutes M]     a 30 Hz camera in real tim
 python benchmarks/perceiver.py quality [FOLDER ...]   J&F with answers that come so many pictures late, on any machine
 python benchmarks/perceiver.py model                  what one look of the model takes, beside what flow takes
 
-`live` needs a machine with nothing else to do; --flow-side and --threads (the model's) try other
-settings. `quality` counts pictures, not seconds: the same on every machine.
+`live` needs a machine with nothing else to do; --flow-side, --model-side and --threads (the model's) try other
+settings, which then stay what they are. `quality` counts pictures, not seconds: the same on every machine.
 FOLDER holds labelled video, as `maskwright evaluate --track` reads it.
 """
 
@@ -42,6 +42,8 @@ class Run:
     memory_mb: list[tuple[float, float]] = field(default_factory=list)
     status: Counter[str] = field(default_factory=Counter)
     notices: Counter[str] = field(default_factory=Counter)
+    flow_sides: Counter[int] = field(default_factory=Counter)
+    model_sides: Counter[int | None] = field(default_factory=Counter)
     cpu_s: float = 0.0
     model_cpu_s: float = 0.0
     looks: set[int] = field(default_factory=set)
@@ -125,6 +127,8 @@ def _play(
             run.age_ms += [one.age_ms for one in state.objects if one.age_ms is not None]
             run.status.update(one.status for one in state.objects)
             run.notices.update(notice.kind for notice in state.notices)
+            run.flow_sides[state.flow_side] += 1
+            run.model_sides[state.model_side] += 1
             run.looks |= {one.seen_frame for one in state.objects if one.seen_frame is not None}
             meters.add(state, truth, number)
             if number % HZ == 0:
@@ -176,8 +180,7 @@ def _told(run: Run, count: int, offline: float, num_objects: int) -> str:
     steps = run.step_ms[SETTLED:]
     ours, models = (max(pair[i] for pair in run.memory_mb) for i in (0, 1))
     where = machine()
-    every = sum(run.status.values())
-    shares = ", ".join(f"{status} {100 * times / every:.1f} %" for status, times in run.status.most_common())
+    shares, flow_on, model_on = (_shares(counts) for counts in (run.status, run.flow_sides, run.model_sides))
     notices = ", ".join(f"{kind} {times}" for kind, times in run.notices.most_common()) or "none"
     return f"""## perceiver: a 30 Hz camera, 640x480, {num_objects} object(s), `tiny`, {count} pictures in real time
 
@@ -196,10 +199,15 @@ def _told(run: Run, count: int, offline: float, num_objects: int) -> str:
 | J&F, every fifth picture | {run.j_and_f:.3f} | |
 | the same of the offline tracker, stride 6, the episode once | {offline:.3f} | at most 0.05 above |
 
-Masks: {shares}. Notices: {notices}.
+Masks: {shares}. Notices: {notices}. Flow on sides of {flow_on}; the model on {model_on}.
 
 `{command()}`, {where["date"]}, commit {where["commit"]}, {where["cpu"]}, {os.cpu_count()} threads, load {where["load"]}, torch {where["torch"]}.
 """  # noqa: E501
+
+
+def _shares(counts: Counter[Any]) -> str:
+    every = sum(counts.values())
+    return ", ".join(f"{what} {100 * times / every:.1f} %" for what, times in counts.most_common())
 
 
 def _plot(run: Run, path: Path) -> None:

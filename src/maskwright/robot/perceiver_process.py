@@ -31,6 +31,7 @@ _NUM_BYTES = 64 * 1024 * 1024
 _LENGTH = struct.Struct("<Q")
 _NICENESS = 10  # flow comes first where there are fewer cores than work
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}  # docs/guides/install.md
+_WAITS = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait for one that `step` has displaced leave it their core
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +228,7 @@ def _check_model(model: str | os.PathLike[str]) -> None:
 
 def _environment(outer: Mapping[str, str]) -> dict[str, str]:
     paths = [path for path in sys.path if path]
-    return {**_ALLOCATOR, **outer, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**_ALLOCATOR, **_WAITS, **outer, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _new_memory() -> tuple[str, mmap.mmap]:

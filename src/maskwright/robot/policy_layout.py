@@ -137,7 +137,7 @@ def mask_png(planes: UInt8[np.ndarray, "H W 3"]) -> bytes:
     rows[:, 0] = 0  # the number of the row's filter
     rows[:, 1:] = planes.reshape(height, -1)
     head = width.to_bytes(4) + height.to_bytes(4) + b"\x08\x02\x00\x00\x00"  # 8 bits, RGB
-    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b""))
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows.data, 1)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, content) for kind, content in parts)
 
 
