@@ -12,10 +12,10 @@ from maskwright.robot.perceiver_worker import Question
 from sliding_scene import SIZE_HW, picture, truth
 
 
-def question(number, *, session=0, motion=None, forget=(), **prompts):
+def question(number, *, session=0, motion=None, forget=(), model_side=None, **prompts):
     return Question(
         camera="camera", session=session, number=number, pixels=picture(number), motion=motion, prompts=prompts,
-        forget=forget,
+        forget=forget, model_side=model_side,
     )  # fmt: skip
 
 
@@ -55,6 +55,28 @@ def test_a_new_session_knows_nothing_and_what_is_forgotten_stays_away(model):
 
     assert [one.name for one in after.sightings] == ["mug"]
     assert anew.sightings == ()
+
+
+def test_tiny_looks_at_the_side_that_is_asked_for_and_goes_on_with_what_it_knows():
+    tiny = load_model("tiny")
+    looker, sides = Looker(tiny, flow_side=160), []
+    cup = MaskPrompt(truth("cup", 0))
+
+    for number, side in enumerate((384, 384, 256, 256, 384, None)):
+        reply = looker.look(question(number, model_side=side, **({"cup": cup} if number == 0 else {})))
+        sides.append(tiny.frame.side)
+
+        assert [one.state for one in reply.sightings] == ["visible"]
+        assert iou(reply.sightings[0].rle, truth("cup", number)) > 0.8, number
+    assert sides == [384, 384, 256, 256, 384, 384]
+
+
+def test_another_model_has_the_side_that_it_has(model):
+    before = model.frame
+
+    Looker(model, flow_side=160).look(question(0, model_side=256, cup=MaskPrompt(truth("cup", 0))))
+
+    assert model.frame == before
 
 
 def test_video_models_answer_too():

@@ -1,8 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 
 from maskwright.predict.tracking.motion import Motion
 from maskwright.predict.tracking.soft_mask import SoftMask
+from maskwright.robot.perceiver_flow import shrunk
 from maskwright.robot.perceiver_motion import MotionMeter, Way, joined, reversed_motion
 from sliding_scene import picture
 
@@ -124,3 +126,16 @@ def test_a_motion_that_was_left_out_is_in_the_next():
 
     assert np.median(motion.backward[30:40, 26:36, 0]) == pytest.approx(-6, abs=0.7)
     assert meter.see(picture(2)) is True
+
+
+@pytest.mark.parametrize(
+    ("size_hw", "to_hw"), [((480, 640), (180, 240)), ((480, 640), (63, 84)), ((121, 161), (50, 70))]
+)
+def test_a_picture_shrunk_in_two_steps_is_the_picture_shrunk(size_hw, to_hw):
+    large = picture(3, size_hw)
+
+    small = shrunk(large, to_hw)
+
+    assert small.shape == (*to_hw, 3)
+    assert np.abs(small.astype(int) - cv2.resize(large, to_hw[::-1], interpolation=cv2.INTER_AREA)).mean() < 1
+    assert shrunk(large[..., 0], to_hw).shape == to_hw

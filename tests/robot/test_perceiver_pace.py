@@ -89,8 +89,7 @@ def test_the_model_looks_at_smaller_frames_while_masks_would_be_too_old():
     assert set(sides[:20]) == {384}
     assert set(sides[40:80]) == {320}
     assert set(sides[100:140]) == {256}  # too old with any side: the smallest
-    assert sides[-1] == 384
-    assert sharpness.is_finest
+    assert sides[-1] == sharpness.finest == 384
 
 
 def test_a_pause_of_the_camera_is_no_reason_for_smaller_frames():

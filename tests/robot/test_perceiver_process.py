@@ -10,7 +10,7 @@ import pytest
 from maskwright.core.errors import ImageError, SettingError, UnknownModel
 from maskwright.robot.perceiver import Perceiver
 from maskwright.robot.perceiver_process import ProcessWorker
-from maskwright.robot.perceiver_values import PerceiverSettings
+from maskwright.robot.perceiver_values import MODEL_SIDES, PerceiverSettings
 from maskwright.robot.perceiver_worker import Question
 from sliding_scene import picture, truth
 
@@ -69,6 +69,19 @@ def test_one_may_wait_for_the_model_before_the_first_picture(tmp_path):
     assert "model_starting" not in kinds(first)
     with pytest.raises(SettingError, match="was closed"):
         perceiver.wait_until_ready()
+
+
+@pytest.mark.parametrize(
+    ("model", "side", "sides"), [("tiny", "auto", MODEL_SIDES), ("tiny", 320, ()), ("test-sam", "auto", ())]
+)
+def test_a_process_says_which_sides_it_can_be_asked_for(model, side, sides):
+    with Perceiver(model, settings=PerceiverSettings(model_side=side)) as perceiver:
+        starting = perceiver._worker.sides
+        assert perceiver.wait_until_ready(PATIENCE_S)
+
+        assert starting == ()
+        assert perceiver._worker.sides == sides
+        assert perceiver.step(picture(0)).model_side == (sides[0] if sides else None)
 
 
 def test_what_cannot_be_loaded_is_told_at_once(tmp_path):

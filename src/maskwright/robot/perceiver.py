@@ -233,9 +233,9 @@ class Perceiver:
 
     def _state(self, line: CameraLine, began: float, notices: list[Notice], image: Image) -> PerceiverState:
         objects, more = line.tell()
-        if self._sharpness is not None and not self._sharpness.is_finest:
-            sides = f"{self._sharpness.side} instead of {self._worker.sides[0]} pixels"
-            text = f"the model looks at {sides}, so that masks are no older than wanted"
+        sharp = self._sharpness
+        if sharp is not None and sharp.side < sharp.finest:
+            text = f"the model looks at {sharp.side} instead of {sharp.finest} pixels, so that masks are not too old"
             notices.append(Notice(kind="model_coarse", text=text))
         if line.sent is not None:
             waiting_ms = line.moment.elapsed_ms - line.sent.moment.elapsed_ms

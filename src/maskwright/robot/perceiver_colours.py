@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from maskwright.core import SizeHW
 from maskwright.predict.tracking.soft_mask import SoftMask
+from maskwright.robot.perceiver_flow import shrunk
 
 # All lengths are pixels of half the grid. Colours are counted in LAB, in 16 bins a channel; what a thing is told from
 # lies so far around it.
@@ -52,7 +53,7 @@ class ColourView:
     def small(self, size_hw: SizeHW) -> UInt8[np.ndarray, "h w 3"]:
         """The picture of that size, always the same one."""
         if self._small is None:
-            self._small = cv2.resize(self._pixels, size_hw[::-1], interpolation=cv2.INTER_AREA)
+            self._small = shrunk(self._pixels, size_hw)
         return self._small
 
 

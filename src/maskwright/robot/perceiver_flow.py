@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from maskwright.core import SizeHW
 from maskwright.predict.tracking.motion import Motion, colours_differ, is_unlike
 
 # Of OpenCV's DIS: down to the pixels of what it is given, patches of 8 pixels at steps of 5, 8 rounds, and no smoothing
@@ -60,4 +61,14 @@ class HeldFlow:
         return self._flow.calc(of, to, guess)  # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
-__all__ = ["Glance", "HeldFlow"]
+def shrunk(picture: UInt8[np.ndarray, "H W *C"], size_hw: SizeHW) -> UInt8[np.ndarray, "h w *C"]:
+    """Make a picture smaller, by means of areas: first by a whole number, which takes a tenth of the time of others."""
+    height, width = picture.shape[:2]
+    most = min(height // size_hw[0], width // size_hw[1])
+    by = next((one for one in range(most, 1, -1) if height % one == 0 and width % one == 0), 1)
+    if by > 1:
+        picture = cv2.resize(picture, (width // by, height // by), interpolation=cv2.INTER_AREA)
+    return cv2.resize(picture, size_hw[::-1], interpolation=cv2.INTER_AREA)
+
+
+__all__ = ["Glance", "HeldFlow", "shrunk"]

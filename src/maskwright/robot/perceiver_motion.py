@@ -16,7 +16,7 @@ from maskwright.core import SizeHW
 from maskwright.predict.tracking.motion import Motion, colour_histogram
 from maskwright.predict.tracking.soft_mask import SoftMask
 from maskwright.robot.perceiver_colours import Colours, ColourView
-from maskwright.robot.perceiver_flow import Glance, HeldFlow
+from maskwright.robot.perceiver_flow import Glance, HeldFlow, shrunk
 from maskwright.robot.perceiver_rigid import MotionOfThings
 
 # What is left of confidence: agreement of the way there and back to this power, and less for each frame's worth of way.
@@ -170,7 +170,7 @@ def _part(length: int, share: float) -> int:
 
 
 def _resized(seen: Glance, size_hw: SizeHW) -> Glance:
-    return replace(seen, gray=cv2.resize(seen.gray, size_hw[::-1], interpolation=cv2.INTER_AREA))
+    return replace(seen, gray=shrunk(seen.gray, size_hw))
 
 
 def _on_grid(motion: Motion, grid_hw: SizeHW) -> Motion:

@@ -128,9 +128,9 @@ class Sharpness:
         return self._sides[self._ladder.level]
 
     @property
-    def is_finest(self) -> bool:
-        """Whether there is no larger side."""
-        return self._ladder.level == 0
+    def finest(self) -> int:
+        """The largest side, with which it begins."""
+        return self._sides[0]
 
     def answered(self, age_ms: float) -> None:
         """Tell how old masks are on average if answers come as this one did."""
