@@ -193,9 +193,10 @@ def tell(args: argparse.Namespace, costs: Costs) -> None:
     print(f"ratio: {costs.anew / costs.kept:.2f}")
     if not on_cpu:
         print(f"peak GPU memory: {costs.kept_mb:,.0f} MB from what is kept, {costs.anew_mb:,.0f} MB encoding")
+    found = {"from what is kept": (costs.kept, costs.kept_mb), "encoding every step": (costs.anew, costs.anew_mb)}
     timings = [
-        Timing(name="from what is kept", seconds=costs.kept / n, peak_mb=costs.kept_mb, added_mb=0, result=None),
-        Timing(name="encoding every step", seconds=costs.anew / n, peak_mb=costs.anew_mb, added_mb=0, result=None),
+        Timing(name=how, seconds=spent / n, processor_seconds=spent / n, peak_mb=peak_mb, added_mb=0, result=None)
+        for how, (spent, peak_mb) in found.items()
     ]
     title = f"an epoch of fine-tuning {name} on {args.device}, {n} frames, batches of at most {batch}"
     report("tune" if on_cpu else "tune_gpu", title, timings, note=f"ms a frame{', processor, one thread' * on_cpu}")

@@ -52,6 +52,16 @@ def test_a_box_is_tight_and_the_click_after_it_lies_in_what_is_missing(
     assert trial.after(1).predicted_iou == 0.7
 
 
+def test_fewer_clicks_are_asked_where_fewer_are_wanted(dataset: MakeDataset, square: TrueObject) -> None:
+    segmenter = Scripted(clicks=[Answer(mask=HALF)])
+
+    evaluation = evaluate([segmenter], dataset(square), tasks=["click"], num_clicks=1)
+
+    assert len(segmenter.asked) == 1
+    (summary,) = summarise(evaluation)
+    assert summary.scores["1 click"] == 0.5
+
+
 def test_an_answer_that_is_right_to_the_pixel_is_not_corrected(dataset: MakeDataset, square: TrueObject) -> None:
     segmenter = Scripted(box=Answer(mask=square.mask))
 

@@ -9,7 +9,7 @@ from maskwright.evaluate.baselines import BASELINES, BoxFill, GrabCut, open_base
 from maskwright.evaluate.cases import Case
 from maskwright.evaluate.clicks import Click, middle_click, random_click
 from maskwright.evaluate.dataset import Dataset, Facts, LabelledPicture, PictureSource, TrueObject
-from maskwright.evaluate.evaluation import TASKS, Evaluation, check_tasks, evaluate
+from maskwright.evaluate.evaluation import FEW_CLICKS, TASKS, Evaluation, check_tasks, evaluate
 from maskwright.evaluate.identities import IdentityBook
 from maskwright.evaluate.layouts import open_dataset
 from maskwright.evaluate.phrases import Phrase, phrases_of
@@ -38,6 +38,7 @@ from maskwright.evaluate.trials import KINDS, Step, Trial, to_csv
 
 __all__ = [
     "BASELINES",
+    "FEW_CLICKS",
     "KINDS",
     "METRICS",
     "STARTS",

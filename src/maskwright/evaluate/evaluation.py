@@ -74,11 +74,13 @@ def evaluate(
     dataset: Dataset,
     *,
     tasks: Sequence[str] = TASKS,
+    num_clicks: int = FEW_CLICKS,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Ask every segmenter the questions of `tasks` that it and the data can take.
 
-    A picture that cannot be read is left out with a note, unless none can be read.
+    `click` gives every object `num_clicks`; scores after more than these say nothing then. A picture that cannot be
+    read is left out with a note, unless none can be read.
 
     Raises:
         SettingError: a task is unknown, two segmenters have one name, or nothing could be asked.
@@ -86,7 +88,7 @@ def evaluate(
     """
     check_tasks(tasks)
     _check_names(segmenters)
-    run = _Run(dataset=dataset, tasks=tuple(tasks), notes=_notes(segmenters, dataset, tasks))
+    run = _Run(dataset=dataset, tasks=tuple(tasks), num_clicks=num_clicks, notes=_notes(segmenters, dataset, tasks))
     for index, source in enumerate(dataset.sources):
         try:
             picture = source.read()
@@ -149,6 +151,7 @@ class _Run:
 
     dataset: Dataset
     tasks: tuple[str, ...]
+    num_clicks: int
     notes: list[str]
     num_objects: int = 0
     trials: list[Trial] = field(default_factory=list)
@@ -287,8 +290,9 @@ class _Asker:
 
     def _click(self, kind: str, draw: int, choosers: Sequence[ChooseClick], *, many: bool) -> None:
         objects = self.picture.objects
-        most = MOST_CLICKS if many else FEW_CLICKS
-        answers = click_through(self.session, objects, choosers, least=FEW_CLICKS, most=most, enough=_ENOUGH)
+        few = FEW_CLICKS if many else self.run.num_clicks
+        most = MOST_CLICKS if many else few
+        answers = click_through(self.session, objects, choosers, least=few, most=most, enough=_ENOUGH)
         for i, one in enumerate(objects):
             steps = score_clicks(answers[i], one.mask)
             self._record(kind, i, steps, draw=draw)

@@ -20,6 +20,7 @@ from maskwright.core import PointPrompt
 from maskwright.core.errors import UnsupportedPrompt
 from maskwright.core.settings import CACHE
 from maskwright.evaluate import (
+    FEW_CLICKS,
     Dataset,
     Evaluation,
     ModelSegmenter,
@@ -233,15 +234,23 @@ class _Finish:
         name = self.job.out.resolve().name
         return name if name != _name(self.job.base) else f"{name} (tuned)"
 
-    def _score(self, models: Mapping[str, Model], data: Dataset, what: str, closer: bool | None = None) -> Evaluation:
+    def _score(
+        self,
+        models: Mapping[str, Model],
+        data: Dataset,
+        what: str,
+        *,
+        closer: bool | None = None,
+        num_clicks: int = FEW_CLICKS,
+    ) -> Evaluation:
         """Ask both models; what the one encoder makes of a picture serves both."""
         cache = EmbeddingCache(memory_bytes=_SHARED_BYTES)
         asked = [ModelSegmenter(model, name, closer=closer, cache=cache) for name, model in models.items()]
-        return evaluate(asked, data, tasks=TASKS, progress=lambda *at: self.say(what, *at))
+        return evaluate(asked, data, tasks=TASKS, num_clicks=num_clicks, progress=lambda *at: self.say(what, *at))
 
     def _retention(self, models: Mapping[str, Model]) -> Retention:
         data = self.general.source.dataset(spread(self.general.scored, self.job.recipe.eval_pictures))
-        before, after = summarise(self._score(models, data, "scoring general data", closer=False))
+        before, after = summarise(self._score(models, data, "scoring general data", closer=False, num_clicks=1))
         return Retention(
             data=self.general.name,
             before={name: before.scores[name] or 0.0 for name in SCORED},
