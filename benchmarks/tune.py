@@ -7,7 +7,8 @@ Frames are painted, one mask each is asked for. Times are processor seconds of o
 turn, so other work on the machine counts little; on a GPU they are seconds by the clock, with the peak of its memory.
 Each round draws other prompts: clicks take longer than boxes. What 1,000 frames and 10 epochs take is reckoned from
 them and says so: learnt from alone, and as `maskwright train` does it if nothing is said, which holds frames out and
-scores them, takes mirrored views and crops, mixes general pictures in and asks the base.
+scores them, takes mirrored views and crops, mixes general pictures in and asks the base. Of so many masks it asks the
+base less often than is reckoned here, so that is the most.
 """
 
 import argparse

@@ -204,6 +204,15 @@ def test_of_few_general_pictures_no_more_is_mixed_in_than_they_have_to_say(squar
     assert len(general) == 4
 
 
+def test_of_few_general_pictures_the_base_is_asked_no_more_than_they_have_to_say(squares, quick):
+    recipe = replace(quick, replay=0.0, keep=1.0, keep_within=1.0)
+    few = MaskLesson(squares[:2], squares[2:3], recipe, crops=0, general=squares[3:4])
+    many = [replace(squares[i % 12], name=f"{i}", group=f"{i}", digest=f"{i}") for i in range(32)]
+
+    assert few.keep == 1.0
+    assert MaskLesson(many, squares[12:], recipe, crops=0, general=squares[3:4]).keep == 0.5
+
+
 def test_of_many_masks_each_epoch_asks_for_others(squares, quick):
     samples = Samples(squares, replace(quick, epoch_masks=5), crops=0)
 

@@ -25,6 +25,7 @@ from maskwright.train.tune.tuner import Tuner
 from maskwright.train.tune.views import View, closest_view, views_of
 
 _MOST_JUDGED, _JUDGED_MASKS = 32, 4
+_MOST_KEPT = 16  # times an epoch that the base is asked about a general picture, on average: more say little more
 _MOST_HELD_OUT = 240  # masks that are scored after every epoch; of more, these are spread over all
 
 
@@ -66,6 +67,7 @@ class MaskLesson:
         judged = judged_of(general) if recipe.draws_back else ()
         learnt = general[1::2] or general if recipe.draws_back else general
         self.samples = Samples(train, recipe, crops=crops, general=learnt)
+        self.keep = min(recipe.keep, _MOST_KEPT * len(learnt) / max(1, len(self.samples.epoch(0))))
         self.judged = _all_of(judged[:_MOST_JUDGED], replace(recipe, per_picture=_JUDGED_MASKS))
         held_out = list(spread(_all_of(validation, recipe), _MOST_HELD_OUT))
         self.held_out = [_seen_closer(one) for one in held_out] if crops else held_out
@@ -92,7 +94,7 @@ class MaskLesson:
 
     def _elsewhere(self, tuner: Tuner, num_learnt: int, seed: int) -> Elsewhere | None:
         rng = np.random.default_rng(seed)
-        views = self.samples.general_views(rng, math.ceil(tuner.recipe.keep * num_learnt))
+        views = self.samples.general_views(rng, math.ceil(self.keep * num_learnt))
         return elsewhere(views, tuner.model.frame, rng, tuner.device) if views else None
 
     def score(self, model: SamModel, cache: FeatureCache | None) -> dict[str, float]:
