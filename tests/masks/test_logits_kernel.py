@@ -4,8 +4,6 @@ Exact agreement with torch is asserted where torch itself is compiled with fused
 that is the order of rounding the kernel copies; elsewhere a pixel whose logit rounds differently may flip.
 """
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -14,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools import mask as coco
 
-from maskwright.masks import decode, encode, logits_kernel
+from maskwright.masks import decode, encode
 from maskwright.masks.logits_kernel import Canvas, LogitsMap, draw_mask
 from maskwright.models.frame import FrameSpec, ModelFrame
 from maskwright.predict.upscale import masks_from_logits, upscale_logits
@@ -173,22 +171,3 @@ def test_many_masks_on_threads_come_back_in_order() -> None:
         torch.set_num_threads(threads)
 
     assert together == one_by_one
-
-
-def test_code_that_cannot_be_kept_on_disk_is_compiled_in_memory(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    compile_function = logits_kernel.numba.njit
-
-    def read_only(**options: Any) -> Any:
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return compile_function(**options)
-
-    monkeypatch.setattr(logits_kernel.numba, "njit", read_only)
-    logits_kernel._warn_of_no_cache.cache_clear()
-
-    doubled = logits_kernel._compiled(lambda x: 2 * x)
-
-    assert doubled(21) == 42
-    assert "set NUMBA_CACHE_DIR to one that can" in caplog.text

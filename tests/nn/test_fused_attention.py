@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from maskwright.models.sam import image_encoder
 from maskwright.models.sam.image_encoder import GridAttention
+from maskwright.nn import fused_attention
 from maskwright.nn.attention import relative_positions
 from maskwright.nn.fused_attention import attend_over_grid, can_fuse, products_with_positions
 
@@ -62,14 +63,63 @@ def test_the_operator_tells_its_shape_and_its_operations_without_being_run():
     assert counter.get_total_flops() == queries * 32 * (4 * 14 * 14 + 2 * (14 + 14))
 
 
-def test_the_cpu_gradients_and_fp64_go_the_other_way():
+def test_gradients_and_other_numbers_go_the_other_way(monkeypatch):
     with FakeTensorMode(), torch.no_grad():
-        on_cpu = torch.empty(1, 4, 4, 3 * 16, dtype=torch.bfloat16)
+        on_cpu = torch.empty(1, 4, 4, 3 * 16)
         in_fp64 = torch.empty(1, 4, 4, 3 * 16, device="cuda", dtype=torch.float64)
-        assert not can_fuse(on_cpu, 1, 4, 4)
+        assert not can_fuse(on_cpu.bfloat16(), 1, 4, 4)
         assert not can_fuse(in_fp64, 1, 4, 4)
         with torch.enable_grad():
             assert not can_fuse(in_fp64.bfloat16(), 1, 4, 4)
+            assert not can_fuse(on_cpu, 1, 4, 4)
+        monkeypatch.setattr(fused_attention, "HAS_AVX2", False)
+        assert not can_fuse(on_cpu, 1, 4, 4)
+        monkeypatch.setattr(fused_attention, "HAS_AVX2", True)
+        assert can_fuse(on_cpu, 1, 4, 4)
+
+
+def _layer(grid, window, heads, c):
+    torch.manual_seed(0)
+    layer = GridAttention(heads * c, heads, grid[0], window)
+    for parameter in layer.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    if not window:
+        layer.rel_pos_w = torch.nn.Parameter(0.3 * torch.randn(2 * grid[1] - 1, c))
+    return layer
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize(
+    ("grid", "window", "heads", "c", "images"),
+    [((20, 20), 14, 2, 16, 1), ((37, 50), 14, 2, 80, 2), ((9, 100), 0, 1, 32, 1), ((3, 300), 0, 1, 16, 1),
+     ((5, 3), 7, 1, 16, 2), ((32, 32), 0, 2, 64, 1)],
+)  # fmt: skip
+def test_on_a_processor_the_kernel_equals_the_definition(grid, window, heads, c, images, threads, monkeypatch):
+    layer = _layer(grid, window, heads, c)
+    qkv = torch.randn(images, *grid, 3 * heads * c)
+    before = torch.get_num_threads()
+
+    with torch.no_grad():
+        monkeypatch.setattr(fused_attention, "HAS_AVX2", True)
+        torch.set_num_threads(threads)
+        fused = layer.attend(qkv).double()
+        torch.set_num_threads(before)
+        monkeypatch.setattr(fused_attention, "HAS_AVX2", False)
+        truth = layer.double().attend(qkv.double())
+
+    assert float((fused - truth).norm() / truth.norm()) < 1e-6
+
+
+def test_on_a_processor_scores_of_any_size_do_not_overflow(monkeypatch):
+    monkeypatch.setattr(fused_attention, "HAS_AVX2", True)
+    layer = _layer((20, 20), 0, 1, 16)
+    qkv = 60 * torch.randn(1, 20, 20, 48)
+
+    with torch.no_grad():
+        fused = layer.attend(qkv).double()
+        truth = layer.double().attend(qkv.double())
+
+    assert float((fused - truth).norm() / truth.norm()) < 1e-4
 
 
 @needs_cuda

@@ -9,7 +9,6 @@ Import this module lazily: it costs the import of numba, and the first call load
 Logits must be finite. What it does not know: models, torch, records.
 """
 
-import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,10 +19,9 @@ from jaxtyping import Float, Float32, Int, Int32, Int64, UInt8
 from numba import types
 from numba.extending import intrinsic
 
+from maskwright.core.compiled import compiled
 from maskwright.core.rle import RLE
 from maskwright.core.shapes import BoxXYXY, SizeHW
-
-_log = logging.getLogger(__name__)
 
 # Above, between and below three thresholds are classes 0 to 3; a group of logits that disagree, or that rounding could
 # carry over a threshold, is mixed.
@@ -174,23 +172,6 @@ def _bilinear_taps(num_in: int, num_out: int) -> tuple[Int32[np.ndarray, "2 _out
     return taps, np.stack([np.float32(1) - after, after])
 
 
-def _compiled(function: Any) -> Any:
-    """Compile on first use and keep the code on disk; only in memory where no folder for it can be written."""
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        _warn_of_no_cache()
-        return numba.njit(nogil=True)(function)
-
-
-@lru_cache(maxsize=1)
-def _warn_of_no_cache() -> None:
-    _log.warning(
-        "the mask kernel is compiled anew in every process (some seconds), because its folder cannot be written; "
-        "set NUMBA_CACHE_DIR to one that can"
-    )
-
-
 def _fma_signature(typing_context: Any, a: Any, b: Any, c: Any) -> tuple[Any, Any]:
     signature = types.float32(types.float32, types.float32, types.float32)
     return signature, lambda context, builder, signature, args: builder.fma(*args)
@@ -208,7 +189,7 @@ def _blend(a, b, c, d, u0, u1, v0, v1, one_of_three):
     return _fma(u0, _fma(v0, a, v1 * b), u1 * _fma(v0, c, v1 * d))
 
 
-@_compiled
+@compiled
 def _classify(
     logits: Float32[np.ndarray, "h w"], thresholds: Float32[np.ndarray, " 3"], num_rows: int, num_columns: int
 ):
@@ -239,7 +220,7 @@ def _classify(
     return classes, columns, first, last
 
 
-@_compiled
+@compiled
 def _cut(classes, agreed, left, right, first, last, first_pixel, end_pixel, num_pixels, segments):
     """Cut a pixel column into segments (start, end, class) by the logit columns `left` to `right`; class 0 is left out.
 
@@ -279,7 +260,7 @@ def _cut(classes, agreed, left, right, first, last, first_pixel, end_pixel, num_
     return n
 
 
-@_compiled
+@compiled
 def _enlarge(columns, rows, x_taps, x_weights, column, segments, num_segments, out, one_of_three):
     """Interpolate one column of the frame, at the rows that mixed segments need."""
     taps, weights, image_taps, _, _, _, _, _ = rows
@@ -293,7 +274,7 @@ def _enlarge(columns, rows, x_taps, x_weights, column, segments, num_segments, o
                 out[y] = _blend(left[i], right[i], left[j], right[j], u0, u1, v0, v1, one_of_three)
 
 
-@_compiled
+@compiled
 def _add_run(starts, ends, tally, column, base, start, stop):
     """Add the run of pixels from `start` to `stop` of a column; it may go on where the last run ended."""
     n = tally[_NUM_RUNS]
@@ -307,7 +288,7 @@ def _add_run(starts, ends, tally, column, base, start, stop):
     tally[_Y1], tally[_Y2] = min(tally[_Y1], start), max(tally[_Y2], stop)
 
 
-@_compiled
+@compiled
 def _add_pixels(starts, ends, tally, column, base, start, stop, pixels, thresholds):
     """Count interpolated pixels and add the runs of those above the middle threshold."""
     low, threshold, high = thresholds[0], thresholds[1], thresholds[2]
@@ -328,7 +309,7 @@ def _add_pixels(starts, ends, tally, column, base, start, stop, pixels, threshol
             _add_run(starts, ends, tally, column, base, run, y)
 
 
-@_compiled
+@compiled
 def _draw(logits, rows, columns, thresholds, canvas_height, x_offset, y_offset, one_of_three):
     """Walk the image column by column; return the runs as starts and ends, and the tally."""
     _, _, y_taps, y_weights, _, y_highest, first_pixel, end_pixel = rows
@@ -395,7 +376,7 @@ def _draw(logits, rows, columns, thresholds, canvas_height, x_offset, y_offset, 
     return starts[:num_runs], ends[:num_runs], tally
 
 
-@_compiled
+@compiled
 def _compress(starts: Int64[np.ndarray, " n"], ends: Int64[np.ndarray, " n"], total: int) -> UInt8[np.ndarray, " c"]:
     """Write runs as COCO's compressed counts: five bits a character, as differences to the count two before."""
     n = len(starts)

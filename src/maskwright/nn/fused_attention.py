@@ -1,4 +1,5 @@
-"""Attention over a grid or its windows in one kernel, where a GPU and Triton are: what it is, and when it is used.
+"""Attention over a grid or its windows in one kernel, on a GPU with Triton or a processor: what it is, and when it is
+used.
 
 It is an operator of PyTorch (`maskwright::attend_over_grid`), so that `torch.compile` keeps it whole and counters of
 operations know it. It has no gradient: training goes the way of `attention.py`.
@@ -13,9 +14,13 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
+from maskwright.nn.exporting import is_exporting
+
 _WIDEST_HEAD = 128
 _WIDEST_ROW = 128  # of keys, which a step of the kernel holds
 _SMALL = 16
+_CPU_HEADS = 16  # a head's width is a multiple of this on a processor
+HAS_AVX2 = torch.backends.cpu.get_cpu_capability() == "AVX2"  # with FMA, and nothing longer
 HAS_TRITON = importlib.util.find_spec("triton") is not None
 # By bytes a number: of a head's queries, keys a step, warps, loads in flight; the fastest that
 # benchmarks/gpu_encoder.py tried.
@@ -28,12 +33,18 @@ _BLOCKS = {
 
 
 def can_fuse(qkv: Tensor, num_heads: int, side_h: int, side_w: int) -> bool:
-    """Whether the kernel takes these: on an NVIDIA GPU, with Triton, and nothing that asks for a gradient."""
+    """Whether a kernel takes these, where nothing asks for a gradient: on an NVIDIA GPU with Triton, or on a processor
+    whose vectors hold eight numbers. With AVX-512 PyTorch's library has longer ones; elsewhere nothing was measured.
+    """
+    if torch.is_grad_enabled():
+        return False
+    c = qkv.shape[-1] // (3 * num_heads)
+    if qkv.device.type == "cpu":
+        return HAS_AVX2 and qkv.dtype == torch.float32 and c % _CPU_HEADS == 0 and not is_exporting()
     return (
         qkv.device.type == "cuda"
-        and not torch.is_grad_enabled()
         and qkv.dtype in (torch.float32, torch.bfloat16, torch.float16)
-        and qkv.shape[-1] // (3 * num_heads) <= _WIDEST_HEAD
+        and c <= _WIDEST_HEAD
         and side_w <= _WIDEST_ROW
         and HAS_TRITON
         and torch.cuda.get_device_capability(qkv.device) >= (8, 0)
@@ -81,6 +92,13 @@ def products_with_positions(
     tables = torch.cat([table_h, table_w, table_w[-1:], table_w[-1:]])
     queries = qkv.view(-1, 3, num_heads, c)[:, 0].transpose(0, 1)
     return torch.bmm(queries, tables.T.expand(num_heads, -1, -1))
+
+
+@_attend_over_grid.register_kernel("cpu")
+def _(qkv: Tensor, zero: Tensor, table_h: Tensor, table_w: Tensor, num_heads: int, side_h: int, side_w: int) -> Tensor:
+    from maskwright.nn.cpu_grid_kernel import attend
+
+    return attend(qkv.contiguous(), zero, table_h, table_w, num_heads, side_h, side_w)
 
 
 @_attend_over_grid.register_fake
