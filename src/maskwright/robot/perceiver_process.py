@@ -29,7 +29,7 @@ from maskwright.robot.perceiver_worker import Question, Reply
 # Room for a picture of 16 million pixels and two fields of flow; only what is written to takes memory.
 _NUM_BYTES = 64 * 1024 * 1024
 _LENGTH = struct.Struct("<Q")
-_NICENESS = 10  # flow comes first where there are fewer cores than work
+_NICENESS = 5  # flow comes first where there are fewer cores than work
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}  # docs/guides/install.md
 _WAITS = {"OMP_WAIT_POLICY": "PASSIVE"}  # threads that wait for one that `step` has displaced leave it their core
 
