@@ -73,6 +73,18 @@ def test_a_way_asks_colours_only_where_flow_does_not_agree_with_itself(noise: fl
     assert (_iou(carried.grid() > 0.5, truth) > 0.8) == is_found
 
 
+def test_a_camera_may_write_its_next_picture_over_the_one_that_is_known():
+    before, mask = _scene(20)
+    now, truth = _scene(70)
+    camera = before.copy()
+    colours = Colours(ColourView(camera))
+
+    camera[...] = now
+    drawn = colours.redraw(_soft(mask), _soft(mask), ColourView(camera))
+
+    assert _iou(drawn.grid() > 0.5, truth) > 0.9
+
+
 def test_an_empty_carried_mask_is_looked_for_around_the_known_one():
     before, mask = _scene(20)
     now, truth = _scene(50)
