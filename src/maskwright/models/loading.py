@@ -35,6 +35,7 @@ from maskwright.models.tuned import (
     read_tuned_card,
     tuned_file,
 )
+from maskwright.models.unsaved import count_changes
 from maskwright.models.weights import find_weights
 from maskwright.models.words.speaking import Words, give_words
 
@@ -87,7 +88,9 @@ def load_model(
     model.image_encoder.to(dtype)
     if compile_encoder or backend == "compile":
         model.image_encoder.compile()
-    return model.to(place).eval()
+    model = model.to(place).eval()
+    model.loaded = count_changes(model)
+    return model
 
 
 def _by_backend(

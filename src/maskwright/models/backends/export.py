@@ -23,6 +23,7 @@ from maskwright.models.backends.torchscript import TorchScriptRuntime, save_torc
 from maskwright.models.backends.writing import new_file, new_folder
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tiny.model import TinySam
+from maskwright.models.unsaved import check_saved
 
 TARGETS = ("onnx", "openvino", "torchscript", "tensorrt")
 _ENDINGS = (".onnx", ".xml", ".bin", ".plan", ".engine", ".pt", ".pth", ".safetensors")
@@ -54,9 +55,11 @@ def export_model(
     Raises:
         UnsupportedPrompt: it is no network of this package.
         SettingError: there is no such target or opset here, or it cannot be written there.
-        ModelError: a package is missing, or what was written does not give PyTorch's numbers.
+        ModelError: a package is missing, weights were changed since they were loaded, or what was written does not give
+            PyTorch's numbers.
     """
     check_target(to, out)
+    check_saved(model)
     opset = None if to == "torchscript" else check_opset(OPSET if opset is None else opset)
     if model.precision != torch.float32:
         raise SettingError(f"export a model in fp32, got one in {model.precision}. Load it with precision='fp32'")
@@ -101,7 +104,12 @@ def check_target(to: str, out: Path) -> None:
 def to_onnx(
     model: SamModel, *, opset: int | None = None, say: Told = lambda text: None
 ) -> tuple[OnnxExport, Sequence[NetworkPart]]:
-    """Make the graphs of a model, unchecked and unwritten; gives the parts too, to check them against."""
+    """Make the graphs of a model, unchecked and unwritten; gives the parts too, to check them against.
+
+    Raises:
+        ModelError: weights were changed since they were loaded.
+    """
+    check_saved(model)
     opset = check_opset(OPSET if opset is None else opset)
     parts = parts_of(model.to("cpu"))
     return OnnxExport(graphs=_graphs(parts, opset, say), manifest=describe(model, parts, "onnx", opset)), parts

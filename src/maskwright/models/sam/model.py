@@ -44,6 +44,7 @@ class SamModel(nn.Module):
     mask_threshold: float = 0.0
     # The checkpoint whose image encoder this is, where it is another's: embeddings of that one serve here too.
     encoder_sha256: str = ""
+    loaded: tuple[int, int] | None = None  # tensors, and their changes, when they came from their file (`unsaved.py`)
 
     def __init__(
         self,
