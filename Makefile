@@ -3,7 +3,7 @@ PYTHON ?= python
 BIN := $(shell $(PYTHON) -c 'import os, sys; print(os.path.dirname(sys.executable))')
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check types fix test test-fast golden docs api web proto scores bench doctor
+.PHONY: help setup check lint types tests fix test test-fast golden docs api web proto scores bench doctor
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */  \1\t/' | expand -t 14
@@ -11,11 +11,13 @@ help:  ## list the commands
 setup:  ## install the package and what its development needs
 	$(PYTHON) -m pip install -c constraints.txt -e ".[dev]"
 
-check: types  ## format, lint, import arrows, types, documentation
+check: lint types  ## format, lint, import arrows, types, documentation
+	$(PYTHON) -m pytest tests/test_docs.py -k "not documentation_run and not walk"
+
+lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
-	$(PYTHON) -m pytest tests/test_docs.py -k "not documentation_run"
 
 types:  ## types; needs a pyright that can start (its node comes from the system or the network)
 	@if timeout 120 $(BIN)/pyright --version >/dev/null 2>&1; then $(BIN)/pyright --pythonpath $(BIN)/python; \
@@ -25,7 +27,10 @@ fix:  ## format, and repair what ruff can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: check  ## everything that CI runs, a process for each core but no more than four
+test: lint  ## everything that CI runs: types beside the tests, in a process for each core but no more than four
+	$(MAKE) --no-print-directory -j 2 types tests
+
+tests:
 	$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadscope
 
 test-fast:  ## tests only, stop at the first failure

@@ -1,4 +1,5 @@
 import csv
+import itertools
 import os
 import signal
 import subprocess
@@ -6,11 +7,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+import maskwright.train.run as run_module
 from maskwright.core.errors import CheckpointError, ModelError, SettingError
 from maskwright.models.tiny import TinyConfig, build_tiny, build_tiny_network
 from maskwright.train.assets import AssetPack
@@ -137,11 +140,16 @@ def test_a_finished_run_goes_on_when_it_is_given_more_steps(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("without_boards")
-def test_a_run_without_a_number_of_steps_is_ended_by_its_clock(tmp_path: Path) -> None:
-    train_tiny(small_run(tmp_path, steps=0, minutes=0.4), config=SMALL, began=time.monotonic())
+def test_a_run_without_a_number_of_steps_is_ended_by_its_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count(step=0.5)
+    monkeypatch.setattr(run_module, "time", SimpleNamespace(monotonic=lambda: next(ticks)))
+
+    train_tiny(small_run(tmp_path, steps=0, minutes=0.4), config=SMALL, began=0.0)
 
     state = torch.load(tmp_path / "last.pt", weights_only=True)
-    assert 0 < state["seconds"] < 90
+    assert state["step"] > 2
+    assert 0 < state["seconds"] < 0.4 * 60
+    assert next(ticks) < 0.4 * 60, "its last score and checkpoint are within the time too"
 
 
 RUN_IN_A_PROCESS = """

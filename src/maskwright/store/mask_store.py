@@ -306,9 +306,9 @@ class MaskStore:
 
     @cached_property
     def _duckdb(self) -> Any:
-        from maskwright.store.views import connect
+        from maskwright.store.views import connect_shared
 
-        return connect()
+        return connect_shared()
 
     def _scan(self, as_of: Moment) -> Scan:
         with self._lock, self._ledger.reading():
