@@ -12,12 +12,12 @@ setup:  ## install the package and what its development needs
 	$(PYTHON) -m pip install -c constraints.txt -e ".[dev]"
 
 check: lint types  ## format, lint, import arrows, types, documentation
+	$(BIN)/lint-imports
 	$(PYTHON) -m pytest tests/test_docs.py -k "not documentation_run and not walk"
 
 lint:
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/lint-imports
 
 types:  ## types; needs a pyright that can start (its node comes from the system or the network)
 	@if timeout 120 $(BIN)/pyright --version >/dev/null 2>&1; then $(BIN)/pyright --pythonpath $(BIN)/python; \
@@ -31,7 +31,7 @@ test: lint  ## everything that CI runs: types beside the tests, in a process for
 	$(MAKE) --no-print-directory -j 2 types tests
 
 tests:
-	$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadscope
+	$(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 test-fast:  ## tests only, stop at the first failure
 	$(PYTHON) -m pytest -x

@@ -6,9 +6,35 @@ tests fork, which a pool of threads does not survive, and some compare bits.
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("maskwright", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("maskwright")
+
+# Files that take longest. They come first, so that no process is alone with one of them at the end.
+LONGEST = (
+    "tests/test_docs.py",
+    "tests/web/",
+    "tests/train/tune/",
+    "tests/workflows/loop/",
+    "tests/workflows/test_fine_tune.py",
+    "tests/workflows/test_quantize.py",
+    "tests/workflows/test_ray_engine.py",
+    "tests/workflows/test_teach_words.py",
+    "tests/serve/test_ray_engine.py",
+    "tests/serve/test_serve_process.py",
+    "tests/serve/test_stream_docs.py",
+    "tests/serve/test_store_kills.py",
+    "tests/test_serve_guide.py",
+    "tests/train/test_tiny.py",
+    "tests/models/test_goldens.py",
+    "tests/models/backends/",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))

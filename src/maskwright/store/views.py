@@ -85,7 +85,7 @@ def connect_shared() -> Any:
 
 
 def _begin_anew() -> None:
-    """In a forked process, leave the DuckDB of the parent alone: its threads are not here, and without them it cannot end."""
+    """In a forked process, leave the DuckDB of its parent alone: its threads are not here, and it waits for them."""
     if _Shared.connection is not None:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(_Shared.connection))  # never ended, not even at exit
     _Shared.connection, _Shared.lock = None, threading.Lock()
