@@ -5,6 +5,7 @@ tests fork, which a pool of threads does not survive, and some compare bits.
 """
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -20,6 +21,8 @@ LONGEST = (
     "tests/web/",
     "tests/train/tune/",
     "tests/workflows/loop/",
+    "tests/models/backends/",
+    "tests/client/",
     "tests/workflows/test_fine_tune.py",
     "tests/workflows/test_quantize.py",
     "tests/workflows/test_ray_engine.py",
@@ -31,10 +34,24 @@ LONGEST = (
     "tests/test_serve_guide.py",
     "tests/train/test_tiny.py",
     "tests/models/test_goldens.py",
-    "tests/models/backends/",
 )
+# Folders whose files share what takes long to make, an export or a server: one process takes all of a folder.
+TOGETHER = ("tests/models/backends/", "tests/client/", "tests/workflows/loop/", "tests/models/detectors/")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give processes whole files, or whole folders, in the order above."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFolder(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folders = [folder for folder in TOGETHER if nodeid.startswith(folder)]
+            return folders[0] if folders else super()._split_scope(nodeid)
+
+    return ByFolder(config, log) if config.getoption("dist") == "loadscope" else None
