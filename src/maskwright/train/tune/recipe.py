@@ -143,13 +143,11 @@ def words_recipe() -> TuneRecipe:
 
 
 def boxes_recipe() -> TuneRecipe:
-    """The numbers to begin with for boxes alone: few parameters, which learn fast and forget little.
+    """The numbers to begin with for boxes alone: few parameters, which learn fast.
 
     Cross-entropy instead of focal loss: the rules of boxes go by probabilities, which focal loss leaves in doubt.
     """
-    return TuneRecipe(
-        parts="boxes", learning_rate=2e-3, ema=0.95, corrections=0, reach=1.0, focal_weight=0.0, bce_weight=2.0
-    )
+    return TuneRecipe(parts="boxes", learning_rate=2e-3, ema=0.95, corrections=0, focal_weight=0.0, bce_weight=2.0)
 
 
 def usual_recipe(parts: str) -> TuneRecipe:
