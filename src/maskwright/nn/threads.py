@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import torch
 
+MOST_AT_ONCE = 4  # more would take memory
 _Asked = TypeVar("_Asked")
 _Found = TypeVar("_Found")
 
@@ -29,7 +30,9 @@ def on_one_thread() -> None:
     use_threads(1)
 
 
-def side_by_side(work: Callable[[_Asked], _Found], asked: Iterable[_Asked], *, at_once: int = 4) -> Generator[_Found]:
+def side_by_side(
+    work: Callable[[_Asked], _Found], asked: Iterable[_Asked], *, at_once: int = MOST_AT_ONCE
+) -> Generator[_Found]:
     """Do `work` for each, several at a time, which share the threads that torch may use; results in order.
 
     At most one more than are done at once waits to be taken. Torch's setting of the thread that calls this is left as
@@ -54,4 +57,4 @@ def side_by_side(work: Callable[[_Asked], _Found], asked: Iterable[_Asked], *, a
             torch.set_num_threads(own)  # threads that are begun from now on take over what was set last
 
 
-__all__ = ["on_one_thread", "side_by_side", "use_threads"]
+__all__ = ["MOST_AT_ONCE", "on_one_thread", "side_by_side", "use_threads"]

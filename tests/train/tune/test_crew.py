@@ -137,7 +137,7 @@ def test_shares_are_a_whole():
 
 
 def gradients(squares, recipe, folder, crew=ALONE):
-    """What one step would change the weights by."""
+    """What one step would change the weights by, and the loss of what is kept."""
     model = load_model("test-sam")
     batch = batch_of(Samples(squares[:10], recipe, crops=0).epoch(0)[:5], model.frame, "cpu")
     assert batch is not None
@@ -151,7 +151,7 @@ def gradients(squares, recipe, folder, crew=ALONE):
     tuner.recipe = replace(recipe, clip=1e9)
     rng = np.random.default_rng(3)
     at = elsewhere(batch.views[:3], model.frame, rng, "cpu")
-    tune_step(tuner, cache, batch, 3, crew, at=at)
+    found["kept"] = tune_step(tuner, cache, batch, 3, crew, at=at)["kept"]
     return found
 
 

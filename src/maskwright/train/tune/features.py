@@ -22,13 +22,12 @@ from maskwright.core.errors import InputError, SettingError
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Features
 from maskwright.models.sam.model import SamModel
-from maskwright.nn.threads import side_by_side
+from maskwright.nn.threads import MOST_AT_ONCE, side_by_side
 from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.views import View
 
 _KEYS, _LAYOUT = "keys.txt", "layout.json"
 _HANDFUL = 16
-_AT_ONCE = 4  # pictures; more would take memory
 _SPARE_BYTES = 200_000_000  # of the disk, to be left alone
 
 
@@ -188,7 +187,7 @@ def encoded(model: SamModel, views: Sequence[View]) -> Iterator[tuple[View, Feat
     """
     pictures = [list(some) for _, some in groupby(views, key=lambda view: view.example.digest)]
     is_many = model.device.type == "cpu" and len(pictures) > 1
-    found = side_by_side(partial(_encoded_picture, model), pictures, at_once=_AT_ONCE if is_many else 1)
+    found = side_by_side(partial(_encoded_picture, model), pictures, at_once=MOST_AT_ONCE if is_many else 1)
     for some, features in zip(pictures, found, strict=True):
         yield from zip(some, features, strict=True)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maskwright.models.protocol import Decoded, Features, FramePrompts
 from maskwright.models.sam.model import SamModel
-from maskwright.nn.threads import side_by_side
+from maskwright.nn.threads import MOST_AT_ONCE, side_by_side
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import boxes_around, click_in, correct
 from maskwright.train.losses import mask_iou
@@ -22,7 +22,6 @@ from maskwright.train.tune.features import FeatureCache, encoded
 from maskwright.train.tune.samples import Sample, SampleBatch, batch_of
 
 _SEED, _AT_ONCE, _CORRECTIONS, _STRIDE = 77, 8, 2, 100_003
-_MOST_THREADS = 4  # that score some masks each
 
 
 def score_held_out(
@@ -36,7 +35,7 @@ def score_held_out(
     found: dict[str, list[Tensor]] = {"box": [], "click": [], "corrected": []}
     beliefs: list[Tensor] = []
     work = partial(_scored, model, cache, samples, rounds=rounds, corrects=corrects)
-    at_once = _MOST_THREADS if model.device.type == "cpu" else 1
+    at_once = MOST_AT_ONCE if model.device.type == "cpu" else 1
     for answers in side_by_side(work, range(0, len(samples), _AT_ONCE), at_once=at_once):
         for name, (iou, error) in answers:
             found[name].append(iou)

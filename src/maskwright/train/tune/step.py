@@ -19,7 +19,7 @@ from maskwright.models.sam.draft import Draft
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tiny.clicks import keep_clicks
 from maskwright.models.tiny.model import SHADES, TinySam
-from maskwright.nn.threads import side_by_side
+from maskwright.nn.threads import MOST_AT_ONCE, side_by_side
 from maskwright.train.average import follow
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import boxes_around, correct, first_prompts
@@ -34,7 +34,6 @@ from maskwright.train.tune.samples import SampleBatch
 from maskwright.train.tune.sampling import ChosenCells, choose_cells
 from maskwright.train.tune.tuner import Tuner
 
-_MOST_THREADS = 4  # that answer a share of a batch each
 _LEAST_WARM = 5  # a few dozen pictures make a few dozen steps: of these no more than one in so many warm up
 
 
@@ -91,7 +90,7 @@ def tune_step(
     begin_step(tuner)
     at_once = tuner.at_once(len(batch.samples))
     is_shared = cache is not None and tuner.device.type == "cpu"
-    num_threads = min(torch.get_num_threads(), at_once, _MOST_THREADS) if is_shared else 1
+    num_threads = min(torch.get_num_threads(), at_once, MOST_AT_ONCE) if is_shared else 1
     shares = [
         _Share(
             tuner=tuner,
@@ -108,12 +107,13 @@ def tune_step(
     if cache is not None:
         leave_sum([gradients for gradients, _, _ in parts])
     loss = torch.stack([loss for _, loss, _ in parts]).sum()
-    return end_step(tuner, loss, _means([measured for _, _, measured in parts]), crew)
+    return end_step(tuner, loss, _joined([measured for _, _, measured in parts]), crew)
 
 
-def _means(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    names = {name: None for part in parts for name in part}
-    return {name: torch.stack([part[name] for part in parts if name in part]).mean() for name in names}
+def _joined(parts: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """What several threads measured: their mean, and of `kept`, which is a part of the loss as theirs is, the sum."""
+    found = {name: torch.stack([part[name] for part in parts if name in part]) for part in parts for name in part}
+    return {name: values.sum() if name == "kept" else values.mean() for name, values in found.items()}
 
 
 def begin_step(tuner: Tuner) -> None:
