@@ -144,6 +144,9 @@ def gradients(squares, recipe, folder, crew=ALONE):
     cache = FeatureCache(folder, model)
     cache.fill(model, batch.views)
     tuner = make_tuner(model, recipe, num_steps=10)
+    with torch.no_grad():
+        for p in tuner.learning():
+            p.mul_(1.05)  # away from the base, so that there is something to keep
     found = {}
     object.__setattr__(tuner.optimizer, "step", lambda: found.update(
         {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
