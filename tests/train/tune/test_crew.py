@@ -161,7 +161,9 @@ def gradients(squares, recipe, folder, crew=ALONE):
 def alike(one, other):
     assert one.keys() == other.keys()
     for name, grad in one.items():
-        assert torch.allclose(grad, other[name], atol=1e-4 * float(grad.abs().max()) + 1e-7), name
+        assert torch.allclose(grad, other[name], atol=1e-4 * float(grad.abs().max()) + 1e-6), (
+            name
+        )  # of keys' biases all is rounding
 
 
 def test_shares_of_a_batch_add_up_to_its_gradient(squares, quick, tmp_path):
