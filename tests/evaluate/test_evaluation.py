@@ -1,9 +1,11 @@
 """The simulated user, on pictures and answers that are known."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from maskwright.core import BoxPrompt, CombinedPrompt, PointPrompt
 from maskwright.core.errors import ImageError, SettingError
@@ -210,6 +212,25 @@ def test_a_picture_that_cannot_be_read_is_left_out_with_a_note(dataset: MakeData
     assert evaluation.num_pictures == 1
     assert evaluation.notes == ("1 pictures could not be used; the first: the picture is damaged: b.png",)
     assert seen == [(1, 2), (2, 2)]
+
+
+def test_pictures_side_by_side_give_the_same_in_the_same_order(dataset: MakeDataset) -> None:
+    shapes = [bitmap((slice(10, 30), slice(5, 6)), (slice(10, 11), slice(5, 7 + i))) for i in range(12)]
+    pictures = [dataset(TrueObject(key="bar", mask=encode(shape))).sources[0].read() for shape in shapes]
+    named = [replace(picture, name=f"p{i}") for i, picture in enumerate(pictures)]
+    sources = [PictureSource(name=one.name, read=lambda one=one: one) for one in named]
+    data = Dataset(name="many", sources=(*sources[:5], _broken(), *sources[5:]))
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        found = [evaluate([GrabCut(), BoxFill()], data, tasks=["box", "click"], at_once=n) for n in (1, 3)]
+    finally:
+        torch.set_num_threads(before)
+
+    alone, together = (replace(one, timings={}) for one in found)
+    assert together == alone
+    assert [trial.picture for trial in together.trials if trial.segmenter == "grabcut"][::15] == ["p0", "p5", "p10"]
+    assert found[1].timings["grabcut"].num_answers == found[0].timings["grabcut"].num_answers > 0
 
 
 def test_data_without_a_readable_picture_gives_the_first_error() -> None:

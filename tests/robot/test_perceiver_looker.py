@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,21 @@ def test_tiny_looks_at_the_side_that_is_asked_for_and_goes_on_with_what_it_knows
         assert [one.state for one in reply.sightings] == ["visible"]
         assert iou(reply.sightings[0].rle, truth("cup", number)) > 0.8, number
     assert sides == [384, 384, 256, 256, 384, 384]
+
+
+def test_making_ready_changes_no_answer_and_leaves_nothing_behind():
+    tiny = load_model("tiny")
+    ready, other = Looker(tiny, flow_side=160), Looker(tiny, flow_side=160)
+    ready.make_ready((256, 384))
+    assert tiny.frame.side == 384, "each side was looked at"
+    cup = MaskPrompt(truth("cup", 0))
+
+    asked = [question(0, model_side=320, cup=cup), question(1, model_side=320)]
+    seen = [[one.look(each).sightings for each in asked] for one in (ready, other)]
+
+    assert seen[0] == seen[1]
+    anew = ready.look(replace(asked[1], camera="", number=1))
+    assert anew.sightings == (), "what was shown to make ready is forgotten"
 
 
 def test_another_model_has_the_side_that_it_has(model):

@@ -1,14 +1,14 @@
 """`evaluate`: ask segmenters about every object of a data set, and keep how good each answer was.
 
-One picture is in memory at a time; each segmenter opens it once. Random clicks are seeded by the names of picture and
-object, so a run gives the same rows as the next, whatever else is evaluated.
+One picture is in memory at a time, or as many as are asked about at once; each segmenter opens it once. Random clicks
+are seeded by the names of picture and object, so a run gives the same rows as the next, whatever else is evaluated.
 """
 
 import time
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +24,7 @@ from maskwright.evaluate.proposals import ALL_MASKS, best_overlaps, best_proposa
 from maskwright.evaluate.segmenter import Answer, Segmenter, Session
 from maskwright.evaluate.trials import Step, Trial
 from maskwright.masks import is_empty
+from maskwright.nn.threads import side_by_side
 from maskwright.predict.everything_settings import EverythingSettings
 
 TASKS = ("box", "click", "noc", "random", "everything", "text")
@@ -45,6 +46,11 @@ class Timing:
     num_answers: int = 0
     everything_s: float = 0.0
     num_everything: int = 0
+
+    def add(self, other: "Timing") -> None:
+        """Add what others took."""
+        for part in fields(self):
+            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +81,14 @@ def evaluate(
     *,
     tasks: Sequence[str] = TASKS,
     num_clicks: int = FEW_CLICKS,
+    at_once: int = 1,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Ask every segmenter the questions of `tasks` that it and the data can take.
 
     `click` gives every object `num_clicks`; scores after more than these say nothing then. A picture that cannot be
-    read is left out with a note, unless none can be read.
+    read is left out with a note, unless none can be read. With `at_once` some pictures are asked about side by side by
+    threads that share torch's: on a CPU that is faster, and the same but that times of single answers mean nothing.
 
     Raises:
         SettingError: a task is unknown, two segmenters have one name, or nothing could be asked.
@@ -88,19 +96,13 @@ def evaluate(
     """
     check_tasks(tasks)
     _check_names(segmenters)
-    run = _Run(dataset=dataset, tasks=tuple(tasks), num_clicks=num_clicks, notes=_notes(segmenters, dataset, tasks))
-    for index, source in enumerate(dataset.sources):
-        try:
-            picture = source.read()
-        except (ImageError, InputError) as error:
-            run.unreadable.append(error)
-        else:
-            run.num_objects += len(picture.objects)
-            for segmenter in segmenters:
-                run.ask(segmenter, index, picture)
+    run = _Run(segmenters=segmenters, dataset=dataset, tasks=tuple(tasks), num_clicks=num_clicks)
+    total = _Found()
+    for done, found in enumerate(side_by_side(run.about, range(len(dataset)), at_once=at_once), start=1):
+        total.add(found)
         if progress is not None:
-            progress(index + 1, len(dataset))
-    return run.finish(segmenters)
+            progress(done, len(dataset))
+    return run.finish(total)
 
 
 def check_tasks(tasks: Sequence[str]) -> None:
@@ -146,32 +148,64 @@ _NEEDS = {
 
 
 @dataclass(slots=True, kw_only=True)
-class _Run:
-    """What has been gathered so far."""
+class _Found:
+    """What was found out about some pictures."""
 
-    dataset: Dataset
-    tasks: tuple[str, ...]
-    num_clicks: int
-    notes: list[str]
     num_objects: int = 0
     trials: list[Trial] = field(default_factory=list)
-    book: CaseBook = field(default_factory=CaseBook)
+    cases: list[Case] = field(default_factory=list)
     timings: dict[str, Timing] = field(default_factory=lambda: defaultdict(Timing))
     num_kept: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     unreadable: list[InputError] = field(default_factory=list)
     unknown_words: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    book: CaseBook = field(default_factory=CaseBook)
 
-    def ask(self, segmenter: Segmenter, index: int, picture: LabelledPicture) -> None:
-        """Ask one segmenter everything about one picture."""
+    def add(self, later: "_Found") -> None:
+        """Add what was found out about the next picture; of its cases the book keeps those to look at."""
+        self.num_objects += later.num_objects
+        self.trials += later.trials
+        self.unreadable += later.unreadable
+        for case in later.cases:
+            self.book.add(case)
+        for name, timing in later.timings.items():
+            self.timings[name].add(timing)
+        for name, counts in later.num_kept.items():
+            self.num_kept[name] += counts
+        for name, phrases in later.unknown_words.items():
+            self.unknown_words[name] |= phrases
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """Who is asked what."""
+
+    segmenters: Sequence[Segmenter]
+    dataset: Dataset
+    tasks: tuple[str, ...]
+    num_clicks: int
+
+    def about(self, index: int) -> _Found:
+        """Ask every segmenter everything about one picture."""
+        try:
+            picture = self.dataset.sources[index].read()
+        except (ImageError, InputError) as error:
+            return _Found(unreadable=[error])
+        found = _Found(num_objects=len(picture.objects))
+        for segmenter in self.segmenters:
+            self._ask(segmenter, index, picture, found)
+        return found
+
+    def _ask(self, segmenter: Segmenter, index: int, picture: LabelledPicture, found: _Found) -> None:
         wanted = [task for task in self.tasks if _NEEDS[task] in segmenter.can]
         if not picture.objects or not wanted:
             return
-        timing = self.timings[segmenter.name]
+        timing = found.timings[segmenter.name]
         started = time.perf_counter()
         session = _Timed(segmenter.open(picture.image), timing)
         timing.open_s += time.perf_counter() - started
         timing.num_opened += 1
-        asker = _Asker(self, segmenter, session, index, picture, [one.facts() for one in picture.objects])
+        facts = [one.facts() for one in picture.objects]
+        asker = _Asker(self, found, segmenter, session, index, picture, facts)
         if "box" in wanted:
             asker.boxes()
         if "click" in wanted or "noc" in wanted:
@@ -183,29 +217,30 @@ class _Run:
         if "text" in wanted and self.dataset.names:
             asker.text()
 
-    def finish(self, segmenters: Sequence[Segmenter]) -> Evaluation:
+    def finish(self, found: _Found) -> Evaluation:
         """Close the run."""
-        if len(self.unreadable) == len(self.dataset):
-            raise self.unreadable[0]
-        if not self.trials:
-            raise SettingError("nothing could be asked. " + "; ".join(self.notes or ["no object is large enough"]))
-        if self.unreadable:
-            self.notes.append(f"{len(self.unreadable)} pictures could not be used; the first: {self.unreadable[0]}")
-        for name, phrases in self.unknown_words.items():
+        if len(found.unreadable) == len(self.dataset):
+            raise found.unreadable[0]
+        notes = _notes(self.segmenters, self.dataset, self.tasks)
+        if not found.trials:
+            raise SettingError("nothing could be asked. " + "; ".join(notes or ["no object is large enough"]))
+        if found.unreadable:
+            notes.append(f"{len(found.unreadable)} pictures could not be used; the first: {found.unreadable[0]}")
+        for name, phrases in found.unknown_words.items():
             some = ", ".join(sorted(phrases)[:5])
-            self.notes.append(f"{name} does not know the words of {len(phrases)} phrases, which were not asked: {some}")
+            notes.append(f"{name} does not know the words of {len(phrases)} phrases, which were not asked: {some}")
         return Evaluation(
             dataset=self.dataset.name,
-            num_pictures=len(self.dataset) - len(self.unreadable),
-            num_objects=self.num_objects,
+            num_pictures=len(self.dataset) - len(found.unreadable),
+            num_objects=found.num_objects,
             tasks=self.tasks,
-            segmenters=tuple(segmenter.name for segmenter in segmenters),
-            trials=tuple(self.trials),
-            cases=self.book.cases(),
-            changes=self.book.changes(),
-            timings=dict(self.timings),
-            num_kept={name: float(np.mean(counts)) for name, counts in self.num_kept.items()},
-            notes=tuple(self.notes),
+            segmenters=tuple(segmenter.name for segmenter in self.segmenters),
+            trials=tuple(found.trials),
+            cases=found.book.cases(),
+            changes=found.book.changes(),
+            timings=dict(found.timings),
+            num_kept={name: float(np.mean(counts)) for name, counts in found.num_kept.items()},
+            notes=tuple(notes),
         )
 
 
@@ -235,6 +270,7 @@ class _Asker:
     """One segmenter before one opened picture."""
 
     run: _Run
+    found: _Found
     segmenter: Segmenter
     session: Session
     index: int
@@ -262,7 +298,7 @@ class _Asker:
         masks = self.session.everything(ALL_MASKS)
         assert self.segmenter.keeps is not None
         kept = kept_masks(masks, self.segmenter.keeps)
-        self.run.num_kept[self.segmenter.name].append(len(kept))
+        self.found.num_kept[self.segmenter.name].append(len(kept))
         for kind, some in (("everything", best_proposals(masks)), ("kept", kept)):
             for i, overlap in enumerate(best_overlaps(self.picture.objects, some)):
                 self._record(kind, i, (Step(iou=overlap),))
@@ -276,7 +312,7 @@ class _Asker:
                 step = Step(iou=float(not is_given), predicted_iou=answer.predicted_iou, is_given=is_given)
             else:
                 step = replace(score(answer, phrase.truth), is_given=is_given)
-            self.run.trials.append(
+            self.found.trials.append(
                 Trial(
                     segmenter=self.segmenter.name,
                     kind=phrase.kind,
@@ -311,11 +347,11 @@ class _Asker:
             try:
                 found.append((phrase, self.session.answer([prompt])[0]))
             except PromptError:
-                self.run.unknown_words[self.segmenter.name].add(phrase.text)
+                self.found.unknown_words[self.segmenter.name].add(phrase.text)
         return found
 
     def _record(self, kind: str, i: int, steps: tuple[Step, ...], *, draw: int = 0) -> None:
-        self.run.trials.append(
+        self.found.trials.append(
             Trial(
                 segmenter=self.segmenter.name,
                 kind=kind,
@@ -342,7 +378,7 @@ class _Asker:
             iou=step.iou,
             predicted_iou=answer.predicted_iou,
         )
-        self.run.book.add(case)
+        self.found.cases.append(case)
 
 
 def _rng(picture: str, key: str, draw: int) -> np.random.Generator:

@@ -5,11 +5,14 @@ what happened without having seen them.
 """
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from maskwright.core import Image, MaskPrompt, Prompt
 from maskwright.core.errors import MaskwrightError
+from maskwright.masks import encode
 from maskwright.models.protocol import Model
 from maskwright.models.tiny import TinySam
 from maskwright.models.video_protocol import VideoModel
@@ -19,6 +22,7 @@ from maskwright.predict.tracking.motion import Motion
 from maskwright.robot.perceiver_rigid import MotionOfThings
 from maskwright.robot.perceiver_worker import Question, Reply, Sighting
 
+_SQUARE_HW = (96, 128)
 _FOR_EVER = 10**9  # keyframes for which a lost object is looked for
 
 
@@ -36,6 +40,18 @@ class Looker:
         # Every picture that it is shown is a keyframe: the model looks at each.
         self._settings = TrackSettings(stride=1, patience=_FOR_EVER, flow_side=flow_side)
         self._sessions: dict[str, _Session] = {}
+
+    def make_ready(self, sides: Sequence[int] = ()) -> None:
+        """Look at a picture of a square, on each of `sides`: what is compiled at first use (some seconds) is, then."""
+        height, width = _SQUARE_HW
+        pixels, inside = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), np.bool_)
+        middle = slice(height // 4, -height // 4), slice(width // 4, -width // 4)
+        pixels[middle], inside[middle] = 255, True
+        asked = Question(camera="", session=0, number=0, pixels=pixels, prompts={"square": MaskPrompt(encode(inside))})
+        self.look(asked)
+        for number, side in enumerate(sides or (None,), start=1):
+            self.look(replace(asked, number=number, prompts={}, model_side=side))
+        del self._sessions[""]
 
     def look(self, question: Question) -> Reply:
         """Look at a keyframe. A prompt that draws nothing is told in `failed`, and the other objects go on."""

@@ -326,16 +326,16 @@ def _looker(setup: Setup) -> tuple[Any, tuple[int, ...]]:
     """Load the model; with it come the sides that it can be asked to look at."""
     import torch
 
-    from maskwright.core import Image
     from maskwright.models import load_model, load_video_model
     from maskwright.models.tiny import TinySam
     from maskwright.models.transformers_video.loading import names_video_model
-    from maskwright.predict import embed
     from maskwright.robot.perceiver_looker import Looker
 
     torch.set_num_threads(setup.num_threads)
     if names_video_model(setup.model):
-        return Looker(load_video_model(setup.model), flow_side=setup.flow_side), ()
+        video = Looker(load_video_model(setup.model), flow_side=setup.flow_side)
+        video.make_ready()
+        return video, ()
     model, sides = load_model(setup.model), ()
     if type(model) is TinySam:  # others, exported ones too, have one side and are shown whole frames
         model.leave_out_padding()
@@ -344,8 +344,9 @@ def _looker(setup: Setup) -> tuple[Any, tuple[int, ...]]:
             model.look_at_side(sides[0])
     if hasattr(model, "image_encoder"):  # `tiny`: 272 ms of one thread beside 306, features within 1e-5
         model.image_encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    embed(model, Image(np.zeros((48, 64, 3), np.uint8)))  # the first picture is slower than others
-    return Looker(model, flow_side=setup.flow_side), sides if len(sides) > 1 else ()
+    looker = Looker(model, flow_side=setup.flow_side)
+    looker.make_ready(sides)
+    return looker, sides if len(sides) > 1 else ()
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ from maskwright.models import Model, load_model
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tuned import TunedCard, read_tuned_card
 from maskwright.models.words.speaking import words_of_model
+from maskwright.nn.threads import MOST_AT_ONCE
 from maskwright.predict.cache import EmbeddingCache
 from maskwright.predict.embedding import embed
 from maskwright.predict.predict import predict
@@ -243,10 +244,18 @@ class _Finish:
         closer: bool | None = None,
         num_clicks: int = FEW_CLICKS,
     ) -> Evaluation:
-        """Ask both models; what the one encoder makes of a picture serves both."""
+        """Ask both models; what the one encoder makes of a picture serves both. On a CPU some pictures at once."""
         cache = EmbeddingCache(memory_bytes=_SHARED_BYTES)
         asked = [ModelSegmenter(model, name, closer=closer, cache=cache) for name, model in models.items()]
-        return evaluate(asked, data, tasks=TASKS, num_clicks=num_clicks, progress=lambda *at: self.say(what, *at))
+        on_cpu = all(model.device.type == "cpu" for model in models.values())
+        return evaluate(
+            asked,
+            data,
+            tasks=TASKS,
+            num_clicks=num_clicks,
+            at_once=MOST_AT_ONCE if on_cpu else 1,
+            progress=lambda *at: self.say(what, *at),
+        )
 
     def _retention(self, models: Mapping[str, Model]) -> Retention:
         data = self.general.source.dataset(spread(self.general.scored, self.job.recipe.eval_pictures))

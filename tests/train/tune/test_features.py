@@ -23,6 +23,12 @@ def test_what_is_read_is_what_the_encoder_made(tmp_path, test_sam, squares):
     assert cache.num_bytes == 4 * cache.view_bytes > 0
 
 
+def test_weights_lie_as_they_did_after_a_fill(tmp_path, test_sam, squares):
+    FeatureCache(tmp_path, test_sam).fill(test_sam, views(squares[:1]))
+
+    assert all(parameter.is_contiguous() for parameter in test_sam.parameters())  # what is saved has to be
+
+
 def test_views_are_encoded_once(tmp_path, test_sam, squares):
     FeatureCache(tmp_path, test_sam).fill(test_sam, views(squares[:2]))
 

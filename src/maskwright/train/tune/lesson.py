@@ -26,7 +26,7 @@ from maskwright.train.tune.views import View, closest_view, views_of
 
 _MOST_JUDGED, _JUDGED_MASKS = 32, 4
 _MOST_KEPT = 16  # times an epoch that the base is asked about a general picture, on average: more say little more
-_MOST_HELD_OUT = 240  # masks that are scored after every epoch; of more, these are spread over all
+_MOST_HELD_OUT = 160  # masks that are scored after every epoch; of more, these are spread over all
 
 
 @runtime_checkable

@@ -31,7 +31,7 @@ class TuneRecipe:
     per_picture: int = option(8, "most masks of one picture in an epoch")
     epoch_masks: int = option(1000, "most masks of one's own in an epoch; where there are more, each draws some")
     views: int = option(
-        2000,
+        1500,
         "most views of one's own pictures; where pictures are many, mirrored ones and crops are left out",
     )
     mirror: int = option(1, "1: pictures are seen mirrored too, encoded once; 0: as they are")
@@ -66,7 +66,7 @@ class TuneRecipe:
     at_once: int = option(0, "prompts in memory at a time; 0: the whole batch. Less memory, the same outcome")
     save_minutes: float = option(2.0, "minutes between checkpoints within an epoch")
     tolerance: float = option(0.02, "loss of mIoU on general data that is not yet said in red")
-    eval_pictures: int = option(200, "most held-out pictures that are scored before and after")
+    eval_pictures: int = option(100, "most held-out pictures that are scored before and after")
 
     def __post_init__(self) -> None:
         """Check what would only fail later, or go wrong silently."""
