@@ -43,7 +43,7 @@ def test_all_means_what_the_device_has():
     on_cpu = [(one.backend, one.precision) for one in contenders(["tiny"], "all", "cpu")]
     on_gpu = [(one.backend, one.precision) for one in contenders(["tiny"], "all", "cuda:0")]
 
-    assert on_cpu == [("torch", "fp32"), ("onnx", "fp32"), ("openvino", "fp32")]
+    assert on_cpu == [("torch", "fp32"), ("compile", "fp32"), ("onnx", "fp32"), ("openvino", "fp32")]
     assert ("torch", "bf16") in on_gpu
     assert ("compile", "bf16") in on_gpu
 

@@ -23,7 +23,7 @@ from maskwright.core.settings import BACKENDS
 from maskwright.masks import iou
 from maskwright.models.backends.names import is_exported
 
-_ON_CPU = (("torch", "fp32"), ("onnx", "fp32"), ("openvino", "fp32"))
+_ON_CPU = (("torch", "fp32"), ("compile", "fp32"), ("onnx", "fp32"), ("openvino", "fp32"))
 _ON_GPU = (
     ("torch", "fp32"), ("torch", "bf16"), ("torch", "fp16"), ("compile", "bf16"), ("onnx", "fp32"),
     ("onnx-tensorrt", "fp32"), ("tensorrt", "fp32"),
