@@ -66,7 +66,7 @@ class TuneRecipe:
     at_once: int = option(0, "prompts in memory at a time; 0: the whole batch. Less memory, the same outcome")
     save_minutes: float = option(2.0, "minutes between checkpoints within an epoch")
     tolerance: float = option(0.02, "loss of mIoU on general data that is not yet said in red")
-    eval_pictures: int = option(100, "most held-out pictures that are scored before and after")
+    eval_pictures: int = option(60, "most held-out pictures that are scored before and after")
 
     def __post_init__(self) -> None:
         """Check what would only fail later, or go wrong silently."""
