@@ -30,6 +30,11 @@ def on_one_thread() -> None:
     use_threads(1)
 
 
+def most_at_once(device: torch.device) -> int:
+    """How many to do side by side: several on a CPU, one where another device does the work."""
+    return MOST_AT_ONCE if device.type == "cpu" else 1
+
+
 def side_by_side(
     work: Callable[[_Asked], _Found], asked: Iterable[_Asked], *, at_once: int = MOST_AT_ONCE
 ) -> Generator[_Found]:
@@ -57,4 +62,4 @@ def side_by_side(
             torch.set_num_threads(own)  # threads that are begun from now on take over what was set last
 
 
-__all__ = ["MOST_AT_ONCE", "on_one_thread", "side_by_side", "use_threads"]
+__all__ = ["MOST_AT_ONCE", "most_at_once", "on_one_thread", "side_by_side", "use_threads"]

@@ -34,7 +34,7 @@ from maskwright.models import Model, load_model
 from maskwright.models.sam.model import SamModel
 from maskwright.models.tuned import TunedCard, read_tuned_card
 from maskwright.models.words.speaking import words_of_model
-from maskwright.nn.threads import MOST_AT_ONCE
+from maskwright.nn.threads import most_at_once
 from maskwright.predict.cache import EmbeddingCache
 from maskwright.predict.embedding import embed
 from maskwright.predict.predict import predict
@@ -247,13 +247,12 @@ class _Finish:
         """Ask both models; what the one encoder makes of a picture serves both. On a CPU some pictures at once."""
         cache = EmbeddingCache(memory_bytes=_SHARED_BYTES)
         asked = [ModelSegmenter(model, name, closer=closer, cache=cache) for name, model in models.items()]
-        on_cpu = all(model.device.type == "cpu" for model in models.values())
         return evaluate(
             asked,
             data,
             tasks=TASKS,
             num_clicks=num_clicks,
-            at_once=MOST_AT_ONCE if on_cpu else 1,
+            at_once=min(most_at_once(model.device) for model in models.values()),
             progress=lambda *at: self.say(what, *at),
         )
 

@@ -22,7 +22,7 @@ from maskwright.core.errors import InputError, SettingError
 from maskwright.models.frame import ModelFrame
 from maskwright.models.protocol import Features
 from maskwright.models.sam.model import SamModel
-from maskwright.nn.threads import MOST_AT_ONCE, side_by_side
+from maskwright.nn.threads import most_at_once, side_by_side
 from maskwright.train.tune.crew import ALONE, Crew
 from maskwright.train.tune.views import View
 
@@ -205,8 +205,9 @@ def encoded(model: SamModel, views: Sequence[View]) -> Iterator[tuple[View, Feat
     On a CPU several pictures are encoded side by side.
     """
     pictures = [list(some) for _, some in groupby(views, key=lambda view: view.example.digest)]
-    is_many = model.device.type == "cpu" and len(pictures) > 1
-    found = side_by_side(partial(_encoded_picture, model), pictures, at_once=MOST_AT_ONCE if is_many else 1)
+    found = side_by_side(
+        partial(_encoded_picture, model), pictures, at_once=most_at_once(model.device) if len(pictures) > 1 else 1
+    )
     for some, features in zip(pictures, found, strict=True):
         yield from zip(some, features, strict=True)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from maskwright.models.protocol import Decoded, Features, FramePrompts
 from maskwright.models.sam.model import SamModel
-from maskwright.nn.threads import MOST_AT_ONCE, side_by_side
+from maskwright.nn.threads import most_at_once, side_by_side
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import boxes_around, click_in, correct
 from maskwright.train.losses import mask_iou
@@ -35,8 +35,7 @@ def score_held_out(
     found: dict[str, list[Tensor]] = {"box": [], "click": [], "corrected": []}
     beliefs: list[Tensor] = []
     work = partial(_scored, model, cache, samples, rounds=rounds, corrects=corrects)
-    at_once = MOST_AT_ONCE if model.device.type == "cpu" else 1
-    for answers in side_by_side(work, range(0, len(samples), _AT_ONCE), at_once=at_once):
+    for answers in side_by_side(work, range(0, len(samples), _AT_ONCE), at_once=most_at_once(model.device)):
         for name, (iou, error) in answers:
             found[name].append(iou)
             beliefs.append(error)
