@@ -195,6 +195,19 @@ def test_masks_are_described_with_what_is_known_of_them(store: FeatureStore) -> 
     assert things.same[true][:, true].tolist() == [[True, False], [False, True]]
 
 
+def test_parts_are_described_as_a_second_look_draws_them(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, drawn = speaking_model(), []
+    draw = model.draw_things
+    monkeypatch.setattr(
+        model, "draw_things", lambda features, is_part: drawn.append(is_part) or draw(features, is_part=is_part)
+    )
+
+    for one in (store, replace(store, is_of_parts=True).every(1)):
+        describe_picture(model, one, 0)
+
+    assert drawn == [False, True]
+
+
 def test_right_answers_are_one_thing_that_is_meant_or_all_of_them(store: FeatureStore) -> None:
     things = describe_picture(speaking_model(), store, 0)
     both = replace(things, words=(object_words("mug", "red"), object_words("mug", "blue")))

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from maskwright.core.errors import ImageError, SettingError
-from maskwright.workflows.bench import Contender, Row, as_json, as_text, bench, check_data, contenders
+from maskwright.workflows.bench import Contender, Row, as_json, as_text, bench, check_data, contenders, summary
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,13 @@ def test_what_cannot_run_is_a_line_of_the_table(rows):
     assert rows[1].problem
     assert "Traceback" not in rows[1].problem
     assert f"test-sam, tensorrt fp32  {rows[1].problem}" in as_text(rows)
+
+
+def test_each_is_told_in_a_line_while_others_wait(rows):
+    told = [summary(row) for row in rows]
+
+    assert told[0].startswith("test-sam, torch fp32: encode ")
+    assert told[1] == f"test-sam, tensorrt fp32: {rows[1].problem}"
 
 
 def test_figures_go_to_json(rows):

@@ -43,17 +43,19 @@ def bench(
     """
     from maskwright.models.loading import find_device
     from maskwright.workflows.bench import as_json as told
-    from maskwright.workflows.bench import as_text, check_data, contenders
+    from maskwright.workflows.bench import as_text, check_data, contenders, summary
     from maskwright.workflows.bench import bench as measure
+    from maskwright.workflows.outputs import write_all
 
     find_device(device)
     check_data(data)
     each = contenders(model or [settings.MODEL.get()], backend, device)
-    rows = list(measure(each, data, rounds=rounds, say=tell))
-    if out is not None:
-        from maskwright.workflows.outputs import write_all
-
-        write_all({out: (json.dumps(told(rows), indent=1) + "\n").encode()})
+    rows = []
+    for row in measure(each, data, rounds=rounds, say=tell):
+        rows.append(row)
+        tell(summary(row))
+        if out is not None:  # what was measured is there, whatever stops the rest
+            write_all({out: (json.dumps(told(rows), indent=1) + "\n").encode()})
     typer.echo(json.dumps(told(rows)) if as_json else as_text(rows))
     if all(row.problem is not None for row in rows):
         raise typer.Exit(1)

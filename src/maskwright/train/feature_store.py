@@ -30,11 +30,12 @@ _MOST_OBJECTS = 255
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureStore:
-    """Features, object maps and words of scenes; maps are read from disk as they are asked for."""
+    """Features, object maps and words of scenes, or of parts of them; maps are read from disk as they are asked for."""
 
     tensors: tuple[np.ndarray, ...]
     index_maps: UInt8[np.ndarray, "P s s"]
     words: tuple[tuple[Words, ...], ...]
+    is_of_parts: bool = False
 
     def __len__(self) -> int:
         return len(self.words)
@@ -45,6 +46,7 @@ class FeatureStore:
             tensors=tuple(tensor[::number] for tensor in self.tensors),
             index_maps=self.index_maps[::number],
             words=self.words[::number],
+            is_of_parts=self.is_of_parts,
         )
 
     def features(self, pictures: list[int], device: torch.device | str = "cpu") -> Features:
@@ -82,7 +84,7 @@ def build_store(
             progress(index + 1, total)
     words = tuple(map(_words_of, scenes.objects[:total]))
     *maps, index_maps = (_open(out, listing, name, total) for name in listing["shapes"])
-    return FeatureStore(tensors=tuple(maps), index_maps=index_maps, words=words)
+    return FeatureStore(tensors=tuple(maps), index_maps=index_maps, words=words, is_of_parts=zoom is not None)
 
 
 def _words_of(objects: Any) -> tuple[Words, ...]:

@@ -61,6 +61,7 @@ class TextRecipe:
     finder_share: float = 0.5
     reader_pictures: int = 16
     reader_rate: float = 2e-3
+    reader_rate_on: float = 5e-4  # of a reader that was taught before
     seed: int = 0
 
 
@@ -113,12 +114,13 @@ def make_text_trainer(recipe: TextRecipe, model: TinySam, text: Path | None = No
     model.requires_grad_(False)
     # The lessons have modules of their own, so that the model's path is a whole one at any moment.
     finder, reader = copy.deepcopy(path.finder).requires_grad_(True), copy.deepcopy(path.reader).requires_grad_(True)
+    reader_rate = recipe.reader_rate if text is None else recipe.reader_rate_on
     return TextTrainer(
         recipe=recipe,
         model=model,
         path=path,
         finding=Lesson(name="finding", module=finder, learning_rate=recipe.finder_rate, seed=recipe.seed),
-        reading=Lesson(name="reading", module=reader, learning_rate=recipe.reader_rate, seed=recipe.seed),
+        reading=Lesson(name="reading", module=reader, learning_rate=reader_rate, seed=recipe.seed),
         is_ready=text is not None,
     )
 

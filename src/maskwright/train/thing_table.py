@@ -62,15 +62,15 @@ class PictureThings:
         return right, ((overlap * unsure) >= _UNSURE).any(1) & ~right
 
 
-def describe_picture(model: TinySam, store: FeatureStore, picture: int, *, is_part: bool = False) -> PictureThings:
-    """Find and describe the masks of a picture, or of a part of one; takes a second on a core."""
+def describe_picture(model: TinySam, store: FeatureStore, picture: int) -> PictureThings:
+    """Find and describe the masks of a picture, or of a part as a second look does; takes a second on a core."""
     assert model.text_path is not None
     features = store.features([picture])
     labels = torch.from_numpy(store.index_maps[picture, ::2, ::2].astype(np.int64))
     objects = F.one_hot(labels, len(store.words[picture]) + 1).permute(2, 0, 1)[1:]  # O h w
     large = objects[objects.flatten(1).sum(1) >= _LEAST_PIXELS]
     with torch.no_grad():
-        drawn = model.draw_things(features, is_part=is_part)
+        drawn = model.draw_things(features, is_part=store.is_of_parts)
         sure = torch.ones(len(large))
         true = Drawn(logits=torch.where(large > 0, 1.0, -1.0), numbers=drawing_numbers(_TRUE_BELIEF * sure, sure))
         both = Drawn(logits=torch.cat([drawn.logits, true.logits]), numbers=torch.cat([drawn.numbers, true.numbers]))

@@ -141,6 +141,17 @@ def as_json(rows: Sequence[Row]) -> dict[str, Any]:
     return {"machine": machine(), "rows": [asdict(row) for row in rows]}
 
 
+def summary(row: Row) -> str:
+    """Say in one line what a contender did, for who waits for the others."""
+    if row.problem is not None:
+        return f"{row.contender.title}: {row.problem}"
+    one = row.measured
+    return (
+        f"{row.contender.title}: encode {one['encode']['median']:.1f} ms, click {one['click']['median']:.1f} ms, "
+        f"everything {one['everything_ms']:.0f} ms"
+    )
+
+
 def as_text(rows: Sequence[Row]) -> str:
     """Give the table for a terminal."""
     head = (
@@ -217,4 +228,4 @@ def check_data(data: str) -> None:
         raise InputError(f"no picture to measure on: {data}")
 
 
-__all__ = ["Contender", "Row", "as_json", "as_text", "bench", "check_data", "contenders", "machine"]
+__all__ = ["Contender", "Row", "as_json", "as_text", "bench", "check_data", "contenders", "machine", "summary"]
