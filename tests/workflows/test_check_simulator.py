@@ -57,6 +57,7 @@ def test_a_model_is_asked_about_both_sides_and_the_page_draws_the_worst(tmp_path
     assert [one.label for one in check.agreement] == ["all masks", "cup", "tray"]
     assert check.agreement_real[0].num_masks == 6
     assert check.worst == tuple(sorted(check.worst, key=lambda one: one[2]))
+    assert any("all masks (6 of 3 / 6 of 3), cup (3 of 3 / 3 of 3)" in line for line in check.lines())
     page = report.read_text()
     assert page.count("<figure>") == len(check.worst) + len(check.realism.oddest) > 3
     assert "too few to tell" in page

@@ -85,7 +85,7 @@ class SimulatorCheck:
         """Say it as a table, and what follows from it."""
         settings = self.realism.settings
         compared = [one for one in self.realism.classes if one.traits]
-        few = [f"{one.label} ({one.num_simulated} / {one.num_real})" for one in self.realism.classes if not one.traits]
+        few = [_counts(one) for one in (self.realism.overall, *self.realism.classes) if not one.traits]
         rows = [_cells(one) for one in (self.realism.overall, *compared)]
         head = ["class", "sim", "real", "realism", "90 % of draws", "verdict", "least real"]
         told = _table([head, *rows])
@@ -94,7 +94,10 @@ class SimulatorCheck:
             f"{settings.flagged:g}; * differs surely"
         )
         if few:
-            told.append(f"too few to tell (simulated / real): {', '.join(few)}")
+            told.append(
+                f"too few to tell; {settings.least_masks} masks of {settings.least_groups} episodes a side are needed, "
+                f"for the frames of one episode are alike (masks of episodes, simulated / real): {', '.join(few)}"
+            )
         for which, names in (("simulator", self.realism.only_simulated), ("real frames", self.realism.only_real)):
             if names:
                 told.append(f"only the {which} have: {', '.join(names)}")
@@ -106,6 +109,11 @@ class SimulatorCheck:
                     f"{one.high:.3f}), median {one.median:.3f}, {one.share_low:.0%} below 0.5, {one.num_masks} masks"
                 )
         return told
+
+
+def _counts(one: ClassRealism) -> str:
+    sides = (one.num_simulated, one.groups_simulated), (one.num_real, one.groups_real)
+    return f"{one.label} ({' / '.join(f'{masks} of {groups}' for masks, groups in sides)})"
 
 
 def check_simulator(
