@@ -50,7 +50,10 @@ def reviewing(store, port, *options):
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.wait(30)
+        try:
+            process.wait(120)
+        finally:  # one that stays would be warned of in another test
+            process.kill()
         reader.join()
         process.stderr.close()
 
