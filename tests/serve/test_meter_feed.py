@@ -60,7 +60,8 @@ def use(client):
     body = {"files": {"picture": picture()}, "data": {"request": prompts}}
     assert client.post(f"/v1/tracks/{session}/frames", **body).status_code == 200
     with client.stream("GET", "/v1/events/stream") as stream:
-        next(stream.iter_raw())
+        heard = stream.iter_raw()  # kept: a connection is closed with the iterator that reads it
+        next(heard)
         live = until(client, lambda told: told.get((SESSION, "stream")) == 1)
     client.delete(f"/v1/tracks/{session}")
     assert client.post("/v1/images", content=bytes(200_000)).status_code == 413
