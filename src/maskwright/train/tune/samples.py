@@ -57,19 +57,25 @@ class Samples:
     def epoch(self, number: int) -> list[Sample]:
         """Draw the samples of an epoch: each mask once, or some of them where the recipe wants fewer.
 
-        What a model that looks closer would draw on a crop is mostly asked for on crops, where one shows it.
+        What a model that looks closer would draw on a crop is mostly asked for on crops, where one shows it. Where the
+        encoder learns, a view costs more than its masks: fewer pictures are taken then, and what one view shows is
+        asked for together.
         """
         rng = np.random.default_rng([self.recipe.seed, number])
-        chosen = self._drawn(self._own, rng)
+        by_view = self.recipe.trains_encoder
+        own = [self._own[i] for i in rng.permutation(len(self._own))] if by_view else self._own
+        chosen = self._drawn(own, rng)
         if len(chosen) > self.recipe.epoch_masks:
-            chosen = [chosen[i] for i in rng.permutation(len(chosen))[: self.recipe.epoch_masks]]
+            order = range(len(chosen)) if by_view else rng.permutation(len(chosen))
+            chosen = [chosen[i] for i in order[: self.recipe.epoch_masks]]
         if self._general and self.recipe.replay:
             count = min(math.ceil(self.recipe.replay * len(self._own)), _MOST_OFTEN * len(self._general))
             picked = rng.integers(len(self._general), size=count)
             mixed = self._drawn([self._general[i] for i in picked], rng)
             most = math.ceil(_MOST_MIXED * self.recipe.replay * len(chosen))
-            chosen += [mixed[i] for i in rng.permutation(len(mixed))[:most]]
-        return [chosen[i] for i in rng.permutation(len(chosen))]
+            order = range(len(mixed)) if by_view else rng.permutation(len(mixed))
+            chosen += [mixed[i] for i in order[:most]]
+        return _side_by_side(chosen, rng) if by_view else [chosen[i] for i in rng.permutation(len(chosen))]
 
     def general_views(self, rng: np.random.Generator, count: int) -> list[View]:
         """Draw views of general pictures, any of them; none if there are no such pictures."""
@@ -81,6 +87,9 @@ class Samples:
         for views in pictures:
             example = views[0].example
             small = self._small.get(example.digest, ())
+            if self.recipe.trains_encoder:
+                mirrored = views[int(rng.integers(len(views)))].mirrored
+                views = [view for view in views if view.mirrored == mirrored]
             for position in rng.permutation(len(example.masks))[: self.recipe.per_picture].tolist():
                 showing = [view for view in views if position in view.masks]
                 if position in small and rng.random() >= _SMALL_ON_WHOLE:
@@ -88,6 +97,15 @@ class Samples:
                 if showing:
                     found.append(Sample(view=showing[int(rng.integers(len(showing)))], position=position))
         return found
+
+
+def _side_by_side(samples: Sequence[Sample], rng: np.random.Generator) -> list[Sample]:
+    """Bring what one view shows together; the views come in any order."""
+    by_view: dict[str, list[Sample]] = {}
+    for one in samples:
+        by_view.setdefault(one.view.key, []).append(one)
+    groups = list(by_view.values())
+    return [one for i in rng.permutation(len(groups)) for one in groups[i]]
 
 
 def _affordable(examples: Sequence[Example], recipe: TuneRecipe, crops: int) -> list[tuple[View, ...]]:
