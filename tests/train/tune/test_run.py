@@ -103,7 +103,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(run, quick, squares, weights, ste
 
     assert found.after == whole.after
     assert found.shares == whole.shares
-    assert all(torch.equal(tensor, weights("cut")[name]) for name, tensor in weights("whole").items())
+    cut = weights("cut")
+    assert all(torch.equal(tensor, cut[name]) for name, tensor in weights("whole").items())
 
 
 def test_a_run_of_another_recipe_or_of_other_data_is_refused(run, quick, squares):
@@ -120,9 +121,10 @@ def test_pieces_of_a_batch_learn_the_same(run, quick, weights):
     run("whole", recipe=once)
     run("pieces", recipe=replace(once, at_once=2))
 
+    pieces = weights("pieces")
     for name, tensor in weights("whole").items():
         if not name.endswith("k_proj.bias"):  # cancels in the softmax: its gradient is rounding, which Adam enlarges
-            assert torch.allclose(tensor, weights("pieces")[name], atol=2e-3), name
+            assert torch.allclose(tensor, pieces[name], atol=2e-3), name
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_batch(run, monkeypatch):

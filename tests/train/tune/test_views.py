@@ -1,3 +1,6 @@
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 
 from maskwright.core import Image
@@ -76,3 +79,26 @@ def test_small_objects_are_mostly_asked_for_on_crops():
     assert len(on_crops[1]) == 60
     assert not any(on_crops[1])
     assert 0.6 < np.mean(on_crops[0]) < 1.0
+
+
+def drawn_of(recipe):
+    many = [example((0, 0, 90, 90), (100, 0, 190, 90), (200, 0, 290, 90), (0, 100, 90, 190)) for _ in range(12)]
+    many = [replace(one, name=f"{i}", digest=f"{i}") for i, one in enumerate(many)]
+    return [one.view.key for one in Samples(many, recipe, crops=0).epoch(0)]
+
+
+def test_where_the_encoder_learns_what_a_view_shows_is_asked_for_together():
+    asked = drawn_of(TuneRecipe(parts="decoder+lora", epoch_masks=20))
+
+    changes = sum(a != b for a, b in pairwise(asked))
+    assert len(asked) == 20
+    assert len(set(asked)) == changes + 1 == 5  # five pictures of four masks each, one way round
+    assert len(set(drawn_of(TuneRecipe(epoch_masks=20)))) > 8  # an encoding that is kept costs nothing
+
+
+def test_other_epochs_ask_about_other_pictures_where_the_encoder_learns():
+    many = [replace(example((0, 0, 90, 90)), name=f"{i}", digest=f"{i}") for i in range(12)]
+    samples = Samples(many, TuneRecipe(parts="full", epoch_masks=5), crops=0)
+
+    assert samples.epoch(1) == samples.epoch(1)
+    assert {one.name for n in range(12) for one in samples.epoch(n)} == {f"{i}: 0" for i in range(12)}
