@@ -349,7 +349,6 @@ def model() -> None:
     tiny = load_model("tiny")
     tiny.leave_out_padding()
     tiny.look_at_side(MODEL_SIDES[0])
-    tiny.image_encoder.to(memory_format=torch.channels_last)
     looker, meter = Looker(tiny, flow_side=FLOW_SIDE), MotionMeter(FLOW_SIDE)
     prompts = {name: MaskPrompt(rle) for name, rle in truths[0].items()}
     flow_ms, look_ms = [], []

@@ -66,6 +66,18 @@ def test_a_model_is_asked_about_both_sides_and_the_page_draws_the_worst(tmp_path
     assert told["worst"][0]["frame"]
 
 
+def test_too_few_episodes_are_told_before_a_model_is_asked_for_minutes(tmp_path: Path, caplog):
+    sim, real = (str(_scenes(tmp_path / name, seed, number=3)) for name, seed in (("sim", 1), ("real", 2)))
+    told: list[str] = []
+
+    check_simulator(sim, real, model=mw.load_model("test-sam"), progress=lambda *_: told.append(caplog.text))
+    assert "20 masks of 8 episodes a side are needed, got 6 of 3 / 6 of 3" in told[0]
+    caplog.clear()
+    check_simulator(sim, real)  # takes a moment, and says so in its table
+    check_simulator(sim, real, model=mw.load_model("test-sam"), settings=RealismSettings(least_masks=6, least_groups=3))
+    assert not caplog.text
+
+
 def test_the_page_folds_small_classes_and_writes_shares_in_hundredths(tmp_path: Path):
     sim, real = (str(_scenes(tmp_path / name, seed)) for name, seed in (("sim", 1), ("real", 2)))
     check = check_simulator(sim, real, settings=_LENIENT)

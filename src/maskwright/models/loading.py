@@ -89,6 +89,8 @@ def load_model(
     if compile_encoder or backend == "compile":
         model.image_encoder.compile()
     model = model.to(place).eval()
+    if place.type == "cpu" and model.card.family == "tiny":  # its convolutions: a tenth faster, features within 1e-5
+        model.image_encoder.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     model.loaded = count_changes(model)
     return model
 

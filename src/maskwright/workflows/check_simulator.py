@@ -5,6 +5,7 @@ on real ones, whether it finds the simulator as hard as the world.
 """
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from maskwright.robot.simulator_traits import FrameTraits, measure_frame
 from maskwright.workflows.outputs import write_all
 from maskwright.workflows.simulator_frames import CheckedFrame, ask_model, grey_of, read_checked_frames
 
+_log = logging.getLogger(__name__)
 _ROUNDS, _LOW_IOU = 300, 0.5
 Progress = Callable[[int, int | None], None]
 
@@ -138,6 +140,8 @@ def check_simulator(
         read_checked_frames(source, images=folder, limit=limit)
         for source, folder in ((simulated, images), (real, real_images))
     ]
+    if model is not None:
+        _warn_of_few(sides, settings or RealismSettings())
     total, done = sum(map(len, sides)), 0
     traits: list[list[FrameTraits]] = [[], []]
     for which, frames in enumerate(sides):
@@ -174,6 +178,20 @@ def write_check(check: SimulatorCheck, folder: Path) -> Path:
     content = (json.dumps(check.as_json(), indent=1) + "\n").encode()
     write_all({folder / "report.html": report, folder / "check.json": content})
     return folder / "report.html"
+
+
+def _warn_of_few(sides: Sequence[Sequence[CheckedFrame]], settings: RealismSettings) -> None:
+    """Say before a model is asked, which takes minutes, that realism will stay open; its agreement may be wanted."""
+    counts = [(sum(len(one.masks) for one in side), len({one.group for one in side})) for side in sides]
+    if any(masks < settings.least_masks or groups < settings.least_groups for masks, groups in counts):
+        told = " / ".join(f"{masks} of {groups}" for masks, groups in counts)
+        _log.warning(
+            "too few to tell how real: %d masks of %d episodes a side are needed, got %s (simulated / real). The model "
+            "is asked all the same; stop it with Ctrl-C, or leave it out with --no-model",
+            settings.least_masks,
+            settings.least_groups,
+            told,
+        )
 
 
 def _notes(sides: Sequence[Sequence[CheckedFrame]]) -> list[str]:
