@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from maskwright.train.tune.drawing_back import CORRECTIONS, FIRST, draw_back, furthest
+from maskwright.train.tune.drawing_back import ALL, CORRECTIONS, FIRST, draw_back, furthest
 
 
 @given(st.floats(0, 1))
@@ -31,10 +31,10 @@ class Network(nn.Module):
         return {**found, "held_out_corrected": 0.8 - second - first} if corrects else found
 
 
-def drawn(network, allowed, reach=1.0):
+def drawn(network, allowed, reach=1.0, **how):
     base = {name: torch.zeros(1) for name, _ in network.named_parameters()}
     learnt = {name: torch.ones(1) for name in base}
-    return draw_back(network, base, learnt, network.scores, allowed=allowed, reach=reach)
+    return draw_back(network, base, learnt, network.scores, allowed=allowed, reach=reach, **how)
 
 
 def test_first_answers_and_corrections_go_as_far_as_each_may():
@@ -46,6 +46,13 @@ def test_first_answers_and_corrections_go_as_far_as_each_may():
 
 def test_one_decoder_for_both_goes_as_far_as_corrections_let_it():
     assert drawn(Network(has_corrector=False), 0.26) == {FIRST: 0.0625}
+
+
+def test_what_sees_by_an_encoder_that_learnt_goes_together_with_it():
+    network = Network(has_corrector=True)
+
+    assert drawn(network, 0.26, together=True) == {ALL: 0.125}  # corrections lose twice as much
+    assert network.first.item() == network.corrector.second.item() == 0.125
 
 
 def test_only_a_part_of_the_way_that_is_allowed_may_be_gone():

@@ -323,16 +323,21 @@ def test_general_pictures_are_answered_more_as_the_base_answers_them(run, quick,
     assert away(replace(free, keep_weight=30.0), "kept") < 0.7 * away(replace(free, keep=0.0), "free")
 
 
-def test_weights_that_general_pictures_do_not_allow_are_drawn_back_and_the_run_again_leaves_them(run, quick, squares):
+@pytest.mark.parametrize(
+    ("parts", "which", "epochs"), [("decoder", "first answers", 4), ("decoder+lora", "everything", 8)]
+)
+def test_weights_that_general_pictures_do_not_allow_are_drawn_back_and_the_run_again_leaves_them(
+    run, quick, squares, parts, which, epochs
+):
     general = [squares[3], squares[0], squares[4]]
     stages = []
-    recipe = replace(quick, keep_within=0.0, keep=0.0, replay=0.0, epochs=4, corrections=0, mirror=0)
+    recipe = replace(quick, keep_within=0.0, keep=0.0, replay=0.0, epochs=epochs, corrections=0, mirror=0, parts=parts)
 
     strict = run(recipe=recipe, general=general)
     again = run(recipe=recipe, general=general, told=lambda what, *at: stages.append(what))
 
     assert strict.best_epoch
-    assert set(strict.shares) == {"first answers"}
+    assert set(strict.shares) == {which}
     assert again.shares == strict.shares
     assert not any(what.startswith("epoch") or what == "drawing back" for what in stages)
     assert all(torch.equal(tensor, again.state[name]) for name, tensor in strict.state.items())

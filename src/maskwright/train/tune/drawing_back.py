@@ -2,7 +2,8 @@
 
 Weights between the two keep more of what the base knew than they give up of what was learnt (WiSE-FT, Wortsman et al.
 2022). How far to go is found by halving, on general pictures that nothing was learnt from; first answers and, where a
-network has a decoder of its own for them, corrections go as far as each may.
+network has a decoder of its own for them, corrections go as far as each may. Both see by the same encoder, so where
+that learnt too, all go together.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from maskwright.train.tune.parts import load_learning
 
-FIRST, CORRECTIONS = "first answers", "corrections"
+FIRST, CORRECTIONS, ALL = "first answers", "corrections", "everything"
 _CORRECTOR = "corrector."
 _HALVINGS = 4
 _ANSWERED, _CORRECTED = ("held_out_box", "held_out_click"), "held_out_corrected"
@@ -28,11 +29,12 @@ def draw_back(
     allowed: float,
     reach: float,
     only_boxes: bool = False,
+    together: bool = False,
 ) -> dict[str, float]:
     """Leave a model between the base's weights and what it learnt; returns how far it went, from 0 to 1.
 
     It goes `reach` of the way on which no score by box, by click or after corrections falls by more than is allowed;
-    with `only_boxes`, where nothing else learnt, none by box.
+    with `only_boxes`, where nothing else learnt, none by box. With `together` all weights go equally far.
     """
     corrections = [name for name in learnt if name.startswith(_CORRECTOR)]
     first = [name for name in learnt if not name.startswith(_CORRECTOR)]
@@ -51,6 +53,8 @@ def draw_back(
         _load(model, base, learnt, names, share)
         return share
 
+    if together:
+        return {ALL: go(list(learnt), (*_ANSWERED, _CORRECTED))}
     if only_boxes:
         return {FIRST: go(first, _ANSWERED[:1])}
     if not corrections:
@@ -75,4 +79,4 @@ def _load(
     load_learning(model, {name: base[name].lerp(learnt[name], share) for name in names})
 
 
-__all__ = ["CORRECTIONS", "FIRST", "Judge", "draw_back", "furthest"]
+__all__ = ["ALL", "CORRECTIONS", "FIRST", "Judge", "draw_back", "furthest"]

@@ -123,8 +123,8 @@ class TuneRecipe:
 
     @property
     def draws_back(self) -> bool:
-        """Whether the weights end between the base's and those that were learnt; where the encoder stays they may."""
-        return self.keep_within < 1 and not self.trains_encoder and not self.teaches_words
+        """Whether the weights end between the base's and those that were learnt."""
+        return self.keep_within < 1 and not self.teaches_words
 
     @property
     def needs_general(self) -> bool:

@@ -189,6 +189,7 @@ class _Run:
                     allowed=recipe.keep_within,
                     reach=recipe.reach,
                     only_boxes=recipe.asks_boxes,
+                    together=recipe.trains_encoder,
                 )
                 progress.best = learning_state(average)
             progress.shares = self.crew.told(shares)
