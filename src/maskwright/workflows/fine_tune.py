@@ -295,7 +295,7 @@ class _Finish:
         if not self.tuned.is_better:
             notes.append(_WHY_NOTHING[self.tuned.best_epoch > 0])
         elif self.tuned.shares:
-            notes.append(f"{_how_far(self.tuned.shares)} of what was learnt, as far as general pictures allow")
+            notes.append(f"taken of what was learnt, as far as general pictures allow: {_how_far(self.tuned.shares)}")
             if (num_judged := len(judged_of(self.general.mixed))) < _FEW_JUDGED:
                 notes.append(
                     f"general pictures that told how far to go: only {num_judged}, so chance had a say; "
@@ -328,7 +328,7 @@ class _Finish:
 
 
 def _how_far(shares: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} take {share:.0%}" for name, share in shares.items())
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
 
 
 def click_ms(model: Model, example: Example, *, times: int = 9) -> float:
