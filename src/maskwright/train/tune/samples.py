@@ -63,19 +63,20 @@ class Samples:
         """
         rng = np.random.default_rng([self.recipe.seed, number])
         by_view = self.recipe.trains_encoder
+
+        def shuffled(samples: list[Sample]) -> list[Sample]:
+            return samples if by_view else [samples[i] for i in rng.permutation(len(samples))]
+
         own = [self._own[i] for i in rng.permutation(len(self._own))] if by_view else self._own
         chosen = self._drawn(own, rng)
         if len(chosen) > self.recipe.epoch_masks:
-            order = range(len(chosen)) if by_view else rng.permutation(len(chosen))
-            chosen = [chosen[i] for i in order[: self.recipe.epoch_masks]]
+            chosen = shuffled(chosen)[: self.recipe.epoch_masks]
         if self._general and self.recipe.replay:
             count = min(math.ceil(self.recipe.replay * len(self._own)), _MOST_OFTEN * len(self._general))
             picked = rng.integers(len(self._general), size=count)
-            mixed = self._drawn([self._general[i] for i in picked], rng)
-            most = math.ceil(_MOST_MIXED * self.recipe.replay * len(chosen))
-            order = range(len(mixed)) if by_view else rng.permutation(len(mixed))
-            chosen += [mixed[i] for i in order[:most]]
-        return _side_by_side(chosen, rng) if by_view else [chosen[i] for i in rng.permutation(len(chosen))]
+            mixed = shuffled(self._drawn([self._general[i] for i in picked], rng))
+            chosen += mixed[: math.ceil(_MOST_MIXED * self.recipe.replay * len(chosen))]
+        return _side_by_side(chosen, rng) if by_view else shuffled(chosen)
 
     def general_views(self, rng: np.random.Generator, count: int) -> list[View]:
         """Draw views of general pictures, any of them; none if there are no such pictures."""
