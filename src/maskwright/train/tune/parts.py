@@ -35,17 +35,20 @@ _ATTENTION = ("qkv", "attn", "attention")
 
 
 class LowRank(nn.Module):
-    """What LoRA adds to a weight (Hu et al. 2021): a product of two thin matrices that begins as nothing."""
+    """What LoRA adds to a weight (Hu et al. 2021): a product of two thin matrices that begins as nothing.
+
+    A pointwise convolution is a matrix too, of shape (rows, columns, 1, 1).
+    """
 
     def __init__(self, weight: torch.Tensor, rank: int) -> None:
         super().__init__()
-        rows, columns = weight.shape
+        rows, columns = weight.shape[:2]
         self.down = nn.Parameter(torch.empty(rank, columns).normal_(std=columns**-0.5).to(weight))
         self.up = nn.Parameter(torch.zeros(rows, rank).to(weight))
 
     def forward(self, weight: torch.Tensor) -> torch.Tensor:
         """Add it."""
-        return weight + self.up @ self.down
+        return weight + (self.up @ self.down).view_as(weight)
 
 
 def choose_learning(model: SamModel, recipe: TuneRecipe) -> None:
@@ -73,16 +76,24 @@ def choose_learning(model: SamModel, recipe: TuneRecipe) -> None:
 
 
 def _add_low_rank(model: SamModel, recipe: TuneRecipe) -> Iterator[nn.Parameter]:
-    """Put low-rank additions on the linear layers of the encoder's attention."""
+    """Put low-rank additions on the encoder's attention and on its pointwise convolutions."""
     generator = torch.Generator().manual_seed(recipe.seed)
     for name, module in list(model.image_encoder.named_modules()):
-        if isinstance(module, nn.Linear) and any(word in name for word in _ATTENTION):
+        if _takes_low_rank(name, module):
+            assert isinstance(module.weight, nn.Parameter)
             added = LowRank(module.weight, recipe.lora_rank)
             with torch.no_grad():
                 drawn = torch.randn(added.down.shape, generator=generator) * added.down.shape[1] ** -0.5
                 added.down.copy_(drawn)
             parametrize.register_parametrization(module, "weight", added)
             yield from added.parameters()
+
+
+def _takes_low_rank(name: str, module: nn.Module) -> bool:
+    """Whether a layer mixes channels where a network does most of that: a ViT in attention, `tiny` in its trunk."""
+    if isinstance(module, nn.Conv2d):
+        return module.kernel_size == (1, 1) and module.groups == 1
+    return isinstance(module, nn.Linear) and any(word in name for word in _ATTENTION)
 
 
 def learning_state(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -55,7 +55,7 @@ class TuneRecipe:
     dice_weight: float = option(1.0, "weight of the Dice loss")
     bce_weight: float = option(0.0, "weight of binary cross-entropy")
     iou_weight: float = option(1.0, "weight of the error of predicted IoU")
-    lora_rank: int = option(8, "rank of what is added to the encoder's attention, with lora")
+    lora_rank: int = option(8, "rank of what is added to the encoder's weights, with lora")
     words: str = option(
         "auto", "who reads words, with text: auto (CLIP if it is here), table, or a CLIP by folder or name"
     )
