@@ -165,7 +165,9 @@ def test_boxes_alone_are_asked_of_general_pictures_too(squares, quick, tmp_path)
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_low_ranks_change_attention_and_pointwise_convolutions_by_no_more_than_their_rank(kind, squares, quick, tmp_path):
+def test_low_ranks_change_attention_and_pointwise_convolutions_by_no_more_than_their_rank(
+    kind, squares, quick, tmp_path
+):
     recipe = replace(quick, parts="lora", lora_rank=2, mirror=0, keep=0.0)
     base = MODELS[kind]().state_dict()
 
