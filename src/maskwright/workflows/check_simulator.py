@@ -187,7 +187,7 @@ def _warn_of_few(sides: Sequence[Sequence[CheckedFrame]], settings: RealismSetti
         told = " / ".join(f"{masks} of {groups}" for masks, groups in counts)
         _log.warning(
             "too few to tell how real: %d masks of %d episodes a side are needed, got %s (simulated / real). The model "
-            "is asked all the same; stop it with Ctrl-C, or leave it out with --no-model",
+            "is asked all the same; leave it out (--no-model) if its agreement is not wanted",
             settings.least_masks,
             settings.least_groups,
             told,
