@@ -136,7 +136,7 @@ def measured(args: argparse.Namespace, root: Path) -> Costs:
         pass
     cache = FeatureCache(root / "features", model)
     filling, _ = taken(lambda: cache.fill(model, samples.views()))
-    tuner = make_tuner(model, recipe, num_steps=100)
+    tuner = make_tuner(model, recipe, num_steps=100, base_features=cache)
     epoch(tuner, cache, drawn[: recipe.batch], 0)  # warm
     peak_mb(args.device)
     times: list[tuple[float, ...]] = []

@@ -17,7 +17,7 @@ from maskwright.core.errors import SettingError
 from maskwright.models import load_model
 from maskwright.train.tune.crew import ALONE, Crew, join_crew
 from maskwright.train.tune.features import FeatureCache
-from maskwright.train.tune.keeping import elsewhere
+from maskwright.train.tune.keeping import elsewhere, elsewhere_in
 from maskwright.train.tune.run import tune
 from maskwright.train.tune.samples import Samples, batch_of
 from maskwright.train.tune.step import tune_step
@@ -143,7 +143,7 @@ def gradients(squares, recipe, folder, crew=ALONE):
     assert batch is not None
     cache = FeatureCache(folder, model)
     cache.fill(model, batch.views)
-    tuner = make_tuner(model, recipe, num_steps=10)
+    tuner = make_tuner(model, recipe, num_steps=10, base_features=cache)
     with torch.no_grad():
         for p in tuner.learning():
             p.mul_(1.05)  # away from the base, so that there is something to keep
@@ -152,9 +152,13 @@ def gradients(squares, recipe, folder, crew=ALONE):
         {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
     ))  # fmt: skip
     tuner.recipe = replace(recipe, clip=1e9)
-    rng = np.random.default_rng(3)
-    at = elsewhere(batch.views[:3], model.frame, rng, "cpu")
-    found["kept"] = tune_step(tuner, cache, batch, 3, crew, at=at)["kept"]
+    rng, encoder_learns = np.random.default_rng(3), recipe.trains_encoder
+    at = (
+        elsewhere_in(batch, lambda view: view.example.name < "4", 0.7, model.frame, rng)
+        if encoder_learns
+        else elsewhere(batch.views[:3], model.frame, rng, "cpu")
+    )
+    found["kept"] = tune_step(tuner, None if encoder_learns else cache, batch, 3, crew, at=at)["kept"]
     return found
 
 
@@ -166,7 +170,8 @@ def alike(one, other):
         )  # of keys' biases all is rounding
 
 
-def test_shares_of_a_batch_add_up_to_its_gradient(squares, quick, tmp_path):
+@pytest.mark.parametrize("parts", ["decoder", "decoder+encoder"])
+def test_shares_of_a_batch_add_up_to_its_gradient(squares, quick, tmp_path, parts):
     class Half(Crew):
         def add(self, value):
             return value
@@ -174,10 +179,11 @@ def test_shares_of_a_batch_add_up_to_its_gradient(squares, quick, tmp_path):
         def add_gradients(self, parameters):
             pass
 
-    recipe = replace(quick, corrections=1, keep=1.0)
+    recipe = replace(quick, corrections=1, keep=1.0, parts=parts)
     whole = gradients(squares, recipe, tmp_path)
     first, second = (gradients(squares, recipe, tmp_path, Half(rank=rank, size=2)) for rank in range(2))
 
+    assert whole["kept"] > 0
     alike(whole, {name: grad + second[name] for name, grad in first.items()})
 
 

@@ -150,7 +150,7 @@ def test_boxes_alone_are_asked_of_general_pictures_too(squares, quick, tmp_path)
     samples = Samples(squares[:6], recipe, crops=0, general=squares[6:8])
     cache = FeatureCache(tmp_path, model)
     cache.fill(model, samples.views())
-    tuner = make_tuner(model, recipe, num_steps=4)
+    tuner = make_tuner(model, recipe, num_steps=4, base_features=cache)
     batch = batch_of(samples.epoch(0)[:4], model.frame, "cpu")
     assert batch is not None
 

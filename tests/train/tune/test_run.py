@@ -12,8 +12,9 @@ from torch.overrides import TorchFunctionMode
 import maskwright.train.tune.step as step_module
 from maskwright.core.errors import ModelError, SettingError
 from maskwright.models import load_model
+from maskwright.models.protocol import Features
 from maskwright.train.dice import Dice
-from maskwright.train.tune.features import FeatureCache
+from maskwright.train.tune.features import encoded
 from maskwright.train.tune.keeping import ask_base, elsewhere, keeping_loss
 from maskwright.train.tune.lesson import MaskLesson
 from maskwright.train.tune.recipe import TuneRecipe, usual_recipe, words_recipe
@@ -305,20 +306,24 @@ def test_a_run_in_half_precision_goes_as_far_as_any(run, quick, squares, monkeyp
     assert all(np.isfinite(list(row.values())).all() for row in tuned.rows)
 
 
-def test_general_pictures_are_answered_more_as_the_base_answers_them(run, quick, squares, test_sam, weights, tmp_path):
+@pytest.mark.parametrize(("parts", "replay"), [("decoder", 0.0), ("decoder+encoder", 1.0)])
+def test_general_pictures_are_answered_more_as_the_base_answers_them(
+    run, quick, squares, test_sam, weights, parts, replay
+):
     def away(recipe, out):
         run(out, recipe=recipe, general=squares[:4])
         model = load_model("test-sam")
         model.load_state_dict(weights(out), strict=False)
-        cache = FeatureCache(tmp_path / "features", model)
         views = Samples(squares[:4], replace(quick, mirror=0), crops=0).views()
         at = elsewhere(views, model.frame, np.random.default_rng(0), "cpu")
-        features = cache.take(at.views)
-        kept = ask_base(test_sam, features, at, Dice(1), 1.0, len(views))
+        before, after = (
+            Features.side_by_side([features for _, features in encoded(one, at.views)]) for one in (test_sam, model)
+        )
+        kept = ask_base(test_sam, before, at, Dice(1), 1.0, len(views))
         with torch.no_grad():
-            return float(keeping_loss(model, features, kept).mean())
+            return float(keeping_loss(model, after, kept).mean())
 
-    free = replace(quick, keep_within=1.0, replay=0.0, clip=1e9)
+    free = replace(quick, parts=parts, keep_within=1.0, replay=replay, clip=1e9)
 
     assert away(replace(free, keep_weight=30.0), "kept") < 0.7 * away(replace(free, keep=0.0), "free")
 

@@ -5,10 +5,15 @@ the base and the student the same about general pictures: by a click, by the box
 correction of it. The target is all that the base answers, logit by logit, and what it believes of it (learning without
 forgetting, Li and Hoiem 2016; the teacher is the student's own beginning, so candidate answers candidate). General
 pictures need no true masks for it; where they have some, most clicks go to those things.
+
+Where the encoder learns, every view costs more than its prompts. There the base is asked about what a batch sees
+anyway: general pictures that are mixed in, and one's own outside of every mask.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,8 +28,10 @@ from maskwright.models.sam.model import SamModel
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import MASK_STRIDE, boxes_around, correct
 from maskwright.train.step import best_believed
+from maskwright.train.tune.crew import Crew
+from maskwright.train.tune.samples import SampleBatch
 from maskwright.train.tune.sampling import ChosenCells, choose_cells
-from maskwright.train.tune.views import View
+from maskwright.train.tune.views import LEAST_PIXELS, View
 
 _CLICK_SHARE, _BOX_SHARE = 0.6, 0.2  # of steps, how many ask by a click and by a box; the others by a correction
 _THING_SHARE = 0.7  # of clicks, how many are on what has a mask; the others are anywhere
@@ -34,11 +41,29 @@ _FEW_PIXELS = 50.0  # of a mask: below that its overlap hardly counts, for its g
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Elsewhere:
-    """K places to ask about: which of `views` each is in, and where to click."""
+    """K places to ask about: which of `views` each is in, and where to click.
+
+    Where they lie in what a batch sees, `beside` names the sample of the batch beside which each is asked, ascending;
+    whoever answers for the sample answers for the place.
+    """
 
     views: tuple[View, ...]
     view_index: Int[Tensor, " K"]
     region: Bool[Tensor, "K s s"]
+    beside: tuple[int, ...] | None = None
+
+    def share(self, crew: Crew, num_samples: int) -> slice:
+        """Which of the places are a process's own."""
+        if self.beside is None:
+            return crew.share(len(self.view_index))
+        own = crew.share(num_samples)
+        return slice(bisect_left(self.beside, own.start), bisect_left(self.beside, own.stop))
+
+    def seen_in(self, batch: SampleBatch) -> "Elsewhere":
+        """Count views as a batch does that keeps some of them."""
+        if self.beside is None:
+            return self
+        return replace(self, views=batch.views, view_index=batch.view_index[list(self.beside)])
 
 
 def elsewhere(
@@ -47,16 +72,40 @@ def elsewhere(
     """Take a place in each of the views that were chosen."""
     views = list({view.key: view for view in chosen}.values())
     row = {view.key: i for i, view in enumerate(views)}
-    regions: list[np.ndarray] = []
-    for view in chosen:
-        is_thing = rng.random() < _THING_SHARE
-        thing = view.target(int(rng.choice(view.masks)), spec) if is_thing else None
-        regions.append(view.extent(spec) if thing is None or not thing.any() else thing)
+    regions = [_place(view, spec, rng) for view in chosen]
     return Elsewhere(
         views=tuple(views),
         view_index=torch.tensor([row[view.key] for view in chosen], device=device),
         region=torch.from_numpy(np.stack(regions)).to(device),
     )
+
+
+def elsewhere_in(
+    batch: SampleBatch, is_general: Callable[[View], bool], share: float, spec: FrameSpec, rng: np.random.Generator
+) -> Elsewhere | None:
+    """Take places in what a batch sees anyway: in general pictures anywhere, in one's own outside of every mask."""
+    rows, regions = [], []
+    for row in sorted(rng.permutation(len(batch.samples))[: math.ceil(share * len(batch.samples))].tolist()):
+        view = batch.samples[row].view
+        region = _place(view, spec, rng) if is_general(view) else view.outside(spec)
+        if region.sum() >= LEAST_PIXELS:
+            rows.append(row)
+            regions.append(region)
+    if not rows:
+        return None
+    return Elsewhere(
+        views=batch.views,
+        view_index=batch.view_index[rows],
+        region=torch.from_numpy(np.stack(regions)).to(batch.masks.device),
+        beside=tuple(rows),
+    )
+
+
+def _place(view: View, spec: FrameSpec, rng: np.random.Generator) -> Bool[np.ndarray, "s s"]:
+    """One of the things of a view, or all of it."""
+    is_thing = rng.random() < _THING_SHARE
+    thing = view.target(int(rng.choice(view.masks)), spec) if is_thing else None
+    return view.extent(spec) if thing is None or not thing.any() else thing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,4 +247,4 @@ def _clicks(points: Float[Tensor, "K 2"]) -> FramePrompts:
     return FramePrompts(points=torch.stack([points, torch.zeros_like(points)], 1), labels=labels)
 
 
-__all__ = ["Elsewhere", "Kept", "ask_base", "elsewhere", "keeping_loss"]
+__all__ = ["Elsewhere", "Kept", "ask_base", "elsewhere", "elsewhere_in", "keeping_loss"]

@@ -17,9 +17,9 @@ from maskwright.train.tune.crew import Crew
 from maskwright.train.tune.examples import Example, spread
 from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.held_out import score_held_out
-from maskwright.train.tune.keeping import Elsewhere, elsewhere
+from maskwright.train.tune.keeping import Elsewhere, elsewhere, elsewhere_in
 from maskwright.train.tune.recipe import TuneRecipe
-from maskwright.train.tune.samples import Sample, Samples, batch_of
+from maskwright.train.tune.samples import Sample, SampleBatch, Samples, batch_of
 from maskwright.train.tune.step import tune_step
 from maskwright.train.tune.tuner import Tuner
 from maskwright.train.tune.views import View, closest_view, views_of
@@ -34,7 +34,7 @@ class Lesson(Protocol):
     """What a run teaches. What it asks is its own; it has a `name` for messages."""
 
     def views(self) -> list[View]:
-        """Every view that may be looked at, in training or to score."""
+        """Every view that is to be encoded once, as the base sees it."""
         ...
 
     def epoch(self, number: int) -> Sequence[Any]:
@@ -75,7 +75,10 @@ class MaskLesson:
             raise InputError("expected masks to learn from and masks to hold out, got none on one side")
 
     def views(self) -> list[View]:
-        """See `Lesson`."""
+        """See `Lesson`; of an encoder that learns the base's view is wanted only of what it is asked about."""
+        recipe = self.samples.recipe
+        if recipe.trains_encoder:
+            return self.samples.views() if recipe.keeps else []
         return [*self.samples.views(), *(one.view for one in (*self.held_out, *self.judged))]
 
     def epoch(self, number: int) -> list[Sample]:
@@ -89,12 +92,15 @@ class MaskLesson:
         batch = batch_of(asked, tuner.model.frame, tuner.device)
         if batch is None:
             return None
-        at = self._elsewhere(tuner, len(batch.samples), seed) if tuner.base is not None else None
+        at = self._elsewhere(tuner, batch, seed) if tuner.base is not None else None
         return tune_step(tuner, cache, batch, seed, crew, at=at)
 
-    def _elsewhere(self, tuner: Tuner, num_learnt: int, seed: int) -> Elsewhere | None:
+    def _elsewhere(self, tuner: Tuner, batch: SampleBatch, seed: int) -> Elsewhere | None:
+        """Where the base is asked: in general pictures, or, where every view is encoded anew, in those of the batch."""
         rng = np.random.default_rng(seed)
-        views = self.samples.general_views(rng, math.ceil(self.keep * num_learnt))
+        if tuner.recipe.trains_encoder:
+            return elsewhere_in(batch, self.samples.is_general, tuner.recipe.keep, tuner.model.frame, rng)
+        views = self.samples.general_views(rng, math.ceil(self.keep * len(batch.samples)))
         return elsewhere(views, tuner.model.frame, rng, tuner.device) if views else None
 
     def score(self, model: SamModel, cache: FeatureCache | None) -> dict[str, float]:

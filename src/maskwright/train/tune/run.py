@@ -122,14 +122,16 @@ class _Run:
         self.keep = keep if keep is not None and crew.is_first else lambda state: None
         self.began = time.monotonic()
         _check_crew(crew, recipe, lesson, data, model)
-        self.cache = None if recipe.trains_encoder else FeatureCache(features, model)
-        if self.cache is not None:
-            num_new = self.cache.fill(
-                model, lesson.views(), progress=lambda done, total: self.told("encoding", done, total), crew=crew
+        base_features = FeatureCache(features, model)
+        if views := lesson.views():
+            num_new = base_features.fill(
+                model, views, progress=lambda done, total: self.told("encoding", done, total), crew=crew
             )
-            logger.info("%d views encoded, %.2f GB kept: %s", num_new, self.cache.num_bytes / 1e9, self.cache.folder)
+            size, folder = base_features.num_bytes / 1e9, base_features.folder
+            logger.info("%d views encoded, %.2f GB kept: %s", num_new, size, folder)
+        self.cache = None if recipe.trains_encoder else base_features
         self.per_epoch = -(-len(lesson.epoch(0)) // recipe.batch)
-        self.tuner = make_tuner(model, recipe, num_steps=self.per_epoch * recipe.epochs)
+        self.tuner = make_tuner(model, recipe, num_steps=self.per_epoch * recipe.epochs, base_features=base_features)
         self.base = learning_state(self.tuner.average)
         self.fingerprint = data
         out.mkdir(parents=True, exist_ok=True)

@@ -47,6 +47,7 @@ class Samples:
         self._own = _affordable(examples, recipe, crops)
         self._general = [tuple(views_of(one, mirror=bool(recipe.mirror), crops=crops)) for one in general]
         looked_at = [views[0].example for views in (*self._own, *self._general)] if crops else []
+        self._general_digests = {one.digest for one in general}
         self._small = {one.digest: crops_of_small(one).keys() for one in looked_at}
 
     def views(self) -> list[View]:
@@ -82,6 +83,10 @@ class Samples:
         """Draw views of general pictures, any of them; none if there are no such pictures."""
         pictures = [self._general[i] for i in rng.integers(len(self._general), size=count)] if self._general else []
         return [views[int(rng.integers(len(views)))] for views in pictures]
+
+    def is_general(self, view: View) -> bool:
+        """Whether a view is of a general picture."""
+        return view.example.digest in self._general_digests
 
     def _drawn(self, pictures: Sequence[tuple[View, ...]], rng: np.random.Generator) -> list[Sample]:
         found: list[Sample] = []

@@ -61,8 +61,8 @@ class _Share:
         learns = self.tuner.learning() if self.cache is not None else [*self.tuner.learning(), *_leaves(features)]
         gradients = Gradients(learns)
         loss, measured = _answer_and_correct(self, features, batch, own, gradients)
-        if self.cache is not None and self.at is not None:
-            kept = _keep(self, self.cache, self.at, gradients)
+        if self.at is not None:
+            kept = _keep(self, self.at, batch, features, gradients)
             loss, measured = loss + kept, {**measured, "kept": kept}
         if self.cache is None:
             leave_sum([gradients])
@@ -233,24 +233,32 @@ def _boxed(dice: Dice, batch: SampleBatch) -> tuple[FramePrompts, Bool[Tensor, "
     return FramePrompts(points=boxes, labels=labels), torch.zeros(len(boxes), dtype=torch.bool, device=boxes.device)
 
 
-def _keep(share: _Share, cache: FeatureCache, at: Elsewhere, gradients: Gradients) -> Float[Tensor, ""]:
-    """Learn to answer elsewhere as the base does; what is asked is drawn for all, and each answers its share."""
+def _keep(
+    share: _Share, at: Elsewhere, batch: SampleBatch, learnt: Features, gradients: Gradients
+) -> Float[Tensor, ""]:
+    """Learn to answer elsewhere as the base does; what is asked is drawn for all, and each answers its share.
+
+    The base sees by its own features; the student by the same, or by what an encoder that learns makes of the batch.
+    """
     tuner, size = share.tuner, share.at_once
     assert tuner.base is not None
+    assert tuner.base_features is not None
     recipe, N = tuner.recipe, len(at.view_index)
-    own = share.own.share(N)
+    own = at.share(share.own, len(batch.samples))
     total = torch.zeros((), device=tuner.device)
     if own.start == own.stop:
         return total
+    at = at.seen_in(batch)
     with _half(tuner.model):
-        features = cache.take(at.views, tuner.device)
+        features = tuner.base_features.take(at.views, tuner.device)
         kept = ask_base(
             tuner.base, features, at, share.dice, recipe.drawn_share, size, own=own, only_boxes=recipe.asks_boxes
         )
+    seen = learnt if recipe.trains_encoder else features
     for start in range(own.start, own.stop, size):
         with _half(tuner.model):
             piece = kept[start : min(start + size, own.stop)]
-            loss = recipe.keep_weight * keeping_loss(tuner.model, features, piece).sum() / N
+            loss = recipe.keep_weight * keeping_loss(tuner.model, seen, piece).sum() / N
         gradients.add(loss)
         total += loss.detach()
     return total

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from maskwright.models.sam.model import SamModel
+from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.parts import choose_learning
 from maskwright.train.tune.recipe import TuneRecipe
 
@@ -15,7 +16,7 @@ from maskwright.train.tune.recipe import TuneRecipe
 class Tuner:
     """`average` is the mean of the weights over steps: what is scored and kept. A frozen encoder is in both.
 
-    `base` answers as it all began, where that is to be kept.
+    `base` answers as it all began, where that is to be kept, by `base_features`: its own encoder is not at hand.
     """
 
     recipe: TuneRecipe
@@ -24,6 +25,7 @@ class Tuner:
     optimizer: torch.optim.AdamW
     num_steps: int
     base: SamModel | None = None
+    base_features: FeatureCache | None = None
     step: int = 0
 
     @property
@@ -40,7 +42,9 @@ class Tuner:
         return [p for p in self.model.parameters() if p.requires_grad]
 
 
-def make_tuner(model: SamModel, recipe: TuneRecipe, *, num_steps: int) -> Tuner:
+def make_tuner(
+    model: SamModel, recipe: TuneRecipe, *, num_steps: int, base_features: FeatureCache | None = None
+) -> Tuner:
     """Prepare a model that was loaded; it stays in eval mode, so that batch norms keep what they know.
 
     Raises:
@@ -48,16 +52,24 @@ def make_tuner(model: SamModel, recipe: TuneRecipe, *, num_steps: int) -> Tuner:
     """
     model.eval()
     choose_learning(model, recipe)
-    shared = {} if recipe.trains_encoder else {id(model.image_encoder): model.image_encoder}
-    average = copy.deepcopy(model, dict(shared))
-    base = copy.deepcopy(model, dict(shared)).requires_grad_(False) if recipe.keeps else None
+    encoder = id(model.image_encoder)
+    average = copy.deepcopy(model, {} if recipe.trains_encoder else {encoder: model.image_encoder})
+    base = copy.deepcopy(model, {encoder: nn.Identity()}).requires_grad_(False) if recipe.keeps else None
     parameters = [p for p in model.parameters() if p.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW([one for one in groups if one["params"]], lr=recipe.learning_rate, betas=(0.9, 0.98))
-    return Tuner(recipe=recipe, model=model, average=average, optimizer=optimizer, num_steps=num_steps, base=base)
+    return Tuner(
+        recipe=recipe,
+        model=model,
+        average=average,
+        optimizer=optimizer,
+        num_steps=num_steps,
+        base=base,
+        base_features=base_features,
+    )
 
 
 __all__ = ["Tuner", "make_tuner"]
