@@ -4,17 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from maskwright.core import Image
-from maskwright.masks import encode
 from maskwright.models.frame import FrameSpec
 from maskwright.train.dice import Dice
 from maskwright.train.interaction import MASK_STRIDE
 from maskwright.train.tune.crew import Crew
-from maskwright.train.tune.examples import Example, ExampleMask
 from maskwright.train.tune.features import FeatureCache
 from maskwright.train.tune.keeping import ask_base, elsewhere, elsewhere_in, keeping_loss
 from maskwright.train.tune.samples import Sample, Samples, batch_of
-from maskwright.train.tune.views import views_of
 
 
 @pytest.fixture(scope="session")
@@ -91,42 +87,31 @@ def test_who_answers_a_share_asks_the_same_and_gets_the_same(test_sam, pictures,
         assert torch.equal(whole[own].cells.index, share[own].cells.index)
 
 
-def seen_together(pictures, names, *, general=(), share=1.0, seed=0):
+def seen_together(pictures, names, *, general, share=1.0, seed=0):
     """Places in what a batch sees: a sample of each of some pictures, of which some are general."""
     spec = FrameSpec(side=128, logits_side=32)
     views = {view.example.name: view for view in pictures[0]}
     batch = batch_of([Sample(view=views[name], position=0) for name in names], spec, "cpu")
-    is_general = {views[name].key for name in general}.__contains__
+    assert batch is not None
     rng = np.random.default_rng(seed)
-    return batch, elsewhere_in(batch, lambda view: is_general(view.key), share, spec, rng)
+    return batch, elsewhere_in(batch, lambda view: view.example.name in general, share, spec, rng)
 
 
-def test_of_ones_own_pictures_the_base_is_asked_outside_of_every_mask(pictures):
-    batch, at = seen_together(pictures, ["0.png", "1.png", "2.png"], general=["1.png"])
+def test_where_every_view_is_encoded_anew_the_base_is_asked_about_general_pictures_of_the_batch(pictures):
+    _, at = seen_together(pictures, ["0.png", "1.png", "2.png", "1.png"], general=["1.png"])
 
-    for row, region in zip(at.beside, at.region, strict=True):
-        target = batch.masks[row, 0] > 0.5
-        if batch.samples[row].view.example.name == "1.png":
-            assert (region & target).any()
-        else:
-            assert region.sum() == (~target).sum()  # of a square picture nothing is left empty
+    assert at.beside == (1, 3)
+    assert {at.views[i].example.name for i in at.view_index} == {"1.png"}
+    assert at.region.flatten(1).any(1).all()
 
 
-def test_a_picture_that_masks_cover_leaves_the_base_nothing_to_say():
-    image = Image(np.full((64, 64, 3), 90, np.uint8))
-    whole = Example(
-        name="full.png", group="a", digest=image.digest, read=lambda: image,
-        masks=(ExampleMask(key="all", rle=encode(np.ones((64, 64), bool))),),
-    )  # fmt: skip
-    view = next(views_of(whole, mirror=False, crops=0))
-
-    assert seen_together(([view], None), ["full.png"])[1] is None
-    assert seen_together(([view], None), ["full.png"], general=["full.png"])[1] is not None
+def test_a_batch_without_general_pictures_leaves_the_base_nothing_to_say(pictures):
+    assert seen_together(pictures, ["0.png", "2.png"], general=["1.png"])[1] is None
 
 
 def test_a_share_of_a_batch_is_asked_about_and_whoever_answers_a_sample_answers_beside_it(pictures):
     names = ["3.png", "0.png", "3.png", "1.png", "2.png", "0.png"]
-    batch, at = seen_together(pictures, names, share=0.6, seed=2)
+    batch, at = seen_together(pictures, names, general=names, share=0.6, seed=2)
 
     assert len(at.beside) == 4
     assert [at.views[i] for i in at.view_index] == [batch.samples[row].view for row in at.beside]
@@ -134,9 +119,6 @@ def test_a_share_of_a_batch_is_asked_about_and_whoever_answers_a_sample_answers_
     for rank in range(2):
         crew = Crew(rank=rank, size=2)
         own, samples = at.share(crew, len(names)), crew.share(len(names))
-        seen = at.seen_in(batch.seen_by(samples))
         found += at.beside[own]
         assert all(samples.start <= row < samples.stop for row in at.beside[own])
-        rows = zip(at.beside[own], seen.view_index[own], strict=True)
-        assert all(seen.views[i] == batch.samples[row].view for row, i in rows)
     assert tuple(found) == at.beside

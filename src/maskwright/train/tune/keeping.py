@@ -6,8 +6,8 @@ correction of it. The target is all that the base answers, logit by logit, and w
 forgetting, Li and Hoiem 2016; the teacher is the student's own beginning, so candidate answers candidate). General
 pictures need no true masks for it; where they have some, most clicks go to those things.
 
-Where the encoder learns, every view costs more than its prompts. There the base is asked about what a batch sees
-anyway: general pictures that are mixed in, and one's own outside of every mask.
+Where the encoder learns, every view costs more than its prompts. There the base is asked about the general pictures
+that a batch sees anyway, since they are mixed in.
 """
 
 import math
@@ -31,7 +31,7 @@ from maskwright.train.step import best_believed
 from maskwright.train.tune.crew import Crew
 from maskwright.train.tune.samples import SampleBatch
 from maskwright.train.tune.sampling import ChosenCells, choose_cells
-from maskwright.train.tune.views import LEAST_PIXELS, View
+from maskwright.train.tune.views import View
 
 _CLICK_SHARE, _BOX_SHARE = 0.6, 0.2  # of steps, how many ask by a click and by a box; the others by a correction
 _THING_SHARE = 0.7  # of clicks, how many are on what has a mask; the others are anywhere
@@ -43,8 +43,8 @@ _FEW_PIXELS = 50.0  # of a mask: below that its overlap hardly counts, for its g
 class Elsewhere:
     """K places to ask about: which of `views` each is in, and where to click.
 
-    Where they lie in what a batch sees, `beside` names the sample of the batch beside which each is asked, ascending;
-    whoever answers for the sample answers for the place.
+    Where a batch sees these views, `beside` names the sample of the batch beside which each is asked, ascending; whoever
+    answers for the sample answers for the place.
     """
 
     views: tuple[View, ...]
@@ -58,12 +58,6 @@ class Elsewhere:
             return crew.share(len(self.view_index))
         own = crew.share(num_samples)
         return slice(bisect_left(self.beside, own.start), bisect_left(self.beside, own.stop))
-
-    def seen_in(self, batch: SampleBatch) -> "Elsewhere":
-        """Count views as a batch does that keeps some of them."""
-        if self.beside is None:
-            return self
-        return replace(self, views=batch.views, view_index=batch.view_index[list(self.beside)])
 
 
 def elsewhere(
@@ -83,22 +77,14 @@ def elsewhere(
 def elsewhere_in(
     batch: SampleBatch, is_general: Callable[[View], bool], share: float, spec: FrameSpec, rng: np.random.Generator
 ) -> Elsewhere | None:
-    """Take places in what a batch sees anyway: in general pictures anywhere, in one's own outside of every mask."""
-    rows, regions = [], []
-    for row in sorted(rng.permutation(len(batch.samples))[: math.ceil(share * len(batch.samples))].tolist()):
-        view = batch.samples[row].view
-        region = _place(view, spec, rng) if is_general(view) else view.outside(spec)
-        if region.sum() >= LEAST_PIXELS:
-            rows.append(row)
-            regions.append(region)
+    """Take places in the general pictures that a batch sees anyway; None if it sees none."""
+    general = [row for row, one in enumerate(batch.samples) if is_general(one.view)]
+    num_asked = math.ceil(share * len(batch.samples))
+    rows = sorted(rng.permutation(general)[:num_asked].tolist())
     if not rows:
         return None
-    return Elsewhere(
-        views=batch.views,
-        view_index=batch.view_index[rows],
-        region=torch.from_numpy(np.stack(regions)).to(batch.masks.device),
-        beside=tuple(rows),
-    )
+    found = elsewhere([batch.samples[row].view for row in rows], spec, rng, batch.masks.device)
+    return replace(found, beside=tuple(rows))
 
 
 def _place(view: View, spec: FrameSpec, rng: np.random.Generator) -> Bool[np.ndarray, "s s"]:

@@ -75,10 +75,10 @@ class MaskLesson:
             raise InputError("expected masks to learn from and masks to hold out, got none on one side")
 
     def views(self) -> list[View]:
-        """See `Lesson`; of an encoder that learns the base's view is wanted only of what it is asked about."""
+        """See `Lesson`; where the encoder learns, the base sees nothing but what it is asked about."""
         recipe = self.samples.recipe
         if recipe.trains_encoder:
-            return self.samples.views() if recipe.keeps else []
+            return self.samples.general() if recipe.keeps else []
         return [*self.samples.views(), *(one.view for one in (*self.held_out, *self.judged))]
 
     def epoch(self, number: int) -> list[Sample]:

@@ -39,7 +39,7 @@ class TuneRecipe:
     drawn_share: float = option(0.25, "share of the cells of a frame that a loss looks at; 1: all, which takes longer")
     keep: float = option(
         1.0,
-        "prompts where nothing is learnt that are held to the base's answers, as a share of the others; 0: none",
+        "prompts in general pictures held to the base's answers, as a share of those that are learnt from; 0: none",
     )
     keep_weight: float = option(0.5, "weight of being held to the base's answers")
     keep_within: float = option(
@@ -119,8 +119,9 @@ class TuneRecipe:
 
     @property
     def keeps(self) -> bool:
-        """Whether the base's answers are kept where nothing is learnt."""
-        return self.keep > 0 and self.keep_weight > 0 and not self.teaches_words
+        """Whether the base's answers in general pictures are kept; an encoder that learns sees those mixed in alone."""
+        sees_any = self.replay > 0 or not self.trains_encoder
+        return self.keep > 0 and self.keep_weight > 0 and sees_any and not self.teaches_words
 
     @property
     def draws_back(self) -> bool:

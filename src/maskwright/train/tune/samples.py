@@ -47,13 +47,17 @@ class Samples:
         self._own = _affordable(examples, recipe, crops)
         self._general = [tuple(views_of(one, mirror=bool(recipe.mirror), crops=crops)) for one in general]
         looked_at = [views[0].example for views in (*self._own, *self._general)] if crops else []
-        self._general_digests = {one.digest for one in general}
+        self._general_keys = {view.key for views in self._general for view in views}
         self._small = {one.digest: crops_of_small(one).keys() for one in looked_at}
 
     def views(self) -> list[View]:
         """Every view that any epoch may show."""
-        general = self._general if self.recipe.replay or self.recipe.keeps else []
-        return [view for views in (*self._own, *general) for view in views]
+        general = self.general() if self.recipe.replay or self.recipe.keeps else []
+        return [*(view for views in self._own for view in views), *general]
+
+    def general(self) -> list[View]:
+        """Every view of general pictures."""
+        return [view for views in self._general for view in views]
 
     def epoch(self, number: int) -> list[Sample]:
         """Draw the samples of an epoch: each mask once, or some of them where the recipe wants fewer.
@@ -86,7 +90,7 @@ class Samples:
 
     def is_general(self, view: View) -> bool:
         """Whether a view is of a general picture."""
-        return view.example.digest in self._general_digests
+        return view.key in self._general_keys
 
     def _drawn(self, pictures: Sequence[tuple[View, ...]], rng: np.random.Generator) -> list[Sample]:
         found: list[Sample] = []

@@ -6,7 +6,7 @@ The first answer learns and the last one, as `train.step` has it. A batch goes t
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -248,13 +248,14 @@ def _keep(
     total = torch.zeros((), device=tuner.device)
     if own.start == own.stop:
         return total
-    at = at.seen_in(batch)
     with _half(tuner.model):
         features = tuner.base_features.take(at.views, tuner.device)
         kept = ask_base(
             tuner.base, features, at, share.dice, recipe.drawn_share, size, own=own, only_boxes=recipe.asks_boxes
         )
-    seen = learnt if recipe.trains_encoder else features
+    seen = features
+    if at.beside is not None:
+        seen, kept = learnt, replace(kept, image_index=batch.view_index[list(at.beside)])
     for start in range(own.start, own.stop, size):
         with _half(tuner.model):
             piece = kept[start : min(start + size, own.stop)]

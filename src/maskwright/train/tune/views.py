@@ -49,11 +49,6 @@ class View:
         """Where the picture lies, in the same way; the rest of the frame is empty."""
         return _laid(self._seen(np.ones(self.example.masks[0].rle.size_hw, np.bool_)), spec)
 
-    def outside(self, spec: FrameSpec) -> Bool[np.ndarray, "s s"]:
-        """Where the picture lies and none of its masks."""
-        masks = np.any([decode(mask.rle) for mask in self.example.masks], axis=0)
-        return self.extent(spec) & ~_laid(self._seen(masks), spec)
-
     def _seen(self, pixels: np.ndarray) -> np.ndarray:
         if self.box is not None:
             x1, y1, x2, y2 = self.box
