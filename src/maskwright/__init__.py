@@ -95,4 +95,4 @@ def __dir__() -> list[str]:
     return sorted([*_HOME_OF, "__version__"])
 
 
-__all__ = ["__version__", *_HOME_OF]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["__version__", *_HOME_OF]

@@ -138,7 +138,7 @@ def _complain(text: str, *, code: int = _FAILED) -> int:
     return code
 
 
-class _Lowercase(logging.StreamHandler):  # pyright: ignore[reportMissingTypeArgument]
+class _Lowercase(logging.StreamHandler):
     """Writes "warning: ..." as other command line tools do."""
 
     def format(self, record: logging.LogRecord) -> str:

@@ -1,7 +1,7 @@
 """`maskwright everything`: every mask in a picture."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -97,7 +97,7 @@ def read_settings(preset: str, changes: list[str], card: ModelCard = TINY) -> "E
         for field in dataclasses.fields(base)
         if isinstance(value := getattr(base, field.name), int | float)
     }
-    changed: dict[str, int | float] = {}
+    changed: dict[str, Any] = {}
     for text in changes:
         name, _, value = (part.strip() for part in text.partition("="))
         if name not in numbers:
@@ -108,6 +108,6 @@ def read_settings(preset: str, changes: list[str], card: ModelCard = TINY) -> "E
             kind = "a whole number" if numbers[name] is int else "a number"
             raise typer.BadParameter(f"--set {name} must be {kind}; got {value!r}") from error
     try:
-        return dataclasses.replace(base, **changed)  # pyright: ignore[reportArgumentType]
+        return dataclasses.replace(base, **changed)
     except SettingError as error:
         raise typer.BadParameter(f"--set: {error}") from error

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from maskwright.client.link import Link
 from maskwright.client.steps import Answer
 from maskwright.core.error_codes import error_of
-from maskwright.core.errors import InputError, MaskwrightError, ServerUnreachable, TooManyRequests
+from maskwright.core.errors import MaskwrightError, ServerUnreachable, TooManyRequests
 
 T = TypeVar("T")
 _NO_JSON = (ValueError, TypeError, KeyError, RecursionError)
@@ -21,7 +21,7 @@ def read_json(link: Link, answer: Answer, read: Callable[[Any], T]) -> T:
     """
     try:
         return read(json.loads(answer.content))
-    except (*_NO_JSON, InputError) as error:
+    except _NO_JSON as error:
         raise unreadable(link, f"the answer cannot be read ({type(error).__name__}: {error!s:.200})") from error
 
 

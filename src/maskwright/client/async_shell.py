@@ -10,7 +10,16 @@ import httpx
 from anyio import to_thread
 
 from maskwright.client.link import Link
-from maskwright.client.shell import answer_of, http_request, http_settings, item_of, looks_like, unanswered, value_of
+from maskwright.client.shell import (
+    Method,
+    answer_of,
+    http_request,
+    http_settings,
+    item_of,
+    looks_like,
+    unanswered,
+    value_of,
+)
 from maskwright.client.steps import Answer, Emit, Items, Next, Open, Pause, Request, Send, Step, Steps, Work, go_on
 
 P = ParamSpec("P")
@@ -117,7 +126,7 @@ class _Stream:
         await self._response.aclose()
 
 
-def does(steps: Callable[Concatenate[S, P], Steps[T]]) -> Callable[Concatenate[Any, P], Awaitable[T]]:
+def does(steps: Callable[Concatenate[S, P], Steps[T]]) -> Method[P, Awaitable[T]]:
     """Make the coroutine that carries steps out: with the same signature, but for what the steps know of the object."""
 
     @wraps(steps)
@@ -127,14 +136,14 @@ def does(steps: Callable[Concatenate[S, P], Steps[T]]) -> Callable[Concatenate[A
     return looks_like(steps, method, value_of(steps))
 
 
-def gives(steps: Callable[Concatenate[S, P], Items[T]]) -> Callable[Concatenate[Any, P], AsyncIterator[T]]:
+def gives(steps: Callable[Concatenate[S, P], Items[T]]) -> Method[P, AsyncIterator[T]]:
     """Make the method that gives what steps give."""
 
     @wraps(steps)
     def method(self: Any, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]:
         return self._shell.give(steps(self._link, *args, **kwargs))
 
-    return looks_like(steps, method, AsyncIterator[item_of(steps)])
+    return looks_like(steps, method, AsyncIterator[item_of(steps)])  # pyrefly: ignore[invalid-annotation]
 
 
 __all__ = ["AsyncShell", "does", "gives"]

@@ -17,7 +17,7 @@ from maskwright.client.requests import new_key, request
 from maskwright.client.saving import save_answer
 from maskwright.client.steps import Emit, Items, Step, Steps
 from maskwright.core.error_codes import error_of
-from maskwright.core.errors import Cancelled, DeadlinePassed, InputError
+from maskwright.core.errors import Cancelled, DeadlinePassed
 
 _PATIENCE_S = 60.0
 
@@ -132,7 +132,7 @@ def wait_for(
         if message.kind == "job":
             try:
                 latest = read_job(json.loads(message.text))
-            except (ValueError, KeyError, InputError) as error:
+            except (ValueError, KeyError) as error:
                 raise unreadable(link, f"a job cannot be read ({error!s:.200})") from error
             if progress is not None:
                 progress(latest)

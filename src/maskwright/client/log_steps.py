@@ -12,7 +12,7 @@ from maskwright.client.reading import as_a, items_as
 from maskwright.client.requests import request
 from maskwright.client.steps import Emit, Items
 from maskwright.client.values import LoggedEvent
-from maskwright.core.errors import InputError, SettingError
+from maskwright.core.errors import SettingError
 
 _PAGE = 1000
 
@@ -46,7 +46,7 @@ def follow(link: Link, *, after: int | None = None, patience_s: float = 60.0) ->
         if message.kind == "review":
             try:
                 found = as_a(LoggedEvent)(json.loads(message.text))
-            except (ValueError, InputError) as error:
+            except ValueError as error:
                 raise unreadable(link, f"an event cannot be read ({error!s:.200})") from error
             yield Emit(found)
         return False

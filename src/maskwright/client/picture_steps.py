@@ -18,7 +18,7 @@ from maskwright.client.requests import request
 from maskwright.client.steps import Request, Steps, work
 from maskwright.client.values import Picture, ServerFrame, ServerImage
 from maskwright.core import FrameRef, Image, MaskRecord, Prompt, to_json
-from maskwright.core.errors import ImageError, SettingError, UnknownImage
+from maskwright.core.errors import SettingError, UnknownImage
 from maskwright.masks import CleanupStep
 
 T = TypeVar("T")
@@ -171,7 +171,7 @@ def checked_image(link: Link, content: bytes, digest: str) -> Image:
     """
     try:
         image = image_of(content)
-    except (OSError, ValueError, ImageError) as error:
+    except (OSError, ValueError) as error:
         raise unreadable(link, f"the picture cannot be read ({error})") from error
     if image.digest != digest:
         raise unreadable(link, f"the picture that came has another digest than {digest}")

@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get_origin, overload
 
 import httpx
 
@@ -13,12 +13,23 @@ from maskwright.client.steps import Answer, Emit, Form, Request, Unanswered
 from maskwright.core.errors import SettingError
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+T = TypeVar("T", covariant=True)
 
 # As many threads or tasks may ask at a time; more wait for each other.
 _MOST_CONNECTIONS = 64
 _CONNECT_S = 10.0
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class Method(Protocol[P, T]):
+    """A function that a class has: asked of an object, it wants no `self`."""
+
+    @overload
+    def __get__(self, instance: None, owner: type, /) -> Callable[Concatenate[Any, P], T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None, /) -> Callable[P, T]: ...
 
 
 def http_settings(link: Link, token: str | None) -> dict[str, Any]:
@@ -57,7 +68,7 @@ def http_request(http: httpx.Client | httpx.AsyncClient, link: Link, request: Re
         files = {"picture": ("picture", request.body.picture), "request": (None, request.body.request)}
         body = {"files": files}
     return http.build_request(
-        request.method, link.url + request.path, params=list(request.query) or None, headers=headers,
+        request.method, link.url + request.path, params=tuple(request.query) or None, headers=headers,
         timeout=timeout, **body,
     )  # fmt: skip
 
@@ -98,8 +109,8 @@ def looks_like(steps: Callable[..., Any], method: F, returns: Any) -> F:
     signature = inspect.signature(steps)
     first, *others = signature.parameters.values()
     shown = signature.replace(parameters=[first.replace(name="self", annotation=first.empty), *others])
-    method.__signature__ = shown.replace(return_annotation=returns)  # pyright: ignore[reportFunctionMemberAccess]
+    method.__signature__ = shown.replace(return_annotation=returns)  # pyrefly: ignore[missing-attribute]
     return method
 
 
-__all__ = ["answer_of", "http_request", "http_settings", "item_of", "looks_like", "unanswered", "value_of"]
+__all__ = ["Method", "answer_of", "http_request", "http_settings", "item_of", "looks_like", "unanswered", "value_of"]

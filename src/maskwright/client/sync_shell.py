@@ -9,7 +9,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import httpx
 
 from maskwright.client.link import Link
-from maskwright.client.shell import answer_of, http_request, http_settings, item_of, looks_like, unanswered, value_of
+from maskwright.client.shell import (
+    Method,
+    answer_of,
+    http_request,
+    http_settings,
+    item_of,
+    looks_like,
+    unanswered,
+    value_of,
+)
 from maskwright.client.steps import Answer, Emit, Items, Next, Open, Pause, Request, Send, Step, Steps, Work, go_on
 
 P = ParamSpec("P")
@@ -109,7 +118,7 @@ class _Stream:
         self._response.close()
 
 
-def does(steps: Callable[Concatenate[S, P], Steps[T]]) -> Callable[Concatenate[Any, P], T]:
+def does(steps: Callable[Concatenate[S, P], Steps[T]]) -> Method[P, T]:
     """Make the method that carries steps out: with the same signature, but for what the steps know of the object."""
 
     @wraps(steps)
@@ -119,14 +128,14 @@ def does(steps: Callable[Concatenate[S, P], Steps[T]]) -> Callable[Concatenate[A
     return looks_like(steps, method, value_of(steps))
 
 
-def gives(steps: Callable[Concatenate[S, P], Items[T]]) -> Callable[Concatenate[Any, P], Iterator[T]]:
+def gives(steps: Callable[Concatenate[S, P], Items[T]]) -> Method[P, Iterator[T]]:
     """Make the method that gives what steps give."""
 
     @wraps(steps)
     def method(self: Any, *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         return self._shell.give(steps(self._link, *args, **kwargs))
 
-    return looks_like(steps, method, Iterator[item_of(steps)])
+    return looks_like(steps, method, Iterator[item_of(steps)])  # pyrefly: ignore[invalid-annotation]
 
 
 __all__ = ["SyncShell", "does", "gives"]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import h5py
@@ -117,8 +118,10 @@ class _FileOfHdf5(io.FileIO):
         if self._problem is not None:
             raise self._problem
 
-    def __exit__(self, *told: Any) -> None:
-        super().__exit__(*told)
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
+    ) -> None:
+        super().__exit__(exc_type, exc_val, exc_tb)
         self.check()
 
 

@@ -63,7 +63,7 @@ def frame_from_cell(
     size = _size_of(cell)
     if size_hw is not None and size != size_hw:
         raise RecordError(f"the masks have the size {size} (h, w), their picture {size_hw}")
-    facts = {"name": name, "ref": ref, "image_digest": None}
+    facts: dict[str, Any] = {"name": name, "ref": ref, "image_digest": None}
     try:
         if cell.get(KEY) is not None:
             facts = frame_facts(cell[KEY], name=name)

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int, UInt8, UInt16
 from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
 
 from maskwright.core.errors import ImageError, MaskError
 from maskwright.core.rle import RLE
@@ -40,7 +39,7 @@ def read_values(path: Path, *, by_colour: bool = False) -> Int[np.ndarray, "H W"
             return _values(picture, by_colour)
     except ImageError as error:
         raise MaskError(f"the mask is damaged ({error})") from None
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         if isinstance(error, MaskError):
             raise MaskError(f"{error}: {path}") from None
         raise MaskError(f"the mask is damaged ({error}): {path}") from None

@@ -37,7 +37,7 @@ def mask_from_note(note: Any, rle: RLE) -> ResolvedRecord:
     """
     if not isinstance(note, Mapping) or not isinstance(note.get("record"), Mapping):
         raise RecordError("a note must be an object with a record")
-    pixels = {"rle": to_json(rle), "box_xyxy": list(map(float, box_xyxy(rle))), "area": area(rle)}
+    pixels: dict[str, Any] = {"rle": to_json(rle), "box_xyxy": list(map(float, box_xyxy(rle))), "area": area(rle)}
     fields = {key: value for key, value in note.items() if key != "pixels"}
     return from_json(ResolvedRecord, {**fields, "record": {**note["record"], **pixels}}, where="note")
 

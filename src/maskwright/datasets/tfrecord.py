@@ -136,7 +136,7 @@ class RecordFile:
                 raise InputError(f"{message}. Get it again: {self.path}")
         try:
             return parse_example(content)
-        except (ValueError, IndexError, UnicodeDecodeError) as error:
+        except (ValueError, IndexError) as error:
             raise InputError(f"record {place.number} is no tf.train.Example ({error}): {self.path}") from error
 
 

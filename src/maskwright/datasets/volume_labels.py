@@ -89,14 +89,15 @@ def _opened(path: Path, *, is_zipped: bool) -> Iterator[BinaryIO]:
             yield file
             return
         with gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as zipped:
-            yield zipped  # pyright: ignore[reportReturnType]
+            # A file to write bytes to, though typeshed does not derive it from BinaryIO.
+            yield zipped  # pyrefly: ignore[invalid-yield]
 
 
 def _write_nifti(labels: np.ndarray, text: str, volume: Volume, file: BinaryIO) -> None:
     import nibabel
     from nibabel.nifti1 import Nifti1Extension
 
-    image: Any = nibabel.Nifti1Image(labels, np.asarray(volume.affine))  # pyright: ignore[reportPrivateImportUsage]
+    image: Any = nibabel.Nifti1Image(labels, np.asarray(volume.affine))
     header = image.header
     if volume.format == "nifti":
         source: Any = load_nifti(volume.path)

@@ -68,7 +68,7 @@ def load_nifti(path: Path) -> Any:
     import nibabel
 
     with told_as_damage("the NIfTI file", path):
-        image: Any = nibabel.load(path, mmap="r")  # pyright: ignore[reportPrivateImportUsage]
+        image: Any = nibabel.load(path, mmap="r")
     if not hasattr(image.header, "get_slope_inter") or "sform_code" not in image.header:
         raise InputError(f"expected NIfTI, got {type(image).__name__}: {path}")
     return image

@@ -184,7 +184,7 @@ def _came_from(
         return x, y
     # None: any array given here would be taken as a first guess.
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = estimator.calc(now, before, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    flow = estimator.calc(now, before, None)  # pyrefly: ignore[no-matching-overload]
     return x + flow[..., 0], y + flow[..., 1]
 
 

@@ -9,7 +9,7 @@ to a mask can be done again. Speed comes from the runs: only opening and closing
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from difflib import get_close_matches
 from typing import Any, ClassVar, Literal, Protocol, get_type_hints, runtime_checkable
 
@@ -38,7 +38,7 @@ class CleanupStep(Protocol):
 
     def as_processing(self) -> ProcessingStep:
         """Say what was done, for the provenance. Parameters left open (None) are left out."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}  # pyright: ignore[reportArgumentType]
+        values = {field.name: getattr(self, field.name) for field in _parameters(self)}
         return ProcessingStep(name=self.name, parameters={k: v for k, v in values.items() if v is not None})
 
 
@@ -237,7 +237,7 @@ def _parse_step(text: str) -> CleanupStep:
     first, *rest = text.split(":")
     name, has_value, value = first.partition("=")
     step = _step_type(name.strip().replace("-", "_"))
-    names = [field.name for field in fields(step)]  # pyright: ignore[reportArgumentType]
+    names = [field.name for field in _parameters(step)]
     texts: dict[str, str] = {}
     if has_value:
         if not names:
@@ -272,6 +272,11 @@ def _format_step(step: CleanupStep) -> str:
     return ":".join([step.name, *(f"{key}={text}" for key, text in texts.items())])
 
 
+def _parameters(step: Any) -> tuple[Field[Any], ...]:
+    """Parameters of a step or of its type: a protocol cannot say that each is a dataclass."""
+    return fields(step)
+
+
 def _step_type(name: str) -> type[CleanupStep]:
     if name not in STEPS:
         near = get_close_matches(name, STEPS, n=3, cutoff=0.4) or list(STEPS)
@@ -281,7 +286,7 @@ def _step_type(name: str) -> type[CleanupStep]:
 
 def _make_step(name: str, parameters: dict[str, Any]) -> CleanupStep:
     step = _step_type(name)
-    known = {field.name: field for field in fields(step)}  # pyright: ignore[reportArgumentType]
+    known = {field.name: field for field in _parameters(step)}
     unknown = [key for key in parameters if key not in known]
     if unknown:
         takes = ", ".join(known) or "no parameters"

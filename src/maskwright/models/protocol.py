@@ -6,7 +6,7 @@ It knows nothing of files, records, caches or image pixels: `ModelFrame` (frame.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -50,11 +50,11 @@ class Features:
             extra=tuple(torch.cat(column) for column in zip(*(one.extra for one in each), strict=True)),
         )
 
-    def to(self, *args: object, **kwargs: object) -> "Features":
+    def to(self, *args: Any, **kwargs: Any) -> "Features":
         """Move or cast every tensor, as `Tensor.to` does."""
         return Features(
-            image_embedding=self.image_embedding.to(*args, **kwargs),  # pyright: ignore[reportCallIssue, reportArgumentType]
-            extra=tuple(x.to(*args, **kwargs) for x in self.extra),  # pyright: ignore[reportCallIssue, reportArgumentType]
+            image_embedding=self.image_embedding.to(*args, **kwargs),
+            extra=tuple(x.to(*args, **kwargs) for x in self.extra),
         )
 
 

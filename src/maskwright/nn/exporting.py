@@ -8,7 +8,7 @@ import torch
 
 def is_exporting() -> bool:
     """Whether `torch.export` or `torch.jit.trace` is looking."""
-    return torch.compiler.is_exporting() or torch.jit.is_tracing()  # pyright: ignore[reportPrivateImportUsage]
+    return torch.compiler.is_exporting() or torch.jit.is_tracing()
 
 
 __all__ = ["is_exporting"]

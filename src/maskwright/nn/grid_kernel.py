@@ -8,9 +8,6 @@ windows or into heads. Beyond the grid lie the keys and values of zero tokens, a
 Imported only where Triton is; `fused_attention.py` decides when.
 """
 
-# Triton knows which names are bound, since what decides it are its constants; it is not installed everywhere.
-# pyright: reportPossiblyUnboundVariable=false, reportIndexIssue=false, reportMissingImports=false
-
 from typing import NamedTuple, no_type_check
 
 import torch

@@ -6,6 +6,7 @@ the package in its place, and `mw.predict(model, embedding, prompts)` has to wor
 
 import sys
 from types import ModuleType
+from typing import Any
 
 from maskwright.predict.across import Question, predict_across
 from maskwright.predict.cache import EmbeddingCache, EmbeddingKey
@@ -51,8 +52,8 @@ __all__ = [
 
 
 class _CallablePackage(ModuleType):
-    def __call__(self, *args: object, **kwargs: object) -> MaskBatch:
-        return predict(*args, **kwargs)  # pyright: ignore[reportArgumentType]
+    def __call__(self, *args: Any, **kwargs: Any) -> MaskBatch:
+        return predict(*args, **kwargs)
 
 
 sys.modules[__name__].__class__ = _CallablePackage

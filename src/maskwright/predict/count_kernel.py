@@ -8,9 +8,6 @@ Imported only where Triton is; `masks_on_device.py` decides when. It is not in `
 checks of shapes: Triton cannot read a wrapped function.
 """
 
-# Triton knows which names are bound, since what decides it are its constants; it is not installed everywhere.
-# pyright: reportPossiblyUnboundVariable=false, reportIndexIssue=false, reportMissingImports=false
-
 from typing import NamedTuple, no_type_check
 
 import torch

@@ -58,7 +58,7 @@ class HeldFlow:
         self, of: UInt8[np.ndarray, "h w"], to: UInt8[np.ndarray, "h w"], begin: Float[np.ndarray, "h w 2"] | None
     ) -> Float[np.ndarray, "h w 2"]:
         guess = None if begin is None else begin.copy()  # it is written to
-        return self._flow.calc(of, to, guess)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        return self._flow.calc(of, to, guess)  # pyrefly: ignore[no-matching-overload]
 
 
 def shrunk(picture: UInt8[np.ndarray, "H W *C"], size_hw: SizeHW) -> UInt8[np.ndarray, "h w *C"]:

@@ -40,7 +40,7 @@ def _after(near: Float[np.ndarray, "H W 2"], far: Float[np.ndarray, "H W 2"]) ->
     """Go by `near`, and on by what `far` says at the place where one is then."""
     h, w = near.shape[:2]
     place = near + _places((h, w))
-    moved = cv2.remap(far, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    moved = cv2.remap(far, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # pyrefly: ignore[no-matching-overload]
     return near + moved
 
 
@@ -180,7 +180,7 @@ def _on_grid(motion: Motion, grid_hw: SizeHW) -> Motion:
     by = (grid_hw[1] / w, grid_hw[0] / h, 0.0, 0.0)  # of four channels, as OpenCV wants it; NumPy takes 2 ms a field
 
     def larger(flow: Float[np.ndarray, "h w 2"]) -> Float[np.ndarray, "H W 2"]:
-        scaled = cv2.multiply(flow, by)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        scaled = cv2.multiply(flow, by)  # pyrefly: ignore[no-matching-overload]
         return cv2.resize(scaled, grid_hw[::-1], interpolation=cv2.INTER_LINEAR)
 
     return Motion(backward=larger(motion.backward), forward=larger(motion.forward), is_cut=motion.is_cut)

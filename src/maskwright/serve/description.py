@@ -73,7 +73,7 @@ def describe(app: FastAPI, bodies: Sequence[type[BaseModel]]) -> None:
     async def docs(request: Request) -> HTMLResponse:
         return HTMLResponse(_page(document()), headers={"Content-Security-Policy": _PAGE_POLICY})
 
-    app.openapi = document  # pyright: ignore[reportAttributeAccessIssue]
+    app.openapi = document
     app.add_route("/docs", docs, include_in_schema=False)
 
 

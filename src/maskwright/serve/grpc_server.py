@@ -49,7 +49,7 @@ async def start_grpc_on(service: Service) -> "tuple[grpc.aio.Server, int]":
     server = grpc.aio.server(options=_options(service), maximum_concurrent_rpcs=settings.max_connections)
     segmentation = Segmentation(service)
     maskwright_pb2_grpc.add_SegmentationServicer_to_server(segmentation, server)
-    servicer = health.aio.HealthServicer()  # pyright: ignore[reportAttributeAccessIssue]
+    servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     port = _listen(server, settings.host, settings.grpc_port)

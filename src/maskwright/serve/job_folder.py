@@ -39,7 +39,7 @@ class JobFolder:
             self.path.mkdir(exist_ok=True)
             self._lock = _lock(self.path, self._owner)
             self._lock.acquire(timeout=0)
-        except (OSError, Timeout):
+        except OSError:  # filelock.Timeout is one: another server has the folder
             self._temporary = tempfile.TemporaryDirectory(prefix="maskwright-jobs-")
             self.path = Path(self._temporary.name)
 

@@ -7,7 +7,7 @@ A job runs in a thread; here it asks the event loop for its turns.
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TypeVar
@@ -22,7 +22,7 @@ from maskwright.serve.values import Work
 from maskwright.workflows.annotate_plan import Footage, Stretch
 from maskwright.workflows.annotate_recipe import Recipe
 from maskwright.workflows.channel import ahead
-from maskwright.workflows.stages import MaskedFrame, SkippedFrames, clean_masks, decode_frames, find_masks
+from maskwright.workflows.stages import DecodedFrame, MaskedFrame, SkippedFrames, clean_masks, decode_frames, find_masks
 
 T = TypeVar("T")
 
@@ -84,9 +84,8 @@ class InTurns:
                     yield item
                     continue
 
-                def find(model: Model, item: object = item) -> list[MaskedFrame | SkippedFrames]:
-                    items: Iterable[object] = [item]
-                    return list(find_masks(model, items, recipe, batch_size=1, origin=origin))  # pyright: ignore
+                def find(model: Model, item: DecodedFrame = item) -> list[MaskedFrame | SkippedFrames]:
+                    return list(find_masks(model, [item], recipe, batch_size=1, origin=origin))
 
                 for found in self._turns.run(find):
                     yield clean_masks(found, recipe) if isinstance(found, MaskedFrame) else found

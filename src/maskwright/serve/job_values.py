@@ -67,7 +67,7 @@ def read_job(written: dict[str, Any]) -> Job:
     Raises:
         RecordError: it is something else.
     """
-    free = {name: written.get(name) for name in ("kind", "request", "result")}
+    free: dict[str, Any] = {name: written.get(name) for name in ("kind", "request", "result")}
     rest = {name: value for name, value in written.items() if name not in free}
     if isinstance(rest.get("error"), dict):
         rest["error"] = {"kind": JobProblem.__name__, **rest["error"]}

@@ -246,12 +246,16 @@ class Jobs:
     def _do(self, job_id: str, request: JobRequest) -> dict[str, Any]:
         """Do the work in this thread; give what it came to."""
         job, loop = self._jobs[job_id], self._turns[job_id]._loop
+
+        def tell(progress: JobProgress) -> None:
+            loop.call_soon_threadsafe(self._progress, job_id, progress)
+
         doing = Doing(
             store=self._at(),
             out=self._folder.out(job_id),
             caller=job.caller,
             turns=self._turns[job_id],
-            tell=lambda progress: loop.call_soon_threadsafe(self._progress, job_id, progress) and None,
+            tell=tell,
         )
         try:
             result, has_file = do(request, doing)

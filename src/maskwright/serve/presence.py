@@ -52,7 +52,7 @@ class Presence:
             self._pages[name, page] = _Seen(frame=frame, record=record, until=self._clock() + KEPT_S)
             self._bound(name)
             self._sweep_later()
-        moved = {one for one in (before and before.frame, frame) if one is not None}
+        moved = {one for one in (before.frame if before else None, frame) if one is not None}
         if before is None or (before.frame, before.record) != (frame, record):
             self._note(moved)
 

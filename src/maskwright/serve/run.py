@@ -124,7 +124,7 @@ async def _serve(server: "_Server", service: Service, listener: socket.socket, t
 async def _attend(server: "_Server", service: Service, listener: socket.socket, told: _Told) -> None:
     """Wait for models, then for a signal, then for sessions to end."""
     await server.begun.wait()
-    app: FastAPI = server.config.app  # pyright: ignore[reportAssignmentType]
+    app: FastAPI = server.config.app  # pyrefly: ignore[bad-assignment]
     asked = asyncio.create_task(server.asked.wait())
     await asyncio.wait({app.state.starting, asked}, return_when=asyncio.FIRST_COMPLETED)
     rpc: Any = None

@@ -33,7 +33,7 @@ def signed_by(caller: Caller, claimed: str | None) -> str:
     Raises:
         NotAllowed: somebody else signs for another.
     """
-    if claimed in (None, caller.name):
+    if claimed is None or claimed == caller.name:
         return caller.name
     if not caller.may("admin"):
         raise NotAllowed(f"edits are signed with the token's name, {caller.name}; only an admin signs for others")

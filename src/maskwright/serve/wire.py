@@ -50,7 +50,7 @@ class OnPicture(_In):
 
     image: Digest | None = None
     frame: Annotated[
-        model_of(core.FrameRef) | FrameId | None,  # pyright: ignore[reportInvalidTypeForm]
+        model_of(core.FrameRef) | FrameId | None,  # pyrefly: ignore[invalid-annotation]
         Field(description="A frame of the store, by its place or by the id that GET /v1/frames gives."),
     ] = None
     model: Annotated[str, Field(max_length=200, description="One that is served; the first is the default.")] | None = (
@@ -72,7 +72,7 @@ class SegmentIn(OnPicture):
     closer: Annotated[bool, Field(description="Draw small objects anew from an enlarged crop.")] = False
     labels: Annotated[list[Annotated[str, Field(max_length=1000)] | None], Field(max_length=10_000)] | None = None
     cleanup: Annotated[
-        list[model_of(core.ProcessingStep)],  # pyright: ignore[reportInvalidTypeForm]
+        list[model_of(core.ProcessingStep)],  # pyrefly: ignore[invalid-annotation]
         Field(max_length=20, description="Cleanup steps by name, in order."),
     ] = []
 
@@ -125,7 +125,7 @@ class IslandOut(_Out):
 class MaskOut(_Out):
     """A mask: its record as the store keeps it, and its pixels in the other format, where one was asked for."""
 
-    record: model_of(core.MaskRecord)  # pyright: ignore[reportInvalidTypeForm]
+    record: model_of(core.MaskRecord)  # pyrefly: ignore[invalid-annotation]
     prompt: Annotated[int | None, Field(description="Which prompt it answers, from 0; null without prompts.")]
     png: Annotated[str | None, Field(description="base64 of a PNG with one bit a pixel.")] = None
     polygons: list[IslandOut] | None = None

@@ -215,7 +215,7 @@ class MaskVersionOut(_Out):
 
     actor: str
     at: datetime
-    rle: model_of(core.RLE) | None  # pyright: ignore[reportInvalidTypeForm]
+    rle: model_of(core.RLE) | None  # pyrefly: ignore[invalid-annotation]
     label: str | None
 
 

@@ -47,7 +47,7 @@ class _Out(BaseModel):
 # Records
 
 
-class RecordOut(model_of(core.ResolvedRecord)):  # pyright: ignore[reportGeneralTypeIssues]
+class RecordOut(model_of(core.ResolvedRecord)):
     """A mask as it is now, and the tag that an edit of it sends back."""
 
     model_config = ConfigDict(title="RecordOut")
@@ -73,16 +73,16 @@ class LoggedEventOut(_Out):
 
     position: int
     moment: int
-    event: model_of(core.ReviewEvent)  # pyright: ignore[reportInvalidTypeForm]
+    event: model_of(core.ReviewEvent)  # pyrefly: ignore[invalid-annotation]
 
 
 class HistoryOut(_Out):
     """One mask's life: as it was put, every event that touched it, oldest first, and what they came to."""
 
-    record: model_of(core.MaskRecord)  # pyright: ignore[reportInvalidTypeForm]
+    record: model_of(core.MaskRecord)  # pyrefly: ignore[invalid-annotation]
     put_at: datetime
     put_moment: int
-    events: list[model_of(core.ReviewEvent)]  # pyright: ignore[reportInvalidTypeForm]
+    events: list[model_of(core.ReviewEvent)]  # pyrefly: ignore[invalid-annotation]
     resolved: RecordOut
 
 
@@ -92,10 +92,10 @@ class ProvenanceIn(_In):
     kind: Literal["Provenance"] = "Provenance"
     method: Method
     created_at: AwareDatetime | None = None
-    model: model_of(core.ModelRef) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    model: model_of(core.ModelRef) | None = None  # pyrefly: ignore[invalid-annotation]
     prompt: PromptModel | None = None
     steps: Annotated[
-        list[model_of(core.ProcessingStep)],  # pyright: ignore[reportInvalidTypeForm]
+        list[model_of(core.ProcessingStep)],  # pyrefly: ignore[invalid-annotation]
         Field(max_length=50),
     ] = []
     actor: Annotated[Name | None, Field(description="Only an admin names another than himself.")] = None
@@ -141,7 +141,7 @@ class RecordIn(_In):
     track: Name | None = None
     parent: AnyId | None = None
     scores: ScoresIn = ScoresIn()
-    track_point: model_of(core.TrackPoint) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    track_point: model_of(core.TrackPoint) | None = None  # pyrefly: ignore[invalid-annotation]
 
     @model_validator(mode="after")
     def _has_a_picture(self) -> "RecordIn":
@@ -243,14 +243,14 @@ _ACTIONS = tuple(
         core.Comment,
     )
 )
-ActionIn = Annotated[Union[_ACTIONS], Field(discriminator="kind")]  # noqa: UP007  # pyright: ignore
+ActionIn = Annotated[Union[_ACTIONS], Field(discriminator="kind")]  # noqa: UP007  # pyrefly: ignore[not-a-type]
 
 
 class EventIn(_In):
     """What is done to which record. The server fills in who does it, when, and the event's id."""
 
     record_id: AnyId
-    action: ActionIn  # pyright: ignore[reportInvalidTypeForm]
+    action: ActionIn
 
 
 class EventsIn(_In):
@@ -289,7 +289,7 @@ class FrameOut(_Out):
     id: str
     name: str
     size_hw: tuple[int, int]
-    ref: model_of(core.FrameRef) | None  # pyright: ignore[reportInvalidTypeForm]
+    ref: model_of(core.FrameRef) | None  # pyrefly: ignore[invalid-annotation]
     image_digest: str | None
     num_masks: dict[Status, int]
 

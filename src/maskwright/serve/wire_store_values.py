@@ -47,7 +47,8 @@ def query_from(filters: Filters) -> Query:
             box = _box(text)
         case QueryIn(bbox=found):
             box = found
-    return Query(bbox=None if box is None else tuple(box), **conditions)  # pyright: ignore[reportArgumentType]
+    # Another number than four is refused by `Query`.
+    return Query(bbox=None if box is None else tuple(box), **conditions)  # pyrefly: ignore[bad-argument-type]
 
 
 def drafts_from(body: RecordsIn, caller: Caller, key: str | None) -> list[Draft]:

@@ -111,7 +111,7 @@ class TrackedMaskOut(_Out):
     source: TrackSource
     state: TrackState
     confidence: float
-    scores: model_of(core.Scores)  # pyright: ignore[reportInvalidTypeForm]
+    scores: model_of(core.Scores)  # pyrefly: ignore[invalid-annotation]
     png: Annotated[str | None, Field(description="base64 of a PNG with one bit a pixel.")] = None
     polygons: list[IslandOut] | None = None
 

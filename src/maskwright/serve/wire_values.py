@@ -36,7 +36,7 @@ def model_of(kind: type[Any]) -> type[BaseModel]:
     if known is not None:
         return known
     hints = get_type_hints(kind)
-    found: dict[str, Any] = {"kind": (Literal[kind.__name__], kind.__name__)}
+    found: dict[str, Any] = {"kind": (Literal[kind.__name__], kind.__name__)}  # pyrefly: ignore[invalid-literal]
     found |= {
         f.name: (_wire_type(hints[f.name], f.name), _default(f)) for f in fields(kind) if f.init
     }  # fmt: skip
@@ -82,10 +82,10 @@ def _wire_type(hint: Any, name: str) -> Any:
         return _union(arguments, name)
     if origin in (tuple, list, Sequence):
         if origin is tuple and Ellipsis not in arguments:
-            return tuple[tuple(_wire_type(one, "") for one in arguments)]
-        return list[_wire_type(arguments[0], "")]
+            return tuple[tuple(_wire_type(one, "") for one in arguments)]  # pyrefly: ignore[invalid-annotation]
+        return list[_wire_type(arguments[0], "")]  # pyrefly: ignore[invalid-annotation]
     if origin is dict:
-        return dict[str, _wire_type(arguments[1], "")]
+        return dict[str, _wire_type(arguments[1], "")]  # pyrefly: ignore[invalid-annotation]
     return _SCALARS.get(hint, hint)
 
 
@@ -102,8 +102,8 @@ def _union(members: tuple[Any, ...], name: str) -> Any:
     values = [_wire_type(one, name) for one in members if is_dataclass(one)]
     rest: list[Any] = [_SCALARS.get(one, one) if one is type(None) else _wire_type(one, name) for one in members]
     if len(values) < 2:
-        return Union[tuple(rest)]  # noqa: UP007
-    tagged = Annotated[Union[tuple(values)], pydantic.Field(discriminator="kind")]  # noqa: UP007
+        return Union[tuple(rest)]  # noqa: UP007  # pyrefly: ignore[invalid-annotation]
+    tagged = Annotated[Union[tuple(values)], pydantic.Field(discriminator="kind")]  # noqa: UP007  # pyrefly: ignore[invalid-annotation]
     return _maybe(tagged, members)
 
 

@@ -50,9 +50,9 @@ def is_chosen(query: Query, frame: SeenFrame) -> bool:
     """Whether a query's conditions on frames leave this one."""
     ref = frame.ref
     conditions: tuple[tuple[Any, str | None], ...] = (
-        (query.dataset, ref and ref.dataset),
-        (query.episode, ref and ref.episode),
-        (query.camera, ref and ref.camera),
+        (query.dataset, ref.dataset if ref else None),
+        (query.episode, ref.episode if ref else None),
+        (query.camera, ref.camera if ref else None),
         (query.image_digest, frame.image_digest),
     )
     if any(names is not None and value not in tuple(names) for names, value in conditions):

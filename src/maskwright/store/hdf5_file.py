@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from maskwright.core.codec import from_json, to_json
-from maskwright.core.errors import RecordError, StoreDamaged, StoreMissing, StoreVersionError
+from maskwright.core.errors import StoreDamaged, StoreMissing, StoreVersionError
 from maskwright.core.review_event import ReviewEvent
 from maskwright.store.columns import LATER_COLUMNS, SCHEMA, completed, records_of, table_of
 from maskwright.store.folder import told_plainly, write_whole
@@ -68,7 +68,7 @@ def read_file(path: Path) -> Content:
                     f"Install a newer maskwright: {path}"
                 )
             return _read(file)
-    except (OSError, KeyError, ValueError, RecordError) as error:
+    except (OSError, KeyError, ValueError) as error:
         raise StoreDamaged(f"the HDF5 store cannot be read ({error}). Restore it from a copy: {path}") from error
 
 

@@ -85,7 +85,7 @@ class Pages:
         scan = self._scan()
         found: list[tuple[int, ResolvedRecord]] = []
         for stretch in self._stretches(scan, query, after.frame if after else BEGIN):
-            place = after and (after.frame, after.ordinal)
+            place = (after.frame, after.ordinal) if after else None
             found += scan.first(query, stretch, after=place, limit=limit + 1 - len(found))
             if len(found) > limit:
                 ordinal, last = found[limit - 1]

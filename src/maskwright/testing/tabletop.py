@@ -120,7 +120,7 @@ def _shade_thing(thing: Thing, points: Points, rays: Points) -> Colours:
 
 def _normals(thing: Thing, points: Points) -> Points:
     corners = np.array([[1, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]], np.float32)
-    return _unit(sum(corner * thing.distance(points + 2e-3 * corner)[:, None] for corner in corners))  # pyright: ignore[reportArgumentType]
+    return _unit(sum(corner * thing.distance(points + 2e-3 * corner)[:, None] for corner in corners))  # pyrefly: ignore[bad-argument-type]
 
 
 def _light_reaching(points: Points, light: Float[np.ndarray, " 3"]) -> Distances:
@@ -153,7 +153,7 @@ def _surroundings(directions: Points) -> Colours:
 def _develop(linear: Float[np.ndarray, "H W 3"], rng: np.random.Generator) -> UInt8[np.ndarray, "H W 3"]:
     """Expose as a camera does: lens falloff, a film curve, sRGB, a little noise."""
     height, width = linear.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]  # pyright: ignore[reportCallIssue, reportArgumentType]
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     exposed = linear * 0.5 * (1 - 0.13 * (x * x + y * y))[:, :, None]
     curve = exposed * (2.51 * exposed + 0.03) / (exposed * (2.43 * exposed + 0.59) + 0.14)  # ACES fit (Narkowicz 2015)
     encoded = np.where(curve < 0.0031308, 12.92 * curve, 1.055 * np.clip(curve, 1e-6, None) ** (1 / 2.4) - 0.055)

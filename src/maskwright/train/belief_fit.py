@@ -157,7 +157,7 @@ def _regression(answers: Sequence[Answered]) -> Float[Tensor, " E"]:
         value.backward()
         return value
 
-    optimizer.step(loss)  # pyright: ignore[reportArgumentType]
+    optimizer.step(loss)
     return weights.detach()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import UInt8
+from torch import Tensor
 
 from maskwright.train.checkpoints import replace_whole
 from maskwright.train.validation import Answers
@@ -49,8 +50,8 @@ def _tile(answers: Answers, row: int) -> UInt8[np.ndarray, "t t 3"]:
     return tile
 
 
-def _enlarged(mask: object) -> np.ndarray:
-    pixels = mask.cpu().numpy().astype(np.uint8)  # pyright: ignore[reportAttributeAccessIssue]
+def _enlarged(mask: Tensor) -> np.ndarray:
+    pixels = mask.cpu().numpy().astype(np.uint8)
     return cv2.resize(pixels, (_TILE, _TILE), interpolation=cv2.INTER_NEAREST) > 0
 
 

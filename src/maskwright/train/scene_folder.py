@@ -21,7 +21,6 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8, UInt16
 from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
 
 from maskwright.core.errors import ImageError, InputError, MaskError, RecordError
 
@@ -304,7 +303,7 @@ def _size_of(path: Path) -> tuple[int, int]:
     try:
         with PillowImage.open(path) as picture:
             return picture.height, picture.width
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except (OSError, SyntaxError) as error:
         raise ImageError(f"a picture of a scene is missing or damaged ({error}): {path}") from None
 
 
@@ -323,7 +322,7 @@ def _decode(path: Path, error_class: type[InputError], mode: str | None) -> np.n
     try:
         with PillowImage.open(path) as picture:
             pixels = np.asarray(picture.convert(mode) if mode else picture)
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
+    except (OSError, SyntaxError) as error:
         raise error_class(f"a file of this scene is damaged ({error}): {path}") from None
     # Pillow opens 16-bit grey as uint16 or, by version, as int32.
     return pixels.astype(np.uint16) if pixels.dtype == np.int32 else pixels

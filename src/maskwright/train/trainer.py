@@ -36,7 +36,7 @@ class Trainer:
 def make_trainer(recipe: Recipe, model: TinySam) -> Trainer:
     """Prepare a run from a model's present weights."""
     model.train()
-    model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
     encoder = model.image_encoder
     assert isinstance(encoder, TinyImageEncoder)
     answering = [model.prompt_encoder, model.mask_decoder] if recipe.freeze == "answers" else []

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from maskwright.core.errors import SettingError
 from maskwright.store import MaskStore, Query
 from maskwright.store.moments import Moment
 
@@ -80,7 +79,7 @@ def _entry(line: str) -> ExportEntry | None:
             at=datetime.fromisoformat(content["at"]), format=content["format"], out=content["out"],
             moment=content["moment"], query=Query(**asked), num_masks=content["num_masks"],
         )  # fmt: skip
-    except (ValueError, KeyError, TypeError, AttributeError, SettingError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 

@@ -125,7 +125,7 @@ def _general(job: FineTuneJob, say: Told) -> GeneralData:
         job.out / "general",
         is_mixed=job.recipe.needs_general,
         num_scored=job.num_general,
-        progress=lambda *at: say("general data", *at),
+        progress=lambda done, total: say("general data", done, total),
     )
 
 
@@ -154,7 +154,7 @@ def read_split(job: FineTuneJob, say: Told) -> tuple[TrainingData, Split]:
         statuses=job.statuses,
         images=job.images,
         as_of=job.as_of,
-        progress=lambda *at: say("reading", *at),
+        progress=lambda done, total: say("reading", done, total),
     )
     recipe = job.recipe
     split = split_by_group(
@@ -165,7 +165,9 @@ def read_split(job: FineTuneJob, say: Told) -> tuple[TrainingData, Split]:
         has_test=job.test is not None,
     )
     if job.test is not None:
-        other = read_training_data(job.test, statuses=job.statuses, progress=lambda *at: say("reading test", *at))
+        other = read_training_data(
+            job.test, statuses=job.statuses, progress=lambda done, total: say("reading test", done, total)
+        )
         split = dataclasses.replace(split, test=other.examples)
     check_no_leak([*split.train, *split.validation], split.test)
     check_no_leak(split.train, split.validation)

@@ -286,7 +286,7 @@ def _place(record: MaskRecord) -> str:
 
 def _state(history: History) -> str:
     resolved, record = history.resolved, history.resolved.record
-    told = [resolved.status]
+    told: list[str] = [resolved.status]
     if resolved.verified_by:
         told.append(f"verified by {resolved.verified_by}")
     elif record.provenance.method.startswith("sam") and not resolved.edited_by:

@@ -203,8 +203,8 @@ def _draw_prompt(canvas: UInt8[np.ndarray, "H W 3"], record: MaskRecord, scale: 
             case PointPrompt(points_xy, labels):
                 for point, label in zip(points_xy, labels or (), strict=True):
                     _draw_click(canvas, point, scale, width, _ON_OBJECT if label else _NOT_ON_OBJECT)
-            case BoxPrompt(box):
-                _draw_box(canvas, tuple(box), scale, width)  # pyright: ignore[reportArgumentType]
+            case BoxPrompt((x1, y1, x2, y2)):
+                _draw_box(canvas, (x1, y1, x2, y2), scale, width)
             case _:
                 pass
 

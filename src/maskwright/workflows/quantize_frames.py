@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskwright.core.errors import ImageError, InputError, MaskError, MaskwrightError
+from maskwright.core.errors import ImageError, InputError, MaskwrightError
 from maskwright.datasets.frame_source import FrameSource
 from maskwright.evaluate.dataset import Dataset, LabelledPicture, PictureSource
 from maskwright.train.tune.examples import spread
@@ -62,7 +62,7 @@ def read_all(sources: Sequence[PictureSource], say: Callable[[str], None]) -> li
     for source in sources:
         try:
             found.append(source.read())
-        except (ImageError, InputError, MaskError) as error:
+        except InputError as error:
             problems.append(error)
             say(f"left out: {error}")
     if len(found) < LEAST_FRAMES // 2:

@@ -138,9 +138,10 @@ def _finish(makings: Makings, words: Words, tuned: Tuned, labels: set[str], say:
     metrics = {"after": _known(after), "held out": _rounded(tuned.after), "data": dataset.name}
     makings.save(tuned.state, metrics, {})
     made_by = describe_making({name: model}, job.command, makings.clock())
+    card = asdict(read_tuned_card(checkpoint))
     results = {
         **results_json(evaluation, [after], made_by),
-        "card": asdict(read_tuned_card(checkpoint)),
+        "card": card,
         "held_out": dict(tuned.after),
         "best_epoch": tuned.best_epoch,
         "num_epochs": tuned.num_epochs,
@@ -148,7 +149,7 @@ def _finish(makings: Makings, words: Words, tuned: Tuned, labels: set[str], say:
         "feature_bytes": tuned.feature_bytes,
     }
     notes = (*makings.data.notes, *evaluation.notes, *_notes(tuned, labels))
-    page = _report(evaluation, after, dataset, words, tuned, notes, results["card"], made_by)
+    page = _report(evaluation, after, dataset, words, tuned, notes, card, made_by)
     out = job.out
     write_all(
         {

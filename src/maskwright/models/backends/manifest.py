@@ -86,14 +86,12 @@ class Manifest:
                     f"expected an exported model of the format {FORMAT}, got {facts.get('format')!r}. "
                     f"Export the model again with this version: {told}"
                 )
-            return cls(
-                **{
-                    **facts,
-                    "card": _read(ModelCard, facts["card"]),
-                    "frame": _read(FrameSpec, facts["frame"]),
-                    "parts": {name: _part(one) for name, one in facts["parts"].items()},
-                }
-            )
+            read: dict[str, Any] = {
+                "card": _read(ModelCard, facts["card"]),
+                "frame": _read(FrameSpec, facts["frame"]),
+                "parts": {name: _part(one) for name, one in facts["parts"].items()},
+            }
+            return cls(**{**facts, **read})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise CheckpointError(
                 f"the manifest of the exported model cannot be read. Export it again: {told}"

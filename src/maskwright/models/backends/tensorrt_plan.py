@@ -66,7 +66,7 @@ def need_tensorrt() -> Any:
         ModelError: it, or the GPU, is missing; the message says which.
     """
     try:
-        import tensorrt  # pyright: ignore[reportMissingImports]
+        import tensorrt
     except ImportError as error:
         raise ModelError(
             "TensorRT plans need the package tensorrt, which is not installed, and an NVIDIA GPU. On a machine with "

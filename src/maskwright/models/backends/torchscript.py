@@ -40,14 +40,15 @@ def trace(parts: Sequence[NetworkPart]) -> nn.Module:
     with quietly():
         for part in parts:
             traced = torch.jit.trace(ByPosition(part.module).eval(), part.examples, check_trace=False)
-            together.add_module(part.name, traced)  # pyright: ignore[reportArgumentType]
-        return torch.jit.script(together)  # pyright: ignore[reportReturnType]
+            # Of a module, torch traces a module.
+            together.add_module(part.name, traced)  # pyrefly: ignore[bad-argument-type]
+        return torch.jit.script(together)
 
 
 def save_torchscript(scripted: nn.Module, manifest: Manifest, path: Path) -> None:
     """Write traced parts with their manifest."""
     with quietly():
-        torch.jit.save(scripted, str(path), _extra_files={MANIFEST_FILE: manifest.to_json()})  # pyright: ignore[reportArgumentType]
+        torch.jit.save(scripted, str(path), _extra_files={MANIFEST_FILE: manifest.to_json()})
 
 
 def read_torchscript(path: Path, device: torch.device) -> tuple[TorchScriptRuntime, Manifest]:

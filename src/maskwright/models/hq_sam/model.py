@@ -28,7 +28,8 @@ class HqSamModel(SamModel):
     Extends `SamModel`, whose parts and stepping over prompts it keeps; only what is drawn differs.
     """
 
-    mask_decoder: HqMaskDecoder
+    # Narrower than in `SamModel`, which is sound as nobody sets it to another.
+    mask_decoder: HqMaskDecoder  # pyrefly: ignore[bad-override-mutable-attribute]
 
     def __init__(
         self,

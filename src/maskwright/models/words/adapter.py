@@ -11,6 +11,7 @@ whether there is any such thing. A phrase means everything that it names, in one
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -137,8 +138,8 @@ def _context_width(network: SamModel) -> int:
     width = network.prompt_encoder.width
     if not isinstance(network, TinySam):
         return width
-    trunk: nn.Module = network.image_encoder.trunk  # pyright: ignore[reportAssignmentType]
-    return width + trunk.channels[2]  # pyright: ignore[reportIndexIssue, reportOperatorIssue, reportReturnType]
+    trunk: Any = network.image_encoder.trunk
+    return width + trunk.channels[2]
 
 
 def _skips(network: SamModel, features: Features, image_index: Int[Tensor, " N"]) -> Skips | None:

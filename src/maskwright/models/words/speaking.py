@@ -50,7 +50,8 @@ class Words:
             CheckpointError: it is malformed.
         """
         try:
-            return cls(**{**values, "vocabulary": tuple(map(str, values["vocabulary"]))})
+            told: dict[str, Any] = {**values, "vocabulary": tuple(map(str, values["vocabulary"]))}
+            return cls(**told)
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"the card's words cannot be read ({error})") from error
 

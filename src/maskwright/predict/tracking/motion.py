@@ -102,8 +102,8 @@ class MotionEstimator:
         self._gray, self._colours, self._size_hw = gray, colours, size_hw
         if last is None or last_colours is None:
             return None
-        backward = self._flow.calc(gray, last, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
-        forward = self._flow.calc(last, gray, None)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        backward = self._flow.calc(gray, last, None)  # pyrefly: ignore[no-matching-overload]
+        forward = self._flow.calc(last, gray, None)  # pyrefly: ignore[no-matching-overload]
         is_cut = colours_differ(colours, last_colours) and is_unlike(gray, last, backward)
         return Motion(backward=backward, forward=forward, is_cut=is_cut)
 

@@ -227,7 +227,9 @@ def _alone(name: str, mask: ResolvedRecord, before: ResolvedRecord | None) -> fl
         case "mismatch":
             return signals.mismatch(scores.predicted_iou, scores.stability)
         case "confidence_fall":
-            return signals.confidence_fall(point and point.confidence, old_point and old_point.confidence)
+            return signals.confidence_fall(
+                point.confidence if point else None, old_point.confidence if old_point else None
+            )
         case "size_jump":
             return signals.size_jump(record.area, None if old is None else old.area)
         case "shape_jump":
@@ -235,7 +237,7 @@ def _alone(name: str, mask: ResolvedRecord, before: ResolvedRecord | None) -> fl
         case "moved":
             return signals.moved(record.box_xyxy, old.box_xyxy) if is_seen and old else None
         case "flow_against_model":
-            return signals.flow_against_model(point and point.source, old_point and old_point.source)
+            return signals.flow_against_model(point.source if point else None, old_point.source if old_point else None)
         case "thinness":
             return geometry.thinness(record.rle, record.box_xyxy)
         case _:

@@ -97,7 +97,8 @@ def settings_of(told: Mapping[str, Any]) -> LoopSettings:
     if "recipe" in values:
         parts = {one.name for one in dataclasses.fields(TuneRecipe)}
         values["recipe"] = TuneRecipe(**{name: value for name, value in values["recipe"].items() if name in parts})
-    return LoopSettings(**{**values, "text": tuple(values.get("text", ()))})
+    values["text"] = tuple(values.get("text", ()))
+    return LoopSettings(**values)
 
 
 def mode_of(text: str) -> Mode:
