@@ -90,7 +90,7 @@ def ours(weights: str, mask_threshold: float, settings: dict[str, Any]) -> Run:
 def reference(checkout: str, weights: str, mask_threshold: float, settings: dict[str, Any]) -> Run:
     """Meta's SamAutomaticMaskGenerator, with the embedding put into its predictor."""
     model: Any = reference_model(checkout, "vit_b", weights)
-    from segment_anything import SamAutomaticMaskGenerator  # pyright: ignore[reportMissingImports]
+    from segment_anything import SamAutomaticMaskGenerator
 
     model.mask_threshold = mask_threshold
     generator = SamAutomaticMaskGenerator(model, output_mode="coco_rle", **settings)
@@ -113,7 +113,7 @@ def transformers(weights: str, mask_threshold: float, settings: dict[str, Any]) 
 
     Its last step, NMS, needs torchvision; ours stands in, and the masks stay RLE as they do with Meta's.
     """
-    import transformers as package  # pyright: ignore[reportMissingImports]
+    import transformers as package
     from PIL import Image
 
     from maskwright.masks import box_nms, from_coco, to_coco

@@ -400,7 +400,7 @@ def reference(bench: Bench, checkout: str, weights: str, first: list[Any]) -> di
     from maskwright.masks import from_coco, iou_matrix
 
     network: Any = reference_model(checkout, "vit_b", weights).to(bench.device)
-    from segment_anything import SamAutomaticMaskGenerator  # pyright: ignore[reportMissingImports]
+    from segment_anything import SamAutomaticMaskGenerator
 
     network.mask_threshold = bench.vit_b.mask_threshold
     settings = bench.settings

@@ -113,11 +113,11 @@ def picture(seed: int = 0, size_hw: tuple[int, int] = (96, 128)) -> Image:
 
 
 def click(x: float = 40.0, y: float = 30.0, **more: object) -> Segment:
-    return Segment(prompts=(PointPrompt([(x, y)]),), **more)  # pyright: ignore[reportArgumentType]
+    return Segment(prompts=(PointPrompt([(x, y)]),), **more)
 
 
 def by(client: str = "ann", priority: Priority = "click", **more: object) -> Work:
-    return Work(client=client, priority=priority, **more)  # pyright: ignore[reportArgumentType]
+    return Work(client=client, priority=priority, **more)
 
 
 async def until(condition: Callable[[], bool]) -> None:

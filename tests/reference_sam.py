@@ -21,7 +21,7 @@ def picture(size_hw: tuple[int, int]) -> np.ndarray:
 def reference_model(checkout: str) -> Any:
     """Build Meta's network from a checkout of segment-anything, with test-sam's weights."""
     sys.path.insert(0, checkout)
-    from segment_anything import modeling  # pyright: ignore[reportMissingImports]
+    from segment_anything import modeling
 
     encoder = modeling.ImageEncoderViT(
         img_size=128,

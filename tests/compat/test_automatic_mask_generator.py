@@ -16,7 +16,7 @@ GOLDEN = Path(__file__).parents[1] / "predict" / "goldens" / "everything.json"
 
 
 def generator(**arguments: Any) -> SamAutomaticMaskGenerator:
-    return SamAutomaticMaskGenerator(load_model("test-sam"), **arguments)  # pyright: ignore[reportArgumentType]
+    return SamAutomaticMaskGenerator(load_model("test-sam"), **arguments)
 
 
 def test_records_have_metas_keys_types_and_values() -> None:

@@ -17,7 +17,7 @@ GOLDEN = Path(__file__).parent / "goldens" / "predictor.npz"
 
 @pytest.fixture
 def predictor() -> SamPredictor:
-    return SamPredictor(load_model("test-sam"))  # pyright: ignore[reportArgumentType]
+    return SamPredictor(load_model("test-sam"))
 
 
 def test_every_answer_is_the_one_of_metas_predictor(predictor: SamPredictor) -> None:

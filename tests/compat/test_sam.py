@@ -101,7 +101,7 @@ def test_gradients_flow_through_the_parts_and_stop_where_they_are_frozen() -> No
 
     assert all(parameter.grad is None for parameter in sam.network.prompt_encoder.parameters())
     assert sam.network.mask_decoder.mask_tokens.weight.grad is not None
-    assert sam.network.image_encoder.pos_embed.grad is not None  # pyright: ignore[reportAttributeAccessIssue]
+    assert sam.network.image_encoder.pos_embed.grad is not None
 
 
 def test_attributes_are_those_that_scripts_read() -> None:

@@ -59,7 +59,7 @@ def outputs() -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    np.savez_compressed(HERE / "test_sam.npz", **outputs())  # pyright: ignore[reportArgumentType]
+    np.savez_compressed(HERE / "test_sam.npz", **outputs())
     sidecar = {
         "made_by": "tests/golden/make_test_sam.py",
         "checkpoint_sha256": load_model("test-sam").checkpoint_sha256,

@@ -157,7 +157,7 @@ def test_an_audit_is_a_random_order_that_a_seed_repeats(store):
 
 def test_there_is_no_other_queue(store):
     with pytest.raises(SettingError, match="a queue is one of uncertain, drifting, second_look, disagreed, audit; got"):
-        queue_page(store.pages(), "worst")  # pyright: ignore[reportArgumentType]
+        queue_page(store.pages(), "worst")
     for name in QUEUES:
         assert queue_page(store.pages(), name).items == ()
 

@@ -54,7 +54,7 @@ def test_integers_are_millimetres_and_floats_metres():
 )
 def test_depth_of_another_size_or_unit_is_refused(values: np.ndarray, unit: str | None, told: str):
     with pytest.raises(ImageError, match=told):
-        depth_map(values, size_hw=SIZE_HW, unit=unit)  # pyright: ignore[reportArgumentType]
+        depth_map(values, size_hw=SIZE_HW, unit=unit)
 
 
 def test_a_slope_is_no_edge_and_a_step_is():

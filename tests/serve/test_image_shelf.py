@@ -26,7 +26,7 @@ _PIXELS = 40 * 60 * 3
 
 
 def shelf(directory: Path, *, meter: Meter | None = None, **bounds: int) -> ImageShelf:
-    return ImageShelf(ServeSettings(**bounds), meter or Meter(), directory=directory)  # pyright: ignore[reportArgumentType]
+    return ImageShelf(ServeSettings(**bounds), meter or Meter(), directory=directory)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkout")
     model = reference_model(parser.parse_args().checkout)
-    from segment_anything import SamPredictor  # pyright: ignore[reportMissingImports]
+    from segment_anything import SamPredictor
 
     found: dict[str, Any] = answer(SamPredictor(model))
     np.savez_compressed(HERE / "predictor.npz", **found)

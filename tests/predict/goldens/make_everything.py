@@ -40,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkout")
     model = reference_model(parser.parse_args().checkout)
-    from segment_anything import SamAutomaticMaskGenerator  # pyright: ignore[reportMissingImports]
+    from segment_anything import SamAutomaticMaskGenerator
 
     for case in CASES:
         model.mask_threshold = case["mask_threshold"]

@@ -159,7 +159,7 @@ def test_arguments_that_are_no_chance_or_no_depth_are_refused():
     with pytest.raises(SettingError, match="min_score must be between 0 and 1, got 2"):
         ground(finder(mug=block(9, 60)), "the mug", min_score=2)
     with pytest.raises(SettingError, match=r"\(H, W\) array of metres, got \(120, 160\) uint16"):
-        ground(finder(mug=block(9, 60)), "the mug", depth_m=np.zeros(SIZE, np.uint16))  # pyright: ignore
+        ground(finder(mug=block(9, 60)), "the mug", depth_m=np.zeros(SIZE, np.uint16))
 
 
 _TEXTS = (
