@@ -89,7 +89,7 @@ def flood(address, head, piece):
 
 
 def test_it_answers_sends_floods_away_with_its_memory_as_it_was_and_ends_with_zero(tmp_path):
-    with serving(tmp_path, "--max-upload", "8") as process, httpx.Client(base_url=process.address) as client:
+    with serving(tmp_path, "--max-upload", "8") as process, httpx.Client(base_url=process.address, timeout=60) as client:
         assert "no token is needed" in process.greeting()
         assert client.get("/v1/health/ready").json() == {"state": "ready", "models": ["test-sam"], "devices": ["cpu"]}
         digest = client.post("/v1/images", content=picture()).json()["digest"]
@@ -121,7 +121,7 @@ def test_asked_twice_it_ends_at_once_without_a_traceback_though_somebody_is_stil
 
         began = time.monotonic()
         assert process.end(signal.SIGINT) == 0
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 17  # 20 s are allowed for what was begun
         assert "Traceback" not in "".join(process.lines)
 
 
