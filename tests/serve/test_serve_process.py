@@ -89,7 +89,10 @@ def flood(address, head, piece):
 
 
 def test_it_answers_sends_floods_away_with_its_memory_as_it_was_and_ends_with_zero(tmp_path):
-    with serving(tmp_path, "--max-upload", "8") as process, httpx.Client(base_url=process.address, timeout=60) as client:
+    with (
+        serving(tmp_path, "--max-upload", "8") as process,
+        httpx.Client(base_url=process.address, timeout=60) as client,
+    ):
         assert "no token is needed" in process.greeting()
         assert client.get("/v1/health/ready").json() == {"state": "ready", "models": ["test-sam"], "devices": ["cpu"]}
         digest = client.post("/v1/images", content=picture()).json()["digest"]

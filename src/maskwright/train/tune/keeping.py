@@ -43,8 +43,8 @@ _FEW_PIXELS = 50.0  # of a mask: below that its overlap hardly counts, for its g
 class Elsewhere:
     """K places to ask about: which of `views` each is in, and where to click.
 
-    Where a batch sees these views, `beside` names the sample of the batch beside which each is asked, ascending; whoever
-    answers for the sample answers for the place.
+    Where a batch sees these views, `beside` names the sample of the batch beside which each is asked, ascending;
+    whoever answers for the sample answers for the place.
     """
 
     views: tuple[View, ...]
