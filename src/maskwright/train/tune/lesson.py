@@ -108,8 +108,8 @@ class MaskLesson:
         return score_held_out(model, cache, self.held_out)
 
     def judge(self, model: SamModel, cache: FeatureCache | None, corrects: bool) -> dict[str, float]:
-        """Score general pictures that nothing is learnt from, by a few clicks each."""
-        return score_held_out(model, cache, self.judged, rounds=1 if corrects else 2, corrects=corrects)
+        """Score general pictures that nothing is learnt from, by two clicks each: by one, chance has more say."""
+        return score_held_out(model, cache, self.judged, rounds=2, corrects=corrects)
 
 
 def _all_of(examples: Sequence[Example], recipe: TuneRecipe) -> list[Sample]:
