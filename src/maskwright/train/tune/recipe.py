@@ -38,8 +38,7 @@ class TuneRecipe:
     crops: int = option(2, "crops of each picture around small objects, encoded once, for models that look closer")
     drawn_share: float = option(0.25, "share of the cells of a frame that a loss looks at; 1: all, which takes longer")
     keep: float = option(
-        1.0,
-        "prompts in general pictures held to the base's answers, as a share of those that are learnt from; 0: none",
+        1.0, "prompts in general pictures held to the base's answers, as a share of those that are learnt from; 0: none"
     )
     keep_weight: float = option(0.5, "weight of being held to the base's answers")
     keep_within: float = option(
