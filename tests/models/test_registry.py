@@ -7,6 +7,7 @@ import torch
 from golden_cases import manifest
 from maskwright.core.errors import SettingError, UnknownModel, WeightsMissing
 from maskwright.models import build_model, find_card, list_models, load_model
+from maskwright.models.loading import find_dtype
 from maskwright.models.registry import ENTRIES, find_entry
 
 MANIFEST_OF = {
@@ -107,6 +108,16 @@ def test_models_are_built_with_random_weights_and_loaded_in_eval_mode():
 def test_a_loaded_model_says_which_weights_it_has():
     assert load_model("test-sam").checkpoint_sha256 == load_model("test-sam").checkpoint_sha256 != ""
     assert len(load_model("tiny").checkpoint_sha256) == 64
+
+
+def test_auto_is_full_precision_on_a_cpu_and_on_a_gpu_what_suits_the_model(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+
+    assert find_dtype("auto", cpu, "tiny") == torch.float32
+    assert find_dtype("auto", gpu, "tiny") == torch.float16
+    assert find_dtype("auto", gpu, "sam") == torch.bfloat16
+    assert find_dtype("fp32", gpu, "tiny") == torch.float32
 
 
 def test_precision_is_the_encoders_and_features_stay_in_float32():

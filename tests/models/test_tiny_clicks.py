@@ -91,6 +91,44 @@ def test_clicks_apart_from_each_other_are_all_honoured(seed, clicks):
         assert (answer[int(y) // 4, int(x) // 4] > 0) == bool(label)
 
 
+@given(
+    seed=st.integers(0, 1000),
+    num_prompts=st.integers(1, 3),
+    labels=st.lists(st.integers(0, 1), min_size=1, max_size=6),
+    box=st.booleans(),
+    is_one_image=st.booleans(),
+    has_earlier=st.booleans(),
+)
+def test_rules_on_a_cpu_are_those_in_torch(seed, num_prompts, labels, box, is_one_image, has_earlier):
+    random = torch.Generator().manual_seed(seed)
+    coarse = torch.randn(num_prompts, 3, 6, 6, generator=random) * 4
+    logits = torch.nn.functional.interpolate(coarse, (CELLS, CELLS), mode="bicubic")
+    shades = torch.rand(1 if is_one_image else num_prompts, CELLS, CELLS, 3, generator=random) * 2 - 1
+    prompts = FramePrompts(
+        points=torch.rand(num_prompts, len(labels) + 2, 2, generator=random) * SIDE,
+        labels=torch.tensor([[*labels, *((2, 3) if box else (-1, -1))]]).repeat(num_prompts, 1),
+        mask_logits=torch.randn(num_prompts, 1, CELLS, CELLS, generator=random) * 9 if has_earlier else None,
+    )
+    iou = torch.zeros(num_prompts, 3)
+
+    on_cpu = keep_clicks(Decoded(logits=logits, predicted_iou=iou), prompts, shades, SIDE).logits
+
+    in_torch = keep_clicks(
+        Decoded(logits=logits.clone().requires_grad_(), predicted_iou=iou), prompts, shades, SIDE
+    ).logits
+    torch.testing.assert_close(on_cpu, in_torch.detach(), rtol=1e-3, atol=1e-3)
+    assert in_torch.requires_grad
+
+
+def test_answers_given_are_not_changed():
+    logits, shades = two_squares()
+    before = logits.clone()
+
+    kept(logits, shades, prompt((96, 48, 1), (2, 2, 0)))
+
+    assert torch.equal(logits, before)
+
+
 def test_a_click_in_the_first_cell_is_honoured_beside_padding():
     logits = torch.full((CELLS, CELLS), -1.0)
     logits[20:28, 20:28] = 3.0

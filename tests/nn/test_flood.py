@@ -1,19 +1,17 @@
 import numpy as np
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from maskwright.masks import decode, encode, islands
-from maskwright.nn.flood import flood_by_labels, flood_by_sweeps
+from maskwright.nn.flood import flood
 
 SMALL = hnp.arrays(bool, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9)))
 
 
-@pytest.mark.parametrize("flood", [flood_by_labels, flood_by_sweeps])
 @given(masks=SMALL, data=st.data())
-def test_what_is_reached_are_the_islands_that_seeds_lie_on(flood, masks, data):
+def test_what_is_reached_are_the_islands_that_seeds_lie_on(masks, data):
     seeds = data.draw(hnp.arrays(bool, masks.shape))
 
     reached = flood(torch.from_numpy(masks), torch.from_numpy(seeds)).numpy()
@@ -24,8 +22,7 @@ def test_what_is_reached_are_the_islands_that_seeds_lie_on(flood, masks, data):
         assert (found == expected).all()
 
 
-@pytest.mark.parametrize("flood", [flood_by_labels, flood_by_sweeps])
-def test_a_spiral_is_reached_to_its_end(flood):
+def test_a_spiral_is_reached_to_its_end():
     spiral = np.zeros((41, 41), bool)
     for ring in range(0, 20, 2):
         spiral[ring, ring : 41 - ring] = spiral[40 - ring, ring : 41 - ring] = True

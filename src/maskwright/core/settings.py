@@ -108,7 +108,7 @@ DEVICE = Setting(
 )
 PRECISION = Setting(
     name="precision",
-    help="Number format of the encoder; auto is bf16 on a GPU that has it and fp32 on a CPU.",
+    help="Number format of the encoder; auto is fp32 on a CPU, on a GPU fp16 for tiny and bf16 for others.",
     expects=f"one of {', '.join(PRECISIONS)}",
     parse=_choice(*PRECISIONS),
     fallback=lambda: "auto",

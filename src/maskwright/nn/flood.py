@@ -1,11 +1,8 @@
-"""`flood`: the islands of masks that seeds lie on, in torch, for many masks at once.
+"""`flood`: the islands of masks that seeds lie on, in torch, for many masks at once on a GPU.
 
-The twin of `maskwright.masks.islands` for logits that have not left the device. On the CPU, OpenCV labels the islands:
-a quarter of a click's time was spent on sweeps there.
+The twin of `maskwright.masks.islands` for logits that have not left the device.
 """
 
-import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool
@@ -14,32 +11,13 @@ from torch import Tensor
 # A sweep goes along whole rows, then along whole columns, so only a mask that winds about needs many. Asking whether
 # more is to be done makes the GPU wait, so it is asked once in some.
 _MOST_SWEEPS, _SWEEPS_UNASKED = 64, 4
-# So few masks, as of a click, are labelled on the CPU and back before a GPU has been told of one sweep.
-_FEW_MASKS = 4
 
 
 def flood(masks: Bool[Tensor, "Q h w"], seeds: Bool[Tensor, "Q h w"]) -> Bool[Tensor, "Q h w"]:
-    """Keep the pixels that a path of neighbours (up, down, left, right) inside the mask joins to a seed."""
-    if masks.device.type == "cpu" or len(masks) <= _FEW_MASKS:
-        return flood_by_labels(masks.cpu(), seeds.cpu()).to(masks.device)
-    return flood_by_sweeps(masks, seeds)
+    """Keep the pixels that a path of neighbours (up, down, left, right) inside the mask joins to a seed.
 
-
-def flood_by_labels(masks: Bool[Tensor, "Q h w"], seeds: Bool[Tensor, "Q h w"]) -> Bool[Tensor, "Q h w"]:
-    """Flood on the CPU; masks without a seed cost nothing."""
-    reached = torch.zeros_like(masks)
-    seeded = masks & seeds
-    for row in seeded.flatten(1).any(1).nonzero()[:, 0].tolist():
-        count, labels = cv2.connectedComponents(masks[row].to(torch.uint8).numpy(), connectivity=4)
-        labels = np.asarray(labels, np.int32)
-        is_reached = np.zeros(count, bool)
-        is_reached[labels[seeded[row].numpy()]] = True
-        reached[row] = torch.from_numpy(is_reached[labels])
-    return reached
-
-
-def flood_by_sweeps(masks: Bool[Tensor, "Q h w"], seeds: Bool[Tensor, "Q h w"]) -> Bool[Tensor, "Q h w"]:
-    """Flood where masks lie on a GPU, with nothing that waits for it but the question whether more is to be done."""
+    Nothing waits for the GPU but the question whether more is to be done.
+    """
     reached = masks & seeds
     across, down = _runs(masks), _runs(masks.transpose(1, 2))
     for _ in range(_MOST_SWEEPS // _SWEEPS_UNASKED):
@@ -64,4 +42,4 @@ def _spread(reached: Bool[Tensor, "Q h w"], runs: Tensor) -> Bool[Tensor, "Q h w
     return hit[runs] > 0
 
 
-__all__ = ["flood", "flood_by_labels", "flood_by_sweeps"]
+__all__ = ["flood"]

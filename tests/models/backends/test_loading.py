@@ -53,6 +53,21 @@ def test_a_missing_file_is_told(tmp_path):
     assert told_by(tmp_path / "a.onnx") == f"expected an exported model, got no file: {tmp_path / 'a.onnx'}"
 
 
+@pytest.mark.parametrize(
+    ("backend", "device", "told"),
+    [
+        ("onnx-tensorrt", "cpu", "has no TensorrtExecutionProvider"),
+        ("openvino", "cuda", "the backend openvino runs on the CPU here"),
+        ("tensorrt", "cuda", "TensorRT plans need the package tensorrt"),
+    ],
+)
+def test_what_is_missing_is_told_before_an_export(backend, device, told, tmp_path, monkeypatch):
+    monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path))
+
+    assert told in told_by("test-sam", backend=backend, device=device)
+    assert not list(tmp_path.rglob("*"))
+
+
 def test_an_onnx_file_that_this_package_did_not_write_is_refused(exported, tmp_path):
     model = onnx.load(exported)
     del model.metadata_props[:]

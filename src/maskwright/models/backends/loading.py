@@ -14,10 +14,12 @@ from maskwright.models.backends.export import export_model, package_versions
 from maskwright.models.backends.exported import ExportedSam, exported_model
 from maskwright.models.backends.folder import read_manifest
 from maskwright.models.backends.manifest import Manifest
+from maskwright.models.backends.needs import need
 from maskwright.models.backends.onnx_file import read_onnx
-from maskwright.models.backends.onnx_runtime import OnnxRuntime, has_provider
+from maskwright.models.backends.onnx_runtime import OnnxRuntime, find_providers, has_provider
 from maskwright.models.backends.openvino_runtime import OpenVinoRuntime
 from maskwright.models.backends.runtime import Runtime
+from maskwright.models.backends.tensorrt_plan import need_tensorrt
 from maskwright.models.backends.tensorrt_runtime import TensorRtRuntime
 from maskwright.models.backends.torchscript import read_torchscript
 from maskwright.models.sam.model import SamModel
@@ -49,7 +51,12 @@ def load_exported(path: Path, *, backend: str = "default", device: str = "cpu") 
 
 
 def load_by(make: Callable[[], SamModel], backend: str, *, device: str = "cpu") -> ExportedSam:
-    """Run a model that `make` loads by another backend: exported once into the cache folder, loaded from there."""
+    """Run a model that `make` loads by another backend: exported once into the cache folder, loaded from there.
+
+    Raises:
+        SettingError, ModelError: the backend cannot run here; said before the export, which can take minutes.
+    """
+    _check_runs_here(backend, device)
     model = make()
     path = cached_export(model, backend)
     if not path.exists():
@@ -57,6 +64,16 @@ def load_by(make: Callable[[], SamModel], backend: str, *, device: str = "cpu") 
         export_model(model, path, to="tensorrt" if backend == "tensorrt" else "onnx")
     del model
     return load_exported(path, backend=backend, device=device)
+
+
+def _check_runs_here(backend: str, device: str) -> None:
+    if backend == "openvino":
+        _on_cpu(backend, device)
+        need("openvino", "running by OpenVINO")
+    elif backend == "tensorrt":
+        need_tensorrt()
+    else:
+        find_providers(_provider(backend, device))
 
 
 def cached_export(model: SamModel, backend: str) -> Path:

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from maskwright.models.protocol import Decoded, FramePrompts
+from maskwright.models.tiny.clicks_on_cpu import bend, sink_islands
 from maskwright.nn.flood import flood
 
 _MARGIN = 2.0  # the logit that a click's own pixel has at least, on its side
@@ -23,8 +24,7 @@ _SUNK = -1.0  # the highest logit of an island that was dropped
 # The share of earlier logits in a correction, from how many clicks on (first answers are often wrong altogether), and
 # how large they count at most.
 _KEPT, _KEPT_FROM, _MOST_KEPT = 0.5, 4, 6.0
-# On a CPU few rows stay in the cache; on a GPU each step costs its launches.
-_ROWS_A_TIME, _ROWS_ON_GPU = 8, 128
+_ROWS_A_TIME = 128  # on a GPU, where each step costs its launches
 _NEGATIVE, _POSITIVE, _TOP_LEFT = 0, 1, 2
 
 
@@ -40,20 +40,63 @@ def keep_clicks(decoded: Decoded, prompts: FramePrompts, shades: Float[Tensor, "
     if not N * M or not is_click.any():
         return decoded
     rows = torch.arange(N, device=is_click.device).repeat_interleave(M)
-    at = _cells(prompts, h, side)[rows]  # Q K
     logits = decoded.logits.flatten(0, 1).float().clone()  # Q h w
     if prompts.mask_logits is not None:
         earlier = prompts.mask_logits[rows, 0].clamp(-_MOST_KEPT, _MOST_KEPT)
         share = torch.where(is_click.sum(1)[rows] >= _KEPT_FROM, _KEPT, 0.0)
         logits = torch.lerp(logits, earlier.float(), share[:, None, None])
+    if logits.device.type == "cpu" and not logits.requires_grad:
+        kept = _kept_on_cpu(logits.view(N, M, h, w), prompts, shades, side)
+    else:
+        kept = _kept_in_torch(logits, rows, prompts, shades, side).view(N, M, h, w)
+    return Decoded(logits=kept, predicted_iou=decoded.predicted_iou)
+
+
+def _kept_in_torch(
+    logits: Float[Tensor, "Q h w"],
+    rows: Int[Tensor, " Q"],
+    prompts: FramePrompts,
+    shades: Float[Tensor, "_N h w 3"],
+    side: int,
+) -> Float[Tensor, "Q h w"]:
+    """Bend and sink many answers at once; `rows` says whose each is. It changes `logits`."""
+    is_click = _is_click(prompts)
+    at = _cells(prompts, logits.shape[-1], side)[rows]  # Q K
     lacking = _lacking(logits, at, prompts.labels[rows], is_click[rows])
-    rows_a_time = _ROWS_A_TIME if at.device.type == "cpu" else _ROWS_ON_GPU
-    for some in lacking.ne(0).any(1).nonzero()[:, 0].split(rows_a_time):
+    for some in lacking.ne(0).any(1).nonzero()[:, 0].split(_ROWS_A_TIME):
         own = shades if len(shades) == 1 else shades[rows[some]]
         logits[some] += _bump(logits[some], at[some], is_click[rows[some]], lacking[some], own)
     has_box = (prompts.labels == _TOP_LEFT).any(1, keepdim=True)
     seeds = ((prompts.labels == _POSITIVE) & ~has_box)[rows]
-    return Decoded(logits=_clicked_islands(logits, at, seeds).view(N, M, h, w), predicted_iou=decoded.predicted_iou)
+    return _clicked_islands(logits, at, seeds)
+
+
+def _kept_on_cpu(
+    logits: Float[Tensor, "N M h w"], prompts: FramePrompts, shades: Float[Tensor, "_N h w 3"], side: int
+) -> Float[Tensor, "N M h w"]:
+    """Do the same prompt by prompt; it changes `logits` too."""
+    answers, colours = logits.numpy(), shades.detach().float().numpy()
+    at, labels = _cells(prompts, logits.shape[-1], side).numpy(), prompts.labels.numpy()
+    for n in range(len(answers)):
+        is_click = (labels[n] == _NEGATIVE) | (labels[n] == _POSITIVE)
+        cells, is_positive = at[n, is_click], labels[n, is_click] == _POSITIVE
+        if not len(cells):
+            continue
+        bend(
+            answers[n],
+            cells,
+            is_positive,
+            colours[n if len(colours) > 1 else 0],
+            margin=_MARGIN,
+            reach=_REACH,
+            least_reach=_LEAST_REACH,
+            shade=_SHADE,
+            damping=_DAMPING,
+        )
+        if not (labels[n] == _TOP_LEFT).any():
+            for answer in answers[n]:
+                sink_islands(answer, cells[is_positive], _SUNK)
+    return logits
 
 
 def shades_of(pixels: Float[Tensor, "B 3 S S"], stride: int = 4) -> Float[Tensor, "B h w 3"]:
