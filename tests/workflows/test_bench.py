@@ -1,18 +1,21 @@
 import json
 
 import pytest
+from PIL import Image as PillowImage
 
 from maskwright.core.errors import ImageError, SettingError
 from maskwright.workflows.bench import Contender, Row, as_json, as_text, bench, check_data, contenders, summary
 
 
 @pytest.fixture(scope="module")
-def rows():
+def rows(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    PillowImage.effect_noise((96, 72), 60).convert("RGB").save(folder / "small.png")
     each = [
         Contender(model="test-sam", backend="torch", precision="fp32", device="cpu"),
         Contender(model="test-sam", backend="tensorrt", precision="fp32", device="cpu"),
     ]
-    return list(bench(each, "example:tabletop", num_frames=1, rounds=2))
+    return list(bench(each, str(folder), num_frames=1, rounds=2))
 
 
 def test_a_contender_is_measured_in_a_process_of_its_own(rows):

@@ -65,11 +65,10 @@ def attend_over_grid(
     E is queries, keys and values of all heads; `zero` is what a token beyond the grid projects to; the tables hold
     2 * side - 1 relative positions.
     """
-    return _attend_over_grid(qkv, zero, table_h, table_w, num_heads, side_h, side_w)
+    return torch.ops.maskwright.attend_over_grid(qkv, zero, table_h, table_w, num_heads, side_h, side_w)
 
 
-@torch.library.custom_op("maskwright::attend_over_grid", mutates_args=(), device_types="cuda")
-def _attend_over_grid(
+def _on_gpu(
     qkv: Tensor, zero: Tensor, table_h: Tensor, table_w: Tensor, num_heads: int, side_h: int, side_w: int
 ) -> Tensor:
     from maskwright.nn.grid_kernel import Blocks, attend
@@ -94,16 +93,30 @@ def products_with_positions(
     return torch.bmm(queries, tables.T.expand(num_heads, -1, -1))
 
 
-@_attend_over_grid.register_kernel("cpu")
-def _(qkv: Tensor, zero: Tensor, table_h: Tensor, table_w: Tensor, num_heads: int, side_h: int, side_w: int) -> Tensor:
+def _on_cpu(
+    qkv: Tensor, zero: Tensor, table_h: Tensor, table_w: Tensor, num_heads: int, side_h: int, side_w: int
+) -> Tensor:
     from maskwright.nn.cpu_grid_kernel import attend
 
     return attend(qkv.contiguous(), zero, table_h, table_w, num_heads, side_h, side_w)
 
 
-@_attend_over_grid.register_fake
-def _(qkv: Tensor, zero: Tensor, table_h: Tensor, table_w: Tensor, num_heads: int, side_h: int, side_w: int) -> Tensor:
+def _of_that_shape(
+    qkv: Tensor, zero: Tensor, table_h: Tensor, table_w: Tensor, num_heads: int, side_h: int, side_w: int
+) -> Tensor:
     return qkv.new_empty((*qkv.shape[:3], qkv.shape[3] // 3))
+
+
+# Not by `torch.library.custom_op`: its first call imports what compiles (torch._dynamo), two seconds of every process.
+_library = torch.library.Library("maskwright", "DEF")
+_library.define(
+    "attend_over_grid(Tensor qkv, Tensor zero, Tensor table_h, Tensor table_w, int num_heads, int side_h, int side_w)"
+    " -> Tensor",
+    tags=torch.Tag.pt2_compliant_tag,
+)
+_library.impl("attend_over_grid", _on_gpu, "CUDA")
+_library.impl("attend_over_grid", _on_cpu, "CPU")
+torch.library.register_fake("maskwright::attend_over_grid", _of_that_shape, lib=_library)
 
 
 @register_flop_formula(torch.ops.maskwright.attend_over_grid)
