@@ -259,6 +259,7 @@ class TextRun:
 def train_text(wanted: TextRun) -> Path:
     """Encode what is not yet encoded, then train; returns where the weights lie."""
     model = build_tiny(weights=wanted.start)
+    model.image_encoder.to(memory_format=torch.channels_last)  # pyrefly: ignore[no-matching-overload]
     features = wanted.out / "features" / model.checkpoint_sha256[:12]
 
     def open_store(folder: Path, name: str = "", limit: int | None = None, zoom: Zoom | None = None) -> FeatureStore:

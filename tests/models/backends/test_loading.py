@@ -2,6 +2,7 @@ import shutil
 import sys
 
 import onnx
+import onnxruntime
 import pytest
 
 from maskwright.core.errors import CheckpointError, MaskwrightError, ModelError, SettingError
@@ -63,6 +64,8 @@ def test_a_missing_file_is_told(tmp_path):
 )
 def test_what_is_missing_is_told_before_an_export(backend, device, told, tmp_path, monkeypatch):
     monkeypatch.setenv("MASKWRIGHT_CACHE", str(tmp_path))
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
 
     assert told in told_by("test-sam", backend=backend, device=device)
     assert not list(tmp_path.rglob("*"))
