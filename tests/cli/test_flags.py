@@ -122,7 +122,9 @@ FLAGS = {
     "models verify": ("--json",),
     "models import": ("--name",),
     "models export": ("--to", "--out", "--opset", "--json"),
-    "models quantize": ("--data", "--out", "--kind", "--frames", "--max-drop", "--max-drop-tail", "--json"),
+    "models quantize": (
+        "--data", "--out", "--kind", "--frames", "--status", "--max-drop", "--max-drop-tail", "--json",
+    ),
     "models diff": ("--json",),
     "bench": ("--model", "--backend", "--device", "--data", "--rounds", "--out", "--json"),
     "doctor": ("--json",),

@@ -99,6 +99,20 @@ def test_nothing_is_written_when_masks_fall_too_far(labelled, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_refusal_without_true_masks_says_that_they_would_be_asked(tmp_path):
+    folder = write_pictures(tmp_path / "frames", 8, with_masks=False)
+
+    with pytest.raises(ModelError, match="Without true masks every change counts as a loss"):
+        quantize_model("test-sam", str(folder), tmp_path / "x.onnx", kind="weights-int8", gate=Gate(mean=0, tail=0))
+
+
+def test_a_status_without_a_store_is_refused(tmp_path):
+    folder = write_pictures(tmp_path / "frames", 8, with_masks=False)
+
+    with pytest.raises(SettingError, match="--status says which masks of a store are true; leave it out"):
+        quantize_model("test-sam", str(folder), tmp_path / "x.onnx", statuses=("proposed",))
+
+
 def test_weights_alone_in_the_command_line_and_without_true_masks(tmp_path, capsys):
     folder, out = write_pictures(tmp_path / "frames", 8, with_masks=False), tmp_path / "small.onnx"
     words = ["models", "quantize", "test-sam", "--data", str(folder), "-o", str(out), "--kind", "weights-fp16"]

@@ -105,7 +105,8 @@ def annotate(
     from maskwright.workflows.annotate_plan import Footage, Selection
 
     try:
-        selection = Selection(episodes=_names(episodes), cameras=_names(cameras), start=start, stop=stop, stride=stride)
+        named = [None if text is None else options.read_names(text) for text in (episodes, cameras)]
+        selection = Selection(episodes=named[0], cameras=named[1], start=start, stop=stop, stride=stride)
     except SettingError as error:
         raise typer.BadParameter(str(error)) from error
     footages = [Footage.open(path) for path in sources]
@@ -197,11 +198,6 @@ def _check(
         )
     if (boxes or points) and num_sources > 1:
         raise typer.BadParameter(f"--boxes and --points are about one SOURCE, got {num_sources}")
-
-
-def _names(text: str | None) -> tuple[str, ...] | None:
-    """Split a list of names at its commas; None where there is no list."""
-    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _read_prompts(boxes: Path | None, points: Path | None, footage: "Footage") -> "tuple[Task | None, tuple[str, ...]]":

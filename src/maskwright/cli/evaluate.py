@@ -107,7 +107,7 @@ def evaluate(
     --tasks track scores trackers on video: J, F and their mean as DAVIS measures them, identity switches, times lost
     and found again, phantom masks, flicker and speed.
     """
-    wanted, beside = _names(tasks), _names(baselines or "")
+    wanted, beside = list(options.read_names(tasks)), list(options.read_names(baselines))
     where = out or (None if as_json else DEFAULT_OUT)
     if "track" in wanted:
         if baseline is not None:
@@ -250,8 +250,3 @@ def _evaluate_tracks(
     typer.echo(scored.as_text())
     found = scored.evaluation
     tell(f"{len(found.sequences)} videos, {found.num_frames} frames -> {scored.report}")
-
-
-def _names(text: str) -> list[str]:
-    """Split a list of names at its commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]

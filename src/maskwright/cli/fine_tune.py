@@ -89,7 +89,7 @@ def tune(
         out=out,
         base=base,
         recipe=recipe,
-        statuses=None if status is None else tuple(one.strip() for one in status.split(",") if one.strip()),
+        statuses=options.read_names(status) or None,
         test=test,
         general=general,
         images=images,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from maskwright.cli.options import read_names
 from maskwright.cli.report import progress_bar, tell
 from maskwright.cli.verbs import CONTEXT
 
@@ -158,6 +159,9 @@ def quantize(
         str, typer.Option("--kind", metavar="NAME", help="int8, or for size alone weights-int8 or weights-fp16.")
     ] = "int8",
     frames: Annotated[int, typer.Option("--frames", metavar="N", min=8, help="How many frames to look at.")] = 64,
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="NAMES", help="Which masks of a store are true; accepted.")
+    ] = None,
     max_drop: Annotated[
         float, typer.Option("--max-drop", metavar="IOU", help="By how much masks may fall on average.")
     ] = 0.01,
@@ -174,7 +178,8 @@ def quantize(
     where = out or Path(f"{Path(name).stem}-{kind}.onnx")
     say = (lambda text: None) if as_json else tell
     gate = Gate(mean=max_drop, tail=max_drop_tail)
-    report = quantize_model(name, data, where, kind=kind, gate=gate, num_frames=frames, say=say)
+    statuses = read_names(status) or None
+    report = quantize_model(name, data, where, kind=kind, gate=gate, num_frames=frames, statuses=statuses, say=say)
     told = write_report(report, where)
     if as_json:
         typer.echo(json.dumps(report.to_json()))

@@ -201,6 +201,11 @@ def open_cache(no_cache: bool) -> "EmbeddingCache | None":
     return None if no_cache else open_cache()
 
 
+def read_names(text: str | None) -> tuple[str, ...]:
+    """Split a list of names at its commas; none where there is no list."""
+    return tuple(name.strip() for name in (text or "").split(",") if name.strip())
+
+
 def read_devices(device: str | None) -> list[str]:
     """Read the devices that are to share the work, of the option or the setting.
 
@@ -257,6 +262,7 @@ __all__ = [
     "read_cleanup",
     "read_devices",
     "read_intensity",
+    "read_names",
     "read_pictures",
     "where_to_write",
 ]

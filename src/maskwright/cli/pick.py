@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from maskwright.cli import conditions
-from maskwright.cli.options import open_model
+from maskwright.cli.options import open_model, read_names
 from maskwright.cli.report import progress_bar, tell
 from maskwright.cli.verbs import CONTEXT
 
@@ -77,7 +77,7 @@ def pick(
     statuses: Any = ("proposed",) if asked.status == LISTED else asked.status
     settings = PickSettings(
         budget=budget,
-        by=tuple(one.strip() for one in by.split(",") if one.strip()),
+        by=read_names(by),
         limits=Limits(per_episode=per_episode),
         of_status=statuses,
         of_frames=frames,

@@ -85,7 +85,7 @@ def _recipe(
         backdrops = said.backdrops()
         if recipe is not None:
             return PolicyRecipe.read(recipe), backdrops
-        found = slots_of(dataset, store, named=policy.names(said.slots), instruction=said.instruction)
+        found = slots_of(dataset, store, named=options.read_names(said.slots), instruction=said.instruction)
         for line in found.notes:
             tell(line)
         return said.recipe(found.slots, backdrops), backdrops
@@ -109,7 +109,7 @@ def _write(
     from maskwright.workflows.annotate_plan import Selection
     from maskwright.workflows.policy_inputs import write_policy_inputs
 
-    episodes, cameras = (policy.names(text) or None for text in selected)
+    episodes, cameras = (options.read_names(text) or None for text in selected)
     last: list[int] = [0, 0]
     with progress_bar(f"{dataset} {out}", quiet=quiet) as progress:
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from maskwright.cli.options import read_names
 from maskwright.core.errors import SettingError
 
 if TYPE_CHECKING:
@@ -113,16 +114,11 @@ class RecipeText:
             size_hw=_size(self.crop or self.size),
             crop=rule if self.crop else None,
             background=_background(self.background, backdrops, self.seed),
-            keeps=names(self.keep),
+            keeps=read_names(self.keep),
             channels=self.channels,
             patches=None if self.patches is None else PatchRule(side_px=self.patches),
             cloud=None if self.cloud is None else _cloud(self.cloud, self.points),
         )
-
-
-def names(text: str | None) -> tuple[str, ...]:
-    """Read a list with commas."""
-    return tuple(one.strip() for one in (text or "").split(",") if one.strip())
 
 
 def _size(text: str | None) -> tuple[int, int] | None:
@@ -165,4 +161,4 @@ def _background(text: str | None, backdrops: "Backdrops | None", seed: int) -> A
     raise SettingError(f"--background is R,G,B, blur, noise or a folder of pictures; got {text!r}")
 
 
-__all__ = ["RecipeText", "names"]
+__all__ = ["RecipeText"]

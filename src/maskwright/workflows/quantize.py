@@ -112,9 +112,12 @@ def quantize_model(
     kind: str = "int8",
     gate: Gate | None = None,
     num_frames: int = NUM_FRAMES,
+    statuses: Sequence[str] | None = None,
     say: Say = lambda text: None,
 ) -> QuantizeReport:
     """Quantise a model on frames of `data` and write it if its masks pass the gate.
+
+    `statuses` says which masks of a store are taken for true; accepted ones unless named.
 
     Raises:
         SettingError: the kind is unknown, or the file is not called X.onnx.
@@ -127,7 +130,7 @@ def quantize_model(
         raise SettingError(f"--kind must be one of {', '.join(KINDS)}, got {kind!r}")
     if out.suffix != ".onnx":
         raise SettingError(f"a quantised model is an ONNX file; name it X.onnx: {out}")
-    frames = find_frames(data, num_frames)
+    frames = find_frames(data, num_frames, statuses)
     model = load_model(name, precision="fp32")
     if isinstance(model, ExportedSam):
         done = f"in {model.manifest.treatment['kind']} already" if model.manifest.treatment else "exported already"
@@ -310,13 +313,18 @@ def _refusal(report: QuantizeReport) -> str:
     result, gate = report.chosen.result, report.gate
     costly = ", ".join(f"{one.group} ({one.error:.3f})" for one in report.errors[:3])
     told = f" The layers that cost most, by the relative error of the features: {costly}." if costly else ""
+    blind = ""
+    if result.iou is None:
+        blind = (
+            " Without true masks every change counts as a loss: name labelled pictures, or a store of accepted masks."
+        )
     share = f"even with {100 * report.chosen.share:.0f} % of the layers in 8 bits" if costly else report.kind
     return (
         f"nothing was written: {share} the masks fall by {result.mean_drop:.3f} IoU on average ({gate.mean:g} is "
         f"allowed) and by {result.tail_drop:.3f} at the 5th percentile ({gate.tail:g} is allowed), and agree by "
         f"{result.agreement:.3f} and {result.agreement_tail:.3f} with those before (1 less five times as much is "
-        f"needed).{told} Give more frames of what the model is for, allow more with --max-drop and --max-drop-tail, or "
-        "take --kind weights-int8"
+        f"needed).{told}{blind} Give more frames of what the model is for, allow more with --max-drop and "
+        "--max-drop-tail, or take --kind weights-int8"
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from maskwright.core.errors import ImageError, InputError, MaskwrightError
+from maskwright.core.errors import ImageError, InputError, MaskwrightError, SettingError
 from maskwright.datasets.frame_source import FrameSource
 from maskwright.evaluate.dataset import Dataset, LabelledPicture, PictureSource
 from maskwright.train.tune.examples import spread
@@ -26,14 +26,16 @@ class QuantizeFrames:
     has_truth: bool
 
 
-def find_frames(data: str, num_frames: int) -> QuantizeFrames:
+def find_frames(data: str, num_frames: int, statuses: Sequence[str] | None = None) -> QuantizeFrames:
     """List at most `num_frames` pictures of `data`, evenly over it, in two halves. Nothing is decoded yet.
+
+    `statuses` says which masks of a store are taken for true; accepted ones unless named.
 
     Raises:
         InputError: there is nothing to read, or too little.
         ImageError: there is no such folder.
     """
-    labelled = _labelled(data)
+    labelled = _labelled(data, statuses)
     sources = list(_unlabelled(Path(data)) if labelled is None else labelled.sources)
     if len(sources) < LEAST_FRAMES:
         raise InputError(
@@ -70,13 +72,15 @@ def read_all(sources: Sequence[PictureSource], say: Callable[[str], None]) -> li
     return found
 
 
-def _labelled(data: str) -> Dataset | None:
+def _labelled(data: str, statuses: Sequence[str] | None) -> Dataset | None:
     """Open labelled pictures or a store's accepted masks; None where pictures have no masks."""
     from maskwright.workflows.labelled import open_labelled
     from maskwright.workflows.training_data import read_training_data
 
     if (Path(data) / "store.json").is_file():
-        return read_training_data(data).dataset()
+        return read_training_data(data, statuses=statuses).dataset()
+    if statuses is not None:
+        raise SettingError(f"--status says which masks of a store are true; leave it out, this is no store: {data}")
     if data.startswith("example:") or Path(data).suffix.lower() == ".json":
         return open_labelled(data)
     try:
