@@ -1,6 +1,7 @@
 """What is recorded, when, and what is played; the graph itself needs a GPU, so here it is a record of inputs."""
 
 import gc
+from functools import lru_cache
 from typing import Any
 from weakref import WeakMethod
 
@@ -46,6 +47,12 @@ def a_click(x: float, num_points: int = 1, *, with_mask: bool = False) -> FrameP
     return FramePrompts(points=points, labels=labels, mask_logits=torch.randn(1, 1, side, side) if with_mask else None)
 
 
+@lru_cache
+def seen_by(name: str, seed: int) -> Features:
+    """What a model as it ships sees, encoded once for all tests."""
+    return seen(load_model(name), seed)
+
+
 def seen(model: Any, seed: int = 0) -> Features:
     pixels = torch.randn(1, 3, model.frame.side, model.frame.side, generator=torch.Generator().manual_seed(seed))
     with torch.no_grad():
@@ -61,7 +68,7 @@ def test_what_is_played_is_what_decode_gives(name: str, with_mask: bool, multima
 
     with torch.no_grad():
         for seed in range(5):
-            features = seen(model, seed)
+            features = seen_by(name, seed)
             generator = torch.Generator().manual_seed(seed)
             xy = torch.rand(1, 2, 2, generator=generator) * model.frame.side
             mask = torch.randn(1, 1, side, side, generator=generator) if with_mask else None

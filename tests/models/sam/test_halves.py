@@ -22,7 +22,7 @@ from maskwright.predict.everything_on_device import find_on_device
 def found(model: Any) -> list[Candidate]:
     assert isinstance(model, DecodesInSteps)
     image = mw.read_image(mw.example_path())
-    settings = replace(preset_for(find_card("tiny")), points_per_side=6)
+    settings = replace(preset_for(find_card("tiny")), points_per_side=4)
     height, width = image.size_hw
     points = settings.point_grid(0) * np.array([width, height])
     crop = Crop(embedding=embed(model, image), points_xy=points, box=(0, 0, width, height), size_hw=image.size_hw)
