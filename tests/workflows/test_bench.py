@@ -22,6 +22,7 @@ def test_a_contender_is_measured_in_a_process_of_its_own(rows):
     measured = rows[0].measured
 
     assert rows[0].problem is None
+    assert rows[0].title == "test-sam, torch fp32"
     assert rows[0].agreement == 1.0
     assert 0 < measured["encode"]["median"] <= measured["encode"]["p95"]
     assert measured["peak_mb"] > measured["before_mb"] > 0
@@ -55,7 +56,7 @@ def test_all_means_what_the_device_has():
 
     assert on_cpu == [("torch", "fp32"), ("compile", "fp32"), ("onnx", "fp32"), ("openvino", "fp32")]
     assert ("torch", "bf16") in on_gpu
-    assert ("compile", "bf16") in on_gpu
+    assert ("compile", "auto") in on_gpu
 
 
 def test_the_reference_comes_first_and_an_exported_file_runs_as_it_is():
@@ -64,6 +65,13 @@ def test_the_reference_comes_first_and_an_exported_file_runs_as_it_is():
     assert [(one.model, one.backend) for one in each] == [
         ("tiny", "torch"), ("tiny", "onnx"), ("tiny-int8.onnx", "onnx"),
     ]  # fmt: skip
+
+
+def test_on_a_gpu_a_backend_is_measured_in_the_numbers_that_it_takes_by_itself():
+    (_, named) = contenders(["tiny"], "onnx", "cuda")
+
+    assert named.precision == "auto"
+    assert Row(contender=named, measured={"precision": "fp32"}).title == "tiny, onnx fp32"
 
 
 def test_unknown_backends_and_missing_pictures_are_refused(tmp_path):

@@ -13,6 +13,7 @@ from maskwright.models import load_model
 from maskwright.models.backends.export import to_onnx
 from maskwright.predict import embed, predict
 from maskwright.workflows import quantize
+from maskwright.workflows.demo import make_demo
 from maskwright.workflows.frame_statistics import FrameStatistics, apart, frame_statistics, unusual
 from maskwright.workflows.mask_gate import Gate
 from maskwright.workflows.quantize import quantize_model
@@ -111,6 +112,17 @@ def test_a_status_without_a_store_is_refused(tmp_path):
 
     with pytest.raises(SettingError, match="--status says which masks of a store are true; leave it out"):
         quantize_model("test-sam", str(folder), tmp_path / "x.onnx", statuses=("proposed",))
+
+
+def test_masks_of_a_store_are_true_by_the_status_that_is_named(tmp_path):
+    store = str(make_demo(tmp_path / "demo").store)  # a simulator's masks, which nobody has accepted
+
+    found = find_frames(store, 8, ("proposed",))
+
+    assert found.has_truth
+    assert len(found.calibration) == len(found.gate) == 4
+    with pytest.raises(InputError, match="expected masks that are accepted"):
+        find_frames(store, 8)
 
 
 def test_weights_alone_in_the_command_line_and_without_true_masks(tmp_path, capsys):

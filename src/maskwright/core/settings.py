@@ -108,7 +108,7 @@ DEVICE = Setting(
 )
 PRECISION = Setting(
     name="precision",
-    help="Number format of the encoder; auto is fp32 on a CPU, on a GPU fp16 for tiny and bf16 for others.",
+    help="Number format of the encoder; auto is fp32 on a CPU, on a GPU fp16 for tiny, else bf16 if it has that.",
     expects=f"one of {', '.join(PRECISIONS)}",
     parse=_choice(*PRECISIONS),
     fallback=lambda: "auto",

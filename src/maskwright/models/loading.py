@@ -60,11 +60,12 @@ def load_model(
     fine-tuned checkpoint, or an exported model.
 
     `device` may be "auto": the first GPU if there is one. `precision` is the image encoder's: "auto" is fp32 on a CPU,
-    on a GPU fp16 for `tiny` and bf16 for others; the decoder stays in fp32. `compile_encoder` runs the image encoder
-    through `torch.compile`: the first image pays for it, and names of parameters stay. `backend` says what runs the
-    networks: "default" is PyTorch, or what an exported file was written for; "auto" is the fastest here by measurement;
-    others export the model once, into the cache folder (`core.settings.BACKENDS`). `low_memory` leaves the weights of
-    PyTorch's networks in their file, which must not change while the model is in use; `None` is as the setting says.
+    on a GPU fp16 for `tiny`, and for others bf16 if it has that; the decoder stays in fp32. `compile_encoder` runs the
+    image encoder through `torch.compile`: the first image pays for it, and names of parameters stay. `backend` says
+    what runs the networks: "default" is PyTorch, or what an exported file was written for; "auto" is the fastest here
+    by measurement; others export the model once, into the cache folder (`core.settings.BACKENDS`). `low_memory` leaves
+    the weights of PyTorch's networks in their file, which must not change while the model is in use; `None` is as the
+    setting says.
 
     Raises:
         UnknownModel: no model of that name is registered, and there is no such file.
@@ -289,8 +290,8 @@ def find_device(device: str | torch.device) -> torch.device:
 def find_dtype(precision: str, device: torch.device, family: str = "") -> torch.dtype:
     """Find the dtype that a precision means to a family of models.
 
-    "auto" is fp32 on a CPU, on a GPU bf16 where it has that, and for `tiny` fp16: its values stay below 200, and fp16
-    tells them eight times finer at the same speed (docs/guides/fast.md).
+    "auto" is fp32 on a CPU, on a GPU bf16 where it has that, and for `tiny` fp16: its values were below 200 on 80
+    pictures, and fp16 tells them eight times finer at the same speed (docs/guides/fast.md).
 
     Raises:
         SettingError: there is no such precision.

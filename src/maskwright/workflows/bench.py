@@ -25,7 +25,7 @@ from maskwright.models.backends.names import is_exported
 
 _ON_CPU = (("torch", "fp32"), ("compile", "fp32"), ("onnx", "fp32"), ("openvino", "fp32"))
 _ON_GPU = (
-    ("torch", "fp32"), ("torch", "bf16"), ("torch", "fp16"), ("compile", "bf16"), ("onnx", "fp32"),
+    ("torch", "fp32"), ("torch", "bf16"), ("torch", "fp16"), ("compile", "auto"), ("onnx", "fp32"),
     ("onnx-tensorrt", "fp32"), ("tensorrt", "fp32"),
 )  # fmt: skip
 _LIMIT_S = 1800  # of one contender
@@ -59,6 +59,12 @@ class Row:
     agreement: float | None = None
     problem: str | None = None
 
+    @property
+    def title(self) -> str:
+        """What it is called in the table: with the numbers that "auto" came to, once that is known."""
+        one = self.contender
+        return f"{one.model}, {one.backend} {self.measured.get('precision', one.precision)}"
+
 
 def contenders(models: Sequence[str], backend: str, device: str) -> list[Contender]:
     """List who is measured: for "all" what the device has, else one backend behind PyTorch in fp32.
@@ -79,7 +85,7 @@ def contenders(models: Sequence[str], backend: str, device: str) -> list[Contend
         elif backend == "all":
             each = list(_ON_GPU if is_gpu else _ON_CPU)
         else:
-            each = [("torch", "fp32"), *([(backend, "bf16" if is_gpu else "fp32")])]
+            each = [("torch", "fp32"), (backend, "auto" if is_gpu else "fp32")]
         found += [Contender(model=model, backend=b, precision=p, device=device) for b, p in dict.fromkeys(each)]
     return found
 
@@ -144,10 +150,10 @@ def as_json(rows: Sequence[Row]) -> dict[str, Any]:
 def summary(row: Row) -> str:
     """Say in one line what a contender did, for who waits for the others."""
     if row.problem is not None:
-        return f"{row.contender.title}: {row.problem}"
+        return f"{row.title}: {row.problem}"
     one = row.measured
     return (
-        f"{row.contender.title}: encode {one['encode']['median']:.1f} ms, click {one['click']['median']:.1f} ms, "
+        f"{row.title}: encode {one['encode']['median']:.1f} ms, click {one['click']['median']:.1f} ms, "
         f"everything {one['everything_ms']:.0f} ms"
     )
 
@@ -172,7 +178,7 @@ def as_text(rows: Sequence[Row]) -> str:
     first = next((row for row in rows if row.problem is None), None)
     for row in rows:
         if row.problem is not None:
-            lines.append((row.contender.title, row.problem))
+            lines.append((row.title, row.problem))
             continue
         lines.append(_cells(row, first))
     widths = [max((len(line[i]) for line in lines if len(line) == len(head)), default=0) for i in range(len(head))]
@@ -192,7 +198,7 @@ def _cells(row: Row, first: Row | None) -> tuple[str, ...]:
     peak = one.get("gpu_peak_mb") or one["peak_mb"]
     share = one.get("share_of_peak")
     return (
-        row.contender.title,
+        row.title,
         f"{one['encode']['median']:.1f}",
         f"{one['encode']['p95']:.1f}",
         f"{base / one['encode']['median']:.2f}",

@@ -38,6 +38,7 @@ def measure(asked: dict[str, Any]) -> dict[str, Any]:
     rounds = asked["rounds"]
     found: dict[str, Any] = {
         "load_s": round(loaded, 2),
+        "precision": embedding.model.precision.split()[0],  # of an exported model also what runs it
         "encode": _times(lambda: embed(model, image), rounds, wait),
         "click": _times(lambda: to_records(predict(model, embedding, click)), rounds, wait),
         "both": _times(lambda: to_records(predict(model, embed(model, image), click)), rounds, wait),

@@ -120,7 +120,7 @@ def quantize_model(
     `statuses` says which masks of a store are taken for true; accepted ones unless named.
 
     Raises:
-        SettingError: the kind is unknown, or the file is not called X.onnx.
+        SettingError: the kind is unknown, the file is not called X.onnx, or statuses are named and there is no store.
         InputError, ImageError: the frames are missing, unreadable or too few.
         CheckpointError: the model is an exported one already.
         ModelError: a package is missing, or the masks do not pass the gate; the message says by how much.
@@ -315,9 +315,7 @@ def _refusal(report: QuantizeReport) -> str:
     told = f" The layers that cost most, by the relative error of the features: {costly}." if costly else ""
     blind = ""
     if result.iou is None:
-        blind = (
-            " Without true masks every change counts as a loss: name labelled pictures, or a store of accepted masks."
-        )
+        blind = " Without true masks every change counts as a loss: name labelled pictures, or a store (--status)."
     share = f"even with {100 * report.chosen.share:.0f} % of the layers in 8 bits" if costly else report.kind
     return (
         f"nothing was written: {share} the masks fall by {result.mean_drop:.3f} IoU on average ({gate.mean:g} is "

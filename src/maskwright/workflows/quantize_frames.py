@@ -34,6 +34,7 @@ def find_frames(data: str, num_frames: int, statuses: Sequence[str] | None = Non
     Raises:
         InputError: there is nothing to read, or too little.
         ImageError: there is no such folder.
+        SettingError: statuses are named, and there is no store.
     """
     labelled = _labelled(data, statuses)
     sources = list(_unlabelled(Path(data)) if labelled is None else labelled.sources)

@@ -13,14 +13,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from maskwright.models.protocol import Decoded, FramePrompts
-from maskwright.models.tiny.clicks_on_cpu import bend, sink_islands
+from maskwright.models.tiny.clicks_on_cpu import DAMPING, LEAST_REACH, MARGIN, REACH, SHADE, SUNK, bend, sink_islands
 from maskwright.nn.flood import flood
 
-_MARGIN = 2.0  # the logit that a click's own pixel has at least, on its side
-_REACH, _LEAST_REACH = 0.25, 1.5  # how far it goes: in sides of the mask, and at least in cells
-_SHADE = 0.5  # how alike colours have to be; the frame's range is 2
-_DAMPING = 0.05  # of the equations: clicks that lie on each other must not blow up
-_SUNK = -1.0  # the highest logit of an island that was dropped
 # The share of earlier logits in a correction, from how many clicks on (first answers are often wrong altogether), and
 # how large they count at most.
 _KEPT, _KEPT_FROM, _MOST_KEPT = 0.5, 4, 6.0
@@ -82,20 +77,10 @@ def _kept_on_cpu(
         cells, is_positive = at[n, is_click], labels[n, is_click] == _POSITIVE
         if not len(cells):
             continue
-        bend(
-            answers[n],
-            cells,
-            is_positive,
-            colours[n if len(colours) > 1 else 0],
-            margin=_MARGIN,
-            reach=_REACH,
-            least_reach=_LEAST_REACH,
-            shade=_SHADE,
-            damping=_DAMPING,
-        )
+        bend(answers[n], cells, is_positive, colours[n if len(colours) > 1 else 0])
         if not (labels[n] == _TOP_LEFT).any():
             for answer in answers[n]:
-                sink_islands(answer, cells[is_positive], _SUNK)
+                sink_islands(answer, cells[is_positive])
     return logits
 
 
@@ -116,7 +101,7 @@ def corrects(prompts: FramePrompts, side: int) -> Bool[Tensor, " N"]:
     newest = is_click.int().cumsum(1).argmax(1, keepdim=True)
     at = _cells(prompts, prompts.mask_logits.shape[-1], side)
     lacking = _lacking(prompts.mask_logits[:, 0], at, prompts.labels, is_click)
-    return lacking.gather(1, newest)[:, 0].abs() > _MARGIN / 2
+    return lacking.gather(1, newest)[:, 0].abs() > MARGIN / 2
 
 
 def _is_click(prompts: FramePrompts) -> Bool[Tensor, "N K"]:
@@ -134,7 +119,7 @@ def _lacking(
 ) -> Float[Tensor, "Q K"]:
     """What each click's pixel lacks to be on its side by the margin, with the sign of the side."""
     sign = torch.where(labels == _POSITIVE, 1.0, -1.0)
-    return (_MARGIN - sign * logits.flatten(1).gather(1, at)).clamp(min=0) * sign * is_click
+    return (MARGIN - sign * logits.flatten(1).gather(1, at)).clamp(min=0) * sign * is_click
 
 
 def _bump(
@@ -149,18 +134,18 @@ def _bump(
     Kriging: the clicks' kernels, weighted so that together they give each click its value.
     """
     h, w = logits.shape[1:]
-    reach = (_REACH * (logits > 0).flatten(1).sum(1).float().sqrt()).clamp(min=_LEAST_REACH)[:, None, None]
+    reach = (REACH * (logits > 0).flatten(1).sum(1).float().sqrt()).clamp(min=LEAST_REACH)[:, None, None]
     y, x = torch.arange(h, device=at.device), torch.arange(w, device=at.device)
     away_x = (x - (at % w)[..., None]).square() / (2 * reach**2)  # R K w
     away_y = (y - (at // w)[..., None]).square() / (2 * reach**2)
     colours = shades.flatten(1, 2).expand(len(at), -1, -1)  # R hw 3
     own = colours.gather(1, at[..., None].expand(-1, -1, 3))  # R K 3
     unlike = colours.square().sum(-1)[:, None] + own.square().sum(-1)[..., None] - 2 * own @ colours.transpose(1, 2)
-    away = (away_y[..., None] + away_x[:, :, None]).flatten(2) + unlike.clamp(min=0) / (2 * _SHADE**2)
+    away = (away_y[..., None] + away_x[:, :, None]).flatten(2) + unlike.clamp(min=0) / (2 * SHADE**2)
     # exp(-80) moves no logit; numbers far below it take a CPU twice as long.
     kernel = (-away.clamp(max=80)).exp() * is_click[..., None]  # R K hw
     between = kernel.gather(2, at[:, None].expand(-1, at.shape[1], -1)) * is_click[:, None]  # R K K
-    damped = between + torch.diag_embed(torch.where(is_click, _DAMPING, 1.0))
+    damped = between + torch.diag_embed(torch.where(is_click, DAMPING, 1.0))
     weights, _ = torch.linalg.solve_ex(damped, lacking)  # damped, so there is no error to wait for
     return torch.einsum("rk,rkp->rp", weights, kernel).unflatten(1, (h, w))
 
@@ -177,7 +162,7 @@ def _clicked_islands(
     masks = logits > 0
     kept = flood(masks, seeds)
     gone = masks & ~kept & kept.flatten(1).any(1)[:, None, None]
-    return torch.where(gone, logits.neg().clamp(max=_SUNK), logits)
+    return torch.where(gone, logits.neg().clamp(max=SUNK), logits)
 
 
 __all__ = ["corrects", "keep_clicks", "shades_of"]
